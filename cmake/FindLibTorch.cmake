@@ -1,0 +1,58 @@
+# Finds LibTorch and defines the imported target mgd::torch.
+#
+# Order: -DMGD_LIBTORCH=DIR, $LIBTORCH, CMAKE_PREFIX_PATH, the project's own environment (.venv), then the `torch`
+# package of the Python in use. The package is located through its spec and never imported: an import costs seconds.
+# Torch's own TorchConfig.cmake is not used: it pulls in Caffe2's options and its compiler flags.
+
+function(_mgd_torch_of_python python out)
+  execute_process(
+    COMMAND ${python} -c "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
+    OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  set(${out} "${found}" PARENT_SCOPE)
+endfunction()
+
+set(_candidates "${MGD_LIBTORCH}" "$ENV{LIBTORCH}" ${CMAKE_PREFIX_PATH})
+foreach(_python "${PROJECT_SOURCE_DIR}/.venv/bin/python" python3)
+  _mgd_torch_of_python(${_python} _found)
+  list(APPEND _candidates "${_found}")
+endforeach()
+
+set(LibTorch_ROOT "")
+foreach(_dir ${_candidates})
+  if(_dir AND EXISTS "${_dir}/include/ATen/core/Tensor.h")
+    set(LibTorch_ROOT "${_dir}")
+    break()
+  endif()
+endforeach()
+
+if(LibTorch_ROOT)
+  set(LibTorch_VERSION "")
+  foreach(_header torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
+    if(EXISTS "${LibTorch_ROOT}/include/${_header}" AND NOT LibTorch_VERSION)
+      file(READ "${LibTorch_ROOT}/include/${_header}" _text)
+      foreach(_part MAJOR MINOR PATCH)
+        if(_text MATCHES "#define TORCH_VERSION_${_part} ([0-9]+)")
+          list(APPEND LibTorch_VERSION ${CMAKE_MATCH_1})
+        endif()
+      endforeach()
+      list(JOIN LibTorch_VERSION "." LibTorch_VERSION)
+    endif()
+  endforeach()
+  add_library(mgd::torch INTERFACE IMPORTED GLOBAL)
+  target_include_directories(mgd::torch SYSTEM INTERFACE
+    "${LibTorch_ROOT}/include" "${LibTorch_ROOT}/include/torch/csrc/api/include")
+  target_link_directories(mgd::torch INTERFACE "${LibTorch_ROOT}/lib")
+  target_link_options(mgd::torch INTERFACE "-Wl,-rpath,${LibTorch_ROOT}/lib")
+  # libtorch.so and the CUDA half register operators when loaded: the linker must not drop them as unused.
+  set(_libs torch torch_cpu c10)
+  if(EXISTS "${LibTorch_ROOT}/lib/libtorch_cuda.so")
+    list(APPEND _libs torch_cuda c10_cuda)
+  endif()
+  list(TRANSFORM _libs PREPEND "-l")
+  list(JOIN _libs "," _joined)
+  target_link_libraries(mgd::torch INTERFACE "-Wl,--no-as-needed" ${_libs} "-Wl,--as-needed")
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LibTorch REQUIRED_VARS LibTorch_ROOT VERSION_VAR LibTorch_VERSION
+  REASON_FAILURE_MESSAGE "set -DMGD_LIBTORCH=DIR or LIBTORCH=DIR, or run `make build`, which installs torch==2.13.0 into .venv")

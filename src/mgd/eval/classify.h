@@ -1,0 +1,58 @@
+// Measures of an image classifier.
+#pragma once
+
+#include "mgd/data/loader.h"
+#include "mgd/model/model.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mgd {
+
+struct ClassMetrics {
+  std::int64_t support = 0;
+  double precision = 0, recall = 0, f1 = 0;  // 0..1; 0 where undefined
+};
+
+struct ClassifyMetrics {
+  std::int64_t samples = 0;
+  double accuracy = 0, top5 = 0;        // 0..1; top5 = top-min(5, K)
+  double loss = 0;                      // mean cross-entropy, nats
+  double calibration_error = 0;         // expected calibration error, 15 bins of equal width (Guo et al. 2017)
+  std::vector<std::vector<std::int64_t>> confusion;  // [true][predicted]
+  std::vector<ClassMetrics> per_class;
+  double seconds = 0, throughput = 0;   // whole evaluation; samples/s
+};
+
+// One sample a model got wrong (or right), for the report.
+struct SamplePrediction {
+  std::int64_t index = 0;
+  std::int64_t label = -1;
+  std::vector<float> probs;  // K
+};
+
+struct EvalOptions {
+  std::int64_t batch_size = 256;
+  std::int64_t loader_threads = 2;
+  std::vector<double> mean, std;
+  std::int64_t height = 0, width = 0;
+  std::string precision = "fp32";  // fp32 | bf16
+  at::Device device = at::kCPU;
+};
+
+// Logits (N, K) of every sample in order, float on the CPU; eval mode, no gradient.
+at::Tensor predict_logits(Model& model, const ImageSource& source, const EvalOptions& options);
+
+// logits (N, K), labels (N) -> everything but the times. N = 0: zeros.
+ClassifyMetrics classify_metrics(const at::Tensor& logits, const std::vector<std::int64_t>& labels);
+
+ClassifyMetrics evaluate_classifier(Model& model, const ImageSource& source, const EvalOptions& options);
+
+struct Latency {
+  double median_ms = 0, p90_ms = 0;  // one sample at a time
+  std::int64_t runs = 0;
+};
+Latency measure_latency(Model& model, std::int64_t height, std::int64_t width, int runs = 50);
+
+}  // namespace mgd

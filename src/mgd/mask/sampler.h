@@ -1,0 +1,49 @@
+// Who gets hidden: samplers of keep-masks (true = visible). See docs/masks.md for the contract.
+#pragma once
+
+#include "mgd/core/philox.h"
+#include "mgd/format/options.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mgd {
+
+// Where a draw belongs. The key comes from random_key(seed, "mask/" + label).
+struct MaskDraw {
+  PhiloxKey key;
+  std::uint32_t step = 0;                    // optimizer step: masks are fresh every step
+  std::span<const std::int64_t> sample_ids;  // B
+};
+
+class MaskSampler {
+ public:
+  virtual ~MaskSampler() = default;
+
+  // shape {C, Y, X} of one sample. Returns a bool tensor on the CPU, true = visible, that broadcasts to (B, C, Y, X):
+  // (B, C, 1, 1) for channel, (B, 1, Y, X) for spatial and block, (B, C, Y, X) for element. `ratio` in [0, 1] is the
+  // expected hidden fraction: 0 hides nothing, 1 everything.
+  virtual at::Tensor sample(const std::vector<std::int64_t>& shape, double ratio, const MaskDraw& draw) const = 0;
+};
+
+// What a recipe says of a mask: `mask: block, mask_ratio: 0.25, size: 4, exact: false`.
+struct MaskOptions {
+  std::string mask = "channel";
+  double mask_ratio = 0.5;
+  double mask_ratio_end = -1;  // linear from mask_ratio to this over the run; -1: constant
+  std::int64_t size = 4;       // edge of a block, in cells of the node
+  bool exact = false;          // hide round(ratio * n) of the n units instead of drawing each by itself
+  void visit(OptionVisitor& v);
+
+  double ratio_at(double progress_frac) const;  // progress in 0..1 of the run
+};
+
+std::unique_ptr<MaskSampler> make_sampler(const MaskOptions& options);  // unknown name: Error(usage), nearest named
+std::vector<std::string> known_samplers();
+
+}  // namespace mgd

@@ -1,0 +1,45 @@
+// Architectures by name. A model is a Module with a forward pass over a batch.
+#pragma once
+
+#include "mgd/nn/forward.h"
+#include "mgd/nn/module.h"
+#include "mgd/types/batch.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mgd {
+
+struct ModelSpec {
+  std::string architecture;      // "cifar_resnet56", "resnet18", "wrn_40_2", "mobilenet_v2", ...
+  std::int64_t num_classes = 10;
+  std::int64_t in_channels = 3;
+  std::int64_t image_height = 32;  // what it is meant for: any size runs, this one is used to count and to describe
+  std::int64_t image_width = 32;
+  double width = 1.0;            // multiplier of every channel count
+};
+
+class Model : public Module {
+ public:
+  explicit Model(ModelSpec spec) : spec_(std::move(spec)) {}
+  const ModelSpec& spec() const { return spec_; }
+
+  // input (B, C, Y, X) -> logits (B, K). Nodes are named by layer path; "input" is the batch itself.
+  virtual at::Tensor forward(at::Tensor input, Forward& forward) = 0;
+
+  // The default tap of feature distillation: the last stage's map.
+  virtual std::string default_tap() const = 0;
+
+ private:
+  ModelSpec spec_;
+};
+
+// Initialised from (seed). Throws Error(usage) naming the nearest known architecture.
+std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed);
+
+std::vector<std::string> known_models();
+
+}  // namespace mgd

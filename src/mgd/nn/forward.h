@@ -1,0 +1,44 @@
+// One forward pass: its mode, and what happens at the named nodes a model passes through.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+namespace mgd {
+
+// Every layer of every model calls node(name, activation) and goes on with what it returns. That single point serves
+// taps (capture), masked nodes (edit) and inspection (observe).
+class Forward {
+ public:
+  using Edit = std::function<at::Tensor(at::Tensor)>;                                   // activation -> activation
+  using Observer = std::function<void(const std::string& name, const at::Tensor& activation)>;
+
+  explicit Forward(bool training = false) : training_(training) {}
+  bool training() const { return training_; }
+
+  void capture(const std::string& name) { captured_[name]; }
+  void edit(const std::string& name, Edit edit) { edits_[name] = std::move(edit); }
+  void observe(Observer observer) { observer_ = std::move(observer); }
+
+  // Edits come first, so a captured tap shows what the following layers see.
+  at::Tensor node(const std::string& name, at::Tensor activation);
+
+  void add_macs(std::int64_t macs) { macs_ += macs; }  // multiply-accumulates, counted by the layers that do them
+  std::int64_t macs() const { return macs_; }
+
+  // Captured activations; a name that no node passed stays an undefined tensor.
+  const std::map<std::string, at::Tensor>& captured() const { return captured_; }
+
+ private:
+  bool training_;
+  std::int64_t macs_ = 0;
+  std::map<std::string, at::Tensor> captured_;
+  std::map<std::string, Edit> edits_;
+  Observer observer_;
+};
+
+}  // namespace mgd

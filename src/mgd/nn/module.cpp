@@ -1,0 +1,74 @@
+#include "mgd/nn/module.h"
+
+#include "mgd/core/error.h"
+
+#include <ATen/ops/empty.h>
+
+namespace mgd {
+
+namespace {
+std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
+}  // namespace
+
+template <class Visit>
+void Module::visit(const std::string& prefix, const Visit& visit_tensor) const {
+  for (const auto& entry : tensors_) visit_tensor(NamedTensor{join(prefix, entry->name), entry->tensor, entry->kind});
+  for (const auto& [name, child] : children_) child->visit(join(prefix, name), visit_tensor);
+}
+
+std::vector<NamedTensor> Module::state() const {
+  std::vector<NamedTensor> all;
+  visit("", [&](NamedTensor entry) { all.push_back(std::move(entry)); });
+  return all;
+}
+
+std::vector<NamedTensor> Module::parameters() const {
+  std::vector<NamedTensor> all = state();
+  std::erase_if(all, [](const NamedTensor& entry) { return entry.kind == TensorKind::buffer; });
+  return all;
+}
+
+std::vector<NamedTensor> Module::buffers() const {
+  std::vector<NamedTensor> all = state();
+  std::erase_if(all, [](const NamedTensor& entry) { return entry.kind != TensorKind::buffer; });
+  return all;
+}
+
+void Module::set_path(const std::string& path) {
+  path_ = path;
+  for (auto& [name, child] : children_) child->set_path(join(path, name));
+}
+
+void Module::set_requires_grad(bool requires_grad) {
+  for (auto& entry : tensors_)
+    if (entry->kind != TensorKind::buffer) entry->tensor.set_requires_grad(requires_grad);
+  for (auto& [name, child] : children_) child->set_requires_grad(requires_grad);
+}
+
+void Module::to(at::Device device) {
+  for (auto& entry : tensors_) {
+    const bool requires_grad = entry->tensor.requires_grad();
+    entry->tensor = entry->tensor.detach().to(device).set_requires_grad(requires_grad);
+  }
+  for (auto& [name, child] : children_) child->to(device);
+}
+
+std::int64_t Module::num_parameters() const {
+  std::int64_t total = 0;
+  visit("", [&](const NamedTensor& entry) { total += entry.kind == TensorKind::buffer ? 0 : entry.tensor.numel(); });
+  return total;
+}
+
+at::Tensor& Module::add_parameter(const std::string& name, at::Tensor value, TensorKind kind) {
+  MGD_ASSERT(kind != TensorKind::buffer);
+  value.set_requires_grad(true);
+  tensors_.push_back(std::make_unique<NamedTensor>(NamedTensor{name, std::move(value), kind}));
+  return tensors_.back()->tensor;
+}
+
+at::Tensor& Module::add_buffer(const std::string& name, at::Tensor value) {
+  tensors_.push_back(std::make_unique<NamedTensor>(NamedTensor{name, std::move(value), TensorKind::buffer}));
+  return tensors_.back()->tensor;
+}
+
+}  // namespace mgd

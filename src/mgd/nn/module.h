@@ -1,0 +1,63 @@
+// A tree of named parameters and buffers. Names are the ecosystem's by construction: the path of children joined by
+// dots, then the tensor's own name, e.g. "layer1.0.bn2.running_mean".
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mgd {
+
+enum class TensorKind { weight, bias, norm, buffer };  // norm and bias may be exempt from weight decay
+
+struct NamedTensor {
+  std::string name;
+  at::Tensor tensor;  // shares storage with the module: writing into it writes into the module
+  TensorKind kind = TensorKind::weight;
+};
+
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  std::vector<NamedTensor> parameters() const;  // trainable, in order of definition
+  std::vector<NamedTensor> buffers() const;     // statistics that travel with the weights
+  std::vector<NamedTensor> state() const;       // both, in the order of definition within each module
+
+  const std::string& path() const { return path_; }  // "" for the root
+  void set_path(const std::string& path);            // done once by whoever finishes the root; names the nodes
+  void set_requires_grad(bool requires_grad);
+  void to(at::Device device);
+  std::int64_t num_parameters() const;
+
+ protected:
+  at::Tensor& add_parameter(const std::string& name, at::Tensor value, TensorKind kind);
+  at::Tensor& add_buffer(const std::string& name, at::Tensor value);
+  template <class M>
+  M& add_child(const std::string& name, std::unique_ptr<M> child) {
+    M& reference = *child;
+    children_.emplace_back(name, std::move(child));
+    return reference;
+  }
+  template <class M, class... Args>
+  M& make_child(const std::string& name, Args&&... args) {
+    return add_child(name, std::make_unique<M>(std::forward<Args>(args)...));
+  }
+
+ private:
+  template <class Visit>
+  void visit(const std::string& prefix, const Visit& visit_tensor) const;
+
+  std::string path_;
+  // unique_ptr keeps the addresses of the tensors stable: layers hold references to them.
+  std::vector<std::unique_ptr<NamedTensor>> tensors_;
+  std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
+};
+
+}  // namespace mgd

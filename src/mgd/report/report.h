@@ -1,0 +1,71 @@
+// report.html: one self-contained file that tells a run. No network, no script libraries; phone width and dark mode.
+#pragma once
+
+#include "mgd/eval/classify.h"
+#include "mgd/format/image.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mgd {
+
+struct ReportModel {              // a row of the first table
+  std::string role;               // "teacher", "student alone", "this student"
+  std::string architecture;
+  std::int64_t parameters = 0, macs = 0, bytes = 0;
+  double latency_ms = -1;         // -1: not measured
+  double accuracy = -1, accuracy_spread = -1;  // 0..1; -1: not known
+  int seeds = 0;
+};
+
+struct ReportCurve {
+  std::string name;               // "loss", "loss/mgd", "eval/accuracy"
+  std::vector<std::pair<double, double>> points;  // (step, value)
+};
+
+struct ReportMistake {
+  Image image;
+  std::string name, label, student_answer, teacher_answer;
+  double student_score = 0, teacher_score = 0;  // probabilities
+};
+
+// What distillation does to one sample at one tap. Maps are {Y, X} means over channels, any range.
+struct ReportMap {
+  std::string title;              // "student", "mask", "regenerated", "teacher"
+  std::int64_t height = 0, width = 0;
+  std::vector<float> values;
+};
+struct ReportIllustration {
+  std::string tap, caption;
+  Image image;
+  std::vector<ReportMap> maps;
+};
+
+struct ReportTable {              // e.g. the demo's methods x seeds
+  std::string title, note;
+  std::vector<std::string> header;
+  std::vector<std::vector<std::string>> rows;
+};
+
+struct ReportData {
+  std::string title, subtitle;
+  std::vector<std::string> findings;   // plain sentences: what it shows, what it does not
+  std::vector<ReportModel> models;
+  std::vector<ReportTable> tables;
+  std::vector<ReportCurve> curves;
+  std::vector<std::string> class_names;
+  std::vector<std::vector<std::int64_t>> confusion;  // [true][predicted]
+  std::vector<ReportMistake> mistakes;
+  std::vector<ReportIllustration> illustrations;
+  std::string config_yaml, environment_json, data_report_json;
+};
+
+// Every string is escaped: a class named "<script>" is text. Empty sections are left out.
+std::string render_report(const ReportData& data);
+
+// metrics.jsonl of a run folder -> one curve for each numeric key worth drawing.
+std::vector<ReportCurve> read_curves(const std::string& metrics_jsonl);
+
+}  // namespace mgd
