@@ -43,6 +43,12 @@ function(mgd_program)
   target_link_libraries(mgd PRIVATE mgd_cli mgd_warnings)
 endfunction()
 
+# What `make bench` builds and runs; no part of the ordinary build.
+function(mgd_bench)
+  add_executable(mgd_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/step_bench.cpp")
+  target_link_libraries(mgd_bench PRIVATE mgd_model mgd_loss mgd_mask mgd_warnings)
+endfunction()
+
 function(mgd_feature_table)
   message(STATUS "")
   message(STATUS "mgd ${PROJECT_VERSION}: ${CMAKE_BUILD_TYPE} with ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
