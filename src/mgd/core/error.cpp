@@ -12,7 +12,8 @@ void assertion_failed(const char* condition, const char* file, int line) {
 
 namespace {
 
-// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours count 1; case is ignored.
+// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours count 1; case is
+// ignored.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   auto same = [&](std::size_t i, std::size_t j) {
     return std::tolower(static_cast<unsigned char>(a[i])) == std::tolower(static_cast<unsigned char>(b[j]));
@@ -22,8 +23,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::iota(d[0].begin(), d[0].end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (same(i - 1, j - 1) ? 0U : 1U)});
-      if (i > 1 && j > 1 && same(i - 1, j - 2) && same(i - 2, j - 1)) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      d[i][j] =
+          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (same(i - 1, j - 1) ? 0U : 1U)});
+      if (i > 1 && j > 1 && same(i - 1, j - 2) && same(i - 2, j - 1))
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
   return d[a.size()][b.size()];
@@ -48,7 +51,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 }
 
 std::string suggestion(std::string_view name, const std::vector<std::string>& known) {
-  if (std::string near = nearest_name(name, known); !near.empty()) return fmt::format("; did you mean '{}'?", near);
+  if (std::string near = nearest_name(name, known); !near.empty())
+    return fmt::format("; did you mean '{}'?", near);
   if (known.empty()) return "";
   std::string text = "; known: ";
   constexpr std::size_t kMost = 20;

@@ -13,22 +13,23 @@ namespace mgd {
 
 enum class ExitCode : int {
   ok = 0,
-  usage = 2,            // command line or recipe
-  bad_data = 65,        // an input file does not hold what it should
-  missing_input = 66,   // an input file is not there
-  internal = 70,        // a bug of ours
+  usage = 2,           // command line or recipe
+  bad_data = 65,       // an input file does not hold what it should
+  missing_input = 66,  // an input file is not there
+  internal = 70,       // a bug of ours
   out_of_memory = 71,
-  cannot_create = 73,   // the output cannot be created
-  io = 74,              // read or write failed, disk full
+  cannot_create = 73,  // the output cannot be created
+  io = 74,             // read or write failed, disk full
   diverged = 76,
-  refused = 77,         // refused for safety
-  environment = 78,     // this machine or LibTorch lacks something
-  interrupted = 130,    // SIGINT, after a good checkpoint
-  terminated = 143,     // SIGTERM, after a good checkpoint
+  refused = 77,       // refused for safety
+  environment = 78,   // this machine or LibTorch lacks something
+  interrupted = 130,  // SIGINT, after a good checkpoint
+  terminated = 143,   // SIGTERM, after a good checkpoint
   peer_lost = 160,
 };
 
-// A mistake of the user, or of the world around him. The message reads `where: what: got X, expected Y; hint`.
+// A mistake of the user, or of the world around him. The message reads `where: what: got X, expected Y;
+// hint`.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}

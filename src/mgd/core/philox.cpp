@@ -33,7 +33,8 @@ PhiloxKey random_key(std::uint64_t seed, std::string_view purpose) {
 }
 
 RandomStream::RandomStream(PhiloxKey key, std::uint32_t step, std::uint64_t sample)
-    : key_(key), counter_{0, step, static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(sample >> 32)} {}
+    : key_(key),
+      counter_{0, step, static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(sample >> 32)} {}
 
 std::uint32_t RandomStream::next_u32() {
   if (used_ == 4) {
@@ -49,12 +50,17 @@ std::uint64_t RandomStream::next_u64() {
   return low | (std::uint64_t{next_u32()} << 32);
 }
 
-double RandomStream::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1.0p-53; }
+double RandomStream::uniform() {
+  return static_cast<double>(next_u64() >> 11) * 0x1.0p-53;
+}
 
-double RandomStream::uniform(double low, double high) { return low + (high - low) * uniform(); }
+double RandomStream::uniform(double low, double high) {
+  return low + (high - low) * uniform();
+}
 
 std::uint64_t RandomStream::below(std::uint64_t bound) {
-  // Values at and above the largest multiple of `bound` are drawn again: a plain remainder would favour small results.
+  // Values at and above the largest multiple of `bound` are drawn again: a plain remainder would favour small
+  // results.
   const std::uint64_t rejected = (0 - bound) % bound;
   std::uint64_t value = next_u64();
   while (value < rejected) value = next_u64();

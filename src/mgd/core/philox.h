@@ -1,7 +1,9 @@
-// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011).
+// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3",
+// SC 2011).
 //
-// Every random choice of the program is a pure function of (seed, purpose, step or epoch, sample, draw), so it depends
-// neither on the number of threads nor on the order of work, and a resumed run needs no generator state.
+// Every random choice of the program is a pure function of (seed, purpose, step or epoch, sample, draw), so
+// it depends neither on the number of threads nor on the order of work, and a resumed run needs no generator
+// state.
 #pragma once
 
 #include <array>

@@ -1,16 +1,24 @@
-// Atomic publication of a folder: its files are written and synced under a temporary name, then it is renamed.
-// A reader finds the whole folder or none of it, whenever the writer is killed.
+// Atomic publication of a folder: its files are written and synced under a temporary name, then it is
+// renamed. A reader finds the whole folder or none of it, whenever the writer is killed.
 #pragma once
-
-#include "mgd/core/file.h"
 
 #include <map>
 
+#include "mgd/core/file.h"
+#include "mgd/core/staging.h"
+
 namespace mgd {
+
+struct ManifestEntry {
+  std::uint64_t bytes = 0;
+  std::string sha256;
+};
+using Manifest = std::map<std::string, ManifestEntry>;  // file name -> what it must hold
 
 class DirectoryPublisher {
  public:
-  // Stages into PARENT/.tmp-NAME-PID. Throws Error(cannot_create) when the parent cannot be written.
+  // Stages beside the target (see staging.h). Throws Error(cannot_create) when the parent cannot be written
+  // or when something that is no folder stands at the target.
   explicit DirectoryPublisher(fs::path target);
   ~DirectoryPublisher();  // removes the staged files unless they were published
   DirectoryPublisher(const DirectoryPublisher&) = delete;
@@ -18,21 +26,25 @@ class DirectoryPublisher {
 
   void add(const std::string& name, std::string_view bytes);  // written and synced; throws Error(io)
 
-  // Writes manifest.json (size and SHA-256 of every file) last, syncs, and renames to the target, replacing a folder
-  // that stands there. With `manifest` false no manifest is written.
+  // Writes manifest.json (size and SHA-256 of every file) last, syncs, and renames to the target, replacing a
+  // folder that stands there. With `manifest` false no manifest is written. Throws Error(io); the target is
+  // then as before.
   void publish(bool manifest = true);
 
  private:
   fs::path target_;
-  fs::path staging_;
-  std::map<std::string, std::pair<std::uint64_t, std::string>> files_;  // name -> size, SHA-256
+  Staging staging_;
+  Manifest files_;
   bool published_ = false;
 };
 
-// "" when every file named in FOLDER/manifest.json is there with its size and SHA-256, otherwise what is wrong.
-std::string verify_manifest(const fs::path& folder);
+std::string manifest_json(const Manifest& files);
 
-// Removes what killed writers left in `parent` (.tmp-* whose process is gone). Returns how many were removed.
-int remove_stale_staging(const fs::path& parent);
+// Throws Error(bad_data) for what is no manifest, or names a file that is not in the folder itself.
+Manifest parse_manifest(std::string_view json);
+
+// "" when every file named in FOLDER/manifest.json is there with its size and SHA-256, otherwise what is
+// wrong. Throws nothing but std::bad_alloc.
+std::string verify_manifest(const fs::path& folder);
 
 }  // namespace mgd

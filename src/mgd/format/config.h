@@ -1,24 +1,27 @@
 // The typed recipe. Each option is declared once, in the visit() of its struct (config.cpp).
 #pragma once
 
-#include "mgd/format/options.h"
-
 #include <filesystem>
+
+#include "mgd/format/options.h"
 
 namespace mgd {
 
 struct DataConfig {
-  std::string path;                 // folder, .tar(.xz|.zst), CIFAR binary, IDX, .npz, .csv(.gz)
-  std::string format = "auto";      // auto | imagefolder | cifar | idx | npz | csv
-  std::string train = "train";      // name of each split inside `path`
+  std::string path;             // folder, .tar(.xz|.zst), CIFAR binary, IDX, .npz, .csv(.gz)
+  std::string format = "auto";  // auto | imagefolder | cifar | idx | npz | csv
+  std::string train = "train";  // name of each split inside `path`
   std::string test = "test";
-  double validation = 0.1;          // fraction of train held out, evenly from each class, by a fixed rule
-  std::int64_t per_class = 0;       // use only the first N training images of each class; 0 = all
-  std::vector<Node> augment;        // training only
-  std::int64_t image_size = 0;      // resize to this square; 0 = as stored
-  std::vector<double> mean, std;    // normalisation; empty: the teacher's or model's own, else ImageNet's (grey: 0.5)
+  double validation = 0.1;     // fraction of train held out, evenly from each class, by a fixed rule
+  std::int64_t per_class = 0;  // use only the first N training images of each class; 0 = all
+  std::vector<Node> augment;   // training only
+  std::int64_t views =
+      0;  // augmentation cycles through this many variants of each image; 0 = new ones every epoch
+  std::int64_t image_size = 0;  // resize to this square; 0 = as stored
+  std::vector<double> mean,
+      std;  // normalisation; empty: the teacher's or model's own, else ImageNet's (grey: 0.5)
   std::int64_t loader_threads = 2;
-  std::int64_t cache_mb = 1024;     // decoded images kept in memory
+  std::int64_t cache_mb = 1024;  // decoded images kept in memory
   void visit(OptionVisitor& v);
 };
 
@@ -32,39 +35,42 @@ struct ModelConfig {
 
 struct TrainConfig {
   std::int64_t epochs = 30;
-  std::int64_t max_steps = 0;             // stop after this many optimizer steps; 0 = by epochs
-  std::int64_t batch_size = 128;          // samples of one optimizer step
-  std::int64_t micro_batch_size = 0;      // samples of one forward pass; 0 = batch_size
-  std::string optimizer = "sgd";          // sgd | adamw
+  std::int64_t max_steps = 0;         // stop after this many optimizer steps; 0 = by epochs
+  std::int64_t batch_size = 128;      // samples of one optimizer step
+  std::int64_t micro_batch_size = 0;  // samples of one forward pass; 0 = batch_size
+  std::string optimizer = "sgd";      // sgd | adamw
   double lr = 0.1;
   double momentum = 0.9;
   bool nesterov = false;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double weight_decay = 5e-4;
-  bool decay_norm_bias = true;            // weight decay on norms and biases too
-  std::string schedule = "cosine";        // constant | step | cosine | linear
+  bool decay_norm_bias = true;                   // weight decay on norms and biases too
+  std::string schedule = "cosine";               // constant | step | cosine | linear
   std::vector<double> milestones = {0.5, 0.75};  // step: fractions of the run
-  double gamma = 0.1;                     // step: factor at each milestone
+  double gamma = 0.1;                            // step: factor at each milestone
   double warmup_epochs = 0;
-  double final_lr_frac = 0;               // cosine, linear: final lr / lr
-  double clip_norm = 0;                   // 0 = off
-  double label_smoothing = 0;             // of the default cross_entropy when `losses` is empty
-  double ema_decay = 0;                   // 0 = off
-  std::string precision = "fp32";         // fp32 | bf16
+  double final_lr_frac = 0;        // cosine, linear: final lr / lr
+  double clip_norm = 0;            // 0 = off
+  double label_smoothing = 0;      // of the default cross_entropy when `losses` is empty
+  double ema_decay = 0;            // 0 = off
+  std::string precision = "fp32";  // fp32 | bf16
   bool channels_last = true;
-  std::int64_t eval_every = 1;            // epochs
-  std::int64_t early_stop = 0;            // evaluations without a better one; 0 = off
-  std::int64_t log_every = 10;            // steps
-  std::int64_t checkpoint_every = 0;      // steps; 0 = once an epoch
-  std::string teacher_norm = "eval";      // eval | batch (reproduces the reference code's train-mode teacher)
-  bool resize_features = false;           // student and teacher maps of different size: resize the student's
+  std::int64_t eval_every = 1;        // epochs
+  std::int64_t early_stop = 0;        // evaluations without a better one; 0 = off
+  std::int64_t log_every = 10;        // steps
+  std::int64_t checkpoint_every = 0;  // steps; 0 = once an epoch
+  std::string teacher_cache;  // folder that keeps the teacher's outputs between epochs and runs; "" = off
+  std::string teacher_norm = "eval";    // eval | batch (reproduces the reference code's train-mode teacher)
+  bool check_teacher = true;            // refuse a teacher that does no better than guessing on a first batch
+  std::string export_weights = "best";  // best (by validation accuracy) | last
   void visit(OptionVisitor& v);
 };
 
 struct RunConfig {
-  std::string dir;          // run folder; "" = runs/RECIPE
+  std::string dir;  // run folder; "" = runs/RECIPE
   std::int64_t seed = 1;
-  std::int64_t threads = 0; // 0 = all cores
+  std::int64_t threads = 0;  // 0 = all cores
+  std::string baseline;      // run folder of the same student alone, for the report's table
   std::string device = "cpu";
   void visit(OptionVisitor& v);
 };
@@ -82,13 +88,14 @@ struct Config {
   void visit(OptionVisitor& v);
 };
 
-// Reads a recipe file (or a recipe that comes with the program, by name), applies overrides, checks every key and value,
-// and makes relative paths absolute (relative to the recipe; on the command line, to the working folder).
-// Throws Error(missing_input) when no such recipe exists (nearest named), Error(usage) for everything written wrongly.
+// Reads a recipe file (or a recipe that comes with the program, by name), applies overrides, checks every key
+// and value, and makes relative paths absolute (relative to the recipe; on the command line, to the working
+// folder). Throws Error(missing_input) when no such recipe exists (nearest named), Error(usage) for
+// everything written wrongly.
 Config load_config(const std::string& recipe, const std::vector<std::string>& overrides);
 Config read_config(Node tree, const std::filesystem::path& base_folder);  // the same from a tree
-std::string config_to_yaml(const Config& config);                        // resolved: every value, defaults included
-std::string config_with_origins(const Config& config);                   // one line a value with where it came from
-std::string config_schema();                                             // every key with type, default, range, help
+std::string config_to_yaml(const Config& config);       // resolved: every value, defaults included
+std::string config_with_origins(const Config& config);  // one line a value with where it came from
+std::string config_schema();                            // every key with type, default, range, help
 
 }  // namespace mgd

@@ -17,13 +17,13 @@ struct Image {
 };
 
 struct ImageLimits {
-  std::int64_t max_pixels = 100'000'000;  // refused from the header, before anything is allocated
-  int max_scans = 100;                    // progressive JPEG: a bomb holds thousands
+  std::int64_t max_pixels = 64'000'000;  // refused from the header, before anything is allocated
+  int max_scans = 100;                   // progressive JPEG: a bomb holds thousands
 };
 
-// Decodes by magic bytes, never by name, into `channels` (1 or 3): grey <-> RGB, CMYK/YCCK, palette, 16-bit and alpha
-// (dropped) are converted; the EXIF orientation is applied. Throws Error(bad_data) saying what is wrong ("truncated JPEG",
-// "not a JPEG or PNG: starts with 'hello'", "65500 x 65500 pixels, at most ...").
+// Decodes by magic bytes, never by name, into `channels` (1 or 3): grey <-> RGB, CMYK/YCCK, palette, 16-bit
+// and alpha (dropped) are converted; the EXIF orientation is applied. Throws Error(bad_data) saying what is
+// wrong ("truncated JPEG", "not a JPEG or PNG: starts with 'hello'", "65500 x 65500 pixels, at most ...").
 Image decode_image(std::string_view bytes, std::int64_t channels, const ImageLimits& limits = {});
 
 std::string encode_png(const Image& image);  // 8-bit grey or RGB

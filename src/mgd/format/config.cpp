@@ -1,0 +1,135 @@
+// Every option of a recipe: name, default (in config.h), range and help.
+#include "mgd/format/config.h"
+
+namespace mgd {
+
+void DataConfig::visit(OptionVisitor& v) {
+  v.option("path", path,
+           {.help = "folder of class folders, .tar(.xz|.zst|.gz), CIFAR binary, IDX, .npz or .csv(.gz)"});
+  v.option("format", format,
+           {.help = "what path holds; auto looks",
+            .choices = {"auto", "imagefolder", "cifar", "idx", "npz", "csv"}});
+  v.option("train", train, {.help = "name of the training split inside path"});
+  v.option("test", test, {.help = "name of the test split inside path"});
+  v.option("validation", validation,
+           {.help = "fraction of the training images held out to pick the best epoch", .min = 0, .max = 0.9});
+  v.option("per_class", per_class,
+           {.help = "use only the first N training images of each class; 0 = all", .min = 0});
+  v.entries("augment", augment, {.help = "changes to training images, in order: crop, flip, mixup, ..."});
+  v.option("views", views,
+           {.help = "augmented variants of each image, cycled by epoch; 0 = new ones every epoch",
+            .min = 0,
+            .max = 1000});
+  v.option("image_size", image_size,
+           {.help = "resize images to this square, in pixels; 0 = as stored", .min = 0, .max = 16384});
+  v.option("mean", mean,
+           {.help = "normalisation, a value a channel in 0..1; empty = the teacher's, else ImageNet's"});
+  v.option("std", std, {.help = "normalisation, a value a channel", .min = 0, .min_open = true});
+  v.option("loader_threads", loader_threads,
+           {.help = "threads that decode and augment; 0 = the training thread itself", .min = 0, .max = 256});
+  v.option("cache_mb", cache_mb, {.help = "decoded images kept in memory, in MB", .min = 0, .max = 1 << 20});
+}
+
+void ModelConfig::visit(OptionVisitor& v) {
+  v.option("model", model, {.help = "name of the architecture, e.g. cifar_resnet8"});
+  v.option("weights", weights, {.help = "safetensors file for `model`; empty = fresh (a teacher needs one)"});
+  v.option("path", path, {.help = "a model folder; instead of model and weights"});
+  v.option("width", width,
+           {.help = "multiplier of every channel count of `model`", .min = 0, .max = 64, .min_open = true});
+}
+
+namespace {
+
+void visit_steps(TrainConfig& t, OptionVisitor& v) {
+  v.option("epochs", t.epochs, {.help = "passes over the training images", .min = 1, .max = 1'000'000});
+  v.option("max_steps", t.max_steps,
+           {.help = "stop after this many optimizer steps; 0 = by epochs", .min = 0});
+  v.option("batch_size", t.batch_size, {.help = "samples of one optimizer step", .min = 1, .max = 1 << 20});
+  v.option("micro_batch_size", t.micro_batch_size,
+           {.help = "samples of one forward pass (less memory, same update); 0 = batch_size",
+            .min = 0,
+            .max = 1 << 20});
+}
+
+void visit_optimizer(TrainConfig& t, OptionVisitor& v) {
+  v.option("optimizer", t.optimizer, {.help = "update rule", .choices = {"sgd", "adamw"}});
+  v.option("lr", t.lr, {.help = "learning rate after warm-up", .min = 0, .min_open = true});
+  v.option("momentum", t.momentum,
+           {.help = "sgd: share of the last step that is kept, below 1", .min = 0, .max = 1});
+  v.option("nesterov", t.nesterov, {.help = "sgd: Nesterov momentum"});
+  v.option("beta1", t.beta1, {.help = "adamw: decay of the first moment, below 1", .min = 0, .max = 1});
+  v.option("beta2", t.beta2, {.help = "adamw: decay of the second moment, below 1", .min = 0, .max = 1});
+  v.option("eps", t.eps, {.help = "adamw: added to the root of the second moment", .min = 0});
+  v.option("weight_decay", t.weight_decay,
+           {.help = "sgd: L2 term of the gradient; adamw: decoupled", .min = 0});
+  v.option("decay_norm_bias", t.decay_norm_bias, {.help = "weight decay on norms and biases too"});
+  v.option("schedule", t.schedule,
+           {.help = "course of the learning rate", .choices = {"constant", "step", "cosine", "linear"}});
+  v.option(
+      "milestones", t.milestones,
+      {.help = "step: where the rate drops, as fractions of the run", .min = 0, .max = 1, .min_open = true});
+  v.option("gamma", t.gamma,
+           {.help = "step: factor at each milestone", .min = 0, .max = 1, .min_open = true});
+  v.option("warmup_epochs", t.warmup_epochs, {.help = "linear rise from 0 to lr", .min = 0});
+  v.option("final_lr_frac", t.final_lr_frac, {.help = "cosine, linear: final rate / lr", .min = 0, .max = 1});
+  v.option("clip_norm", t.clip_norm, {.help = "largest norm of the whole gradient; 0 = off", .min = 0});
+  v.option("ema_decay", t.ema_decay,
+           {.help = "moving average of the weights, evaluated and kept; 0 = off", .min = 0, .max = 1});
+}
+
+}  // namespace
+
+void TrainConfig::visit(OptionVisitor& v) {
+  visit_steps(*this, v);
+  visit_optimizer(*this, v);
+  v.option("label_smoothing", label_smoothing,
+           {.help = "of the cross_entropy that stands in when `losses` is empty", .min = 0, .max = 1});
+  v.option("precision", precision,
+           {.help = "of matrix products and convolutions", .choices = {"fp32", "bf16"}});
+  v.option("channels_last", channels_last,
+           {.help = "memory layout of images and maps; the results are the same"});
+  v.option("eval_every", eval_every, {.help = "epochs between evaluations", .min = 1});
+  v.option("early_stop", early_stop,
+           {.help = "stop after this many evaluations without a better one; 0 = off", .min = 0});
+  v.option("log_every", log_every, {.help = "steps between logged rows", .min = 1});
+  v.option("checkpoint_every", checkpoint_every,
+           {.help = "steps between checkpoints; 0 = once an epoch", .min = 0});
+  v.option(
+      "teacher_cache", teacher_cache,
+      {.help =
+           "folder that keeps the teacher's outputs (needs data.views, or no augmentation); empty = off"});
+  v.option("teacher_norm", teacher_norm,
+           {.help = "batch norm of the teacher; batch reproduces the reference code's train-mode teacher",
+            .choices = {"eval", "batch"}});
+  v.option("check_teacher", check_teacher,
+           {.help = "refuse a teacher that does no better than guessing on a first batch"});
+  v.option(
+      "export_weights", export_weights,
+      {.help = "which weights the model folder gets: the best epoch's by validation accuracy, or the last",
+       .choices = {"best", "last"}});
+}
+
+void RunConfig::visit(OptionVisitor& v) {
+  v.option("dir", dir, {.help = "folder of the run; empty = runs/RECIPE in the working folder"});
+  // A seed becomes an unsigned key; negative ones would alias large ones.
+  v.option("seed", seed, {.help = "of order, augmentation, masks and initialisation", .min = 0});
+  v.option("threads", threads, {.help = "of the arithmetic; 0 = all cores", .min = 0, .max = 1024});
+  v.option("baseline", baseline,
+           {.help = "run folder of the same student alone, shown beside it in the report"});
+  v.option("device", device, {.help = "where the arithmetic is done", .choices = {"cpu", "cuda"}});
+}
+
+void Config::visit(OptionVisitor& v) {
+  v.option("task", task, {.help = "what the model learns; classify is the one that works", .choices = {}});
+  v.group("data", data, {.help = "the images"}, "path");
+  v.group("teacher", teacher, {.help = "the big network"}, "path");
+  v.group("student", student, {.help = "the network that is trained"}, "path");
+  v.entries("losses", losses,
+            {.help = "what is minimised; empty = cross_entropy with train.label_smoothing"});
+  v.entries("masks", masks,
+            {.help = "what the student does not get to see while it trains", .name_key = "mask"});
+  v.group("train", train, {.help = "the optimisation"});
+  v.group("run", run, {.help = "where and how it runs"});
+}
+
+}  // namespace mgd

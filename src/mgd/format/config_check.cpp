@@ -1,0 +1,142 @@
+// A tree -> a checked Config: what single options cannot know of each other.
+#include <algorithm>
+
+#include "mgd/core/error.h"
+#include "mgd/format/config.h"
+
+namespace mgd {
+
+namespace {
+
+// An error at the place where `path` was written, or where its group was.
+[[noreturn]] void refuse(const Config& config, const std::string& path, const std::string& what) {
+  throw Error(ExitCode::usage, place_of(origin_of(config.tree, path)) + path + ": " + what);
+}
+
+void check_task(const Config& config) {
+  if (config.task == "classify") return;
+  const std::vector<std::string> later = {"mlm", "clm", "embed", "segment", "detect"};
+  const bool known = std::find(later.begin(), later.end(), config.task) != later.end();
+  const Node got = Node::make_scalar(config.task);
+  if (known)
+    refuse(config, "task", fmt::format("got {}, which this version cannot do; classify works", shown(got)));
+  refuse(config, "task",
+         fmt::format("got {}, expected classify{}", shown(got),
+                     nearest_name(config.task, {"classify"}).empty() ? "" : "; did you mean 'classify'?"));
+}
+
+void check_model(const Config& config, const ModelConfig& model, const std::string& role) {
+  if (model.path.empty()) {
+    if (model.model.empty() && !model.weights.empty())
+      refuse(config, role + ".weights", fmt::format("weights need an architecture; add {}.model", role));
+    return;
+  }
+  if (!model.model.empty())
+    refuse(config, role + ".model",
+           fmt::format("got both model and path ({}); a model folder knows its architecture, "
+                       "give one of the two",
+                       model.path));
+  if (!model.weights.empty())
+    refuse(
+        config, role + ".weights",
+        fmt::format("got both weights and path ({}); a model folder holds its weights, give one of the two",
+                    model.path));
+  if (model.width != 1.0)
+    refuse(config, role + ".width",
+           fmt::format("got both width and path ({}); a model folder knows its width", model.path));
+}
+
+void check_data(const Config& config) {
+  const DataConfig& data = config.data;
+  if (!data.mean.empty() && !data.std.empty() && data.mean.size() != data.std.size())
+    refuse(config, "data.std",
+           fmt::format("got {} values, expected {} as in data.mean", data.std.size(), data.mean.size()));
+  if (data.mean.empty() != data.std.empty())
+    refuse(config, data.mean.empty() ? "data.std" : "data.mean", "give both mean and std, or neither");
+}
+
+void check_train(const Config& config) {
+  const TrainConfig& train = config.train;
+  if (train.micro_batch_size > train.batch_size)
+    refuse(config, "train.micro_batch_size",
+           fmt::format("got {}, expected at most batch_size ({})", train.micro_batch_size, train.batch_size));
+  if (train.micro_batch_size > 0 && train.batch_size % train.micro_batch_size != 0)
+    refuse(config, "train.micro_batch_size",
+           fmt::format("got {}, expected a divisor of batch_size ({})", train.micro_batch_size,
+                       train.batch_size));
+  if (std::adjacent_find(train.milestones.begin(), train.milestones.end(), std::greater_equal<>()) !=
+      train.milestones.end())
+    refuse(config, "train.milestones",
+           fmt::format("got {}, expected increasing fractions",
+                       to_yaml_flow(*write_options(train).find("milestones"))));
+  // At 1 the moments and the average would never move.
+  const std::pair<const char*, double> below_one[] = {{"momentum", train.momentum},
+                                                      {"beta1", train.beta1},
+                                                      {"beta2", train.beta2},
+                                                      {"ema_decay", train.ema_decay},
+                                                      {"label_smoothing", train.label_smoothing}};
+  for (const auto& [name, value] : below_one)
+    if (value >= 1)
+      refuse(config, std::string("train.") + name,
+             fmt::format("got {}, expected less than 1", number_text(value)));
+  if (train.nesterov && train.momentum == 0)
+    refuse(config, "train.nesterov", "got true with momentum 0; Nesterov's step needs momentum");
+  // Only when there is no length in steps: a short trial run may end inside the warm-up.
+  if (train.max_steps == 0 && train.warmup_epochs > static_cast<double>(train.epochs))
+    refuse(
+        config, "train.warmup_epochs",
+        fmt::format("got {}, expected at most epochs ({})", number_text(train.warmup_epochs), train.epochs));
+}
+
+// `train.label_smoothing` belongs to the default loss; a recipe that lists losses says it there, or it would
+// be ignored.
+void check_label_smoothing(const Config& config) {
+  if (config.losses.empty() || config.train.label_smoothing == 0) return;
+  for (const Node& loss : config.losses)
+    if (loss.find("name")->scalar == "cross_entropy" && loss.find("label_smoothing") != nullptr) return;
+  refuse(config, "train.label_smoothing",
+         "it belongs to the default loss, and this recipe lists its losses; write label_smoothing in the "
+         "cross_entropy entry");
+}
+
+void default_losses(Config& config) {
+  if (!config.losses.empty()) return;
+  Node loss = Node::make_map();
+  loss.set("name", Node::make_scalar("cross_entropy"));
+  loss.set("weight", Node::make_scalar("1"));
+  loss.set("label_smoothing", Node::make_scalar(number_text(config.train.label_smoothing)));
+  config.losses.push_back(std::move(loss));
+}
+
+// A path is relative to the recipe that holds it; what is typed on the command line, to the working folder.
+void make_absolute(const Config& config, const char* key, std::string& path,
+                   const std::filesystem::path& base) {
+  if (path.empty()) return;
+  const bool typed = origin_of(config.tree, key).source.starts_with("command line");
+  path = std::filesystem::absolute(typed ? std::filesystem::path(path) : base / path)
+             .lexically_normal()
+             .string();
+}
+
+}  // namespace
+
+Config read_config(Node tree, const std::filesystem::path& base_folder) {
+  Config config;
+  read_options(tree, config, "");
+  config.tree = std::move(tree);
+  check_task(config);
+  check_data(config);
+  check_model(config, config.teacher, "teacher");
+  check_model(config, config.student, "student");
+  check_train(config);
+  check_label_smoothing(config);
+  default_losses(config);
+  make_absolute(config, "data.path", config.data.path, base_folder);
+  make_absolute(config, "teacher.weights", config.teacher.weights, base_folder);
+  make_absolute(config, "teacher.path", config.teacher.path, base_folder);
+  make_absolute(config, "student.weights", config.student.weights, base_folder);
+  make_absolute(config, "student.path", config.student.path, base_folder);
+  return config;
+}
+
+}  // namespace mgd
