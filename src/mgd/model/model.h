@@ -1,25 +1,28 @@
 // Architectures by name. A model is a Module with a forward pass over a batch.
 #pragma once
 
-#include "mgd/nn/forward.h"
-#include "mgd/nn/module.h"
-#include "mgd/types/batch.h"
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "mgd/nn/forward.h"
+#include "mgd/nn/module.h"
+#include "mgd/types/batch.h"
+
 namespace mgd {
 
 struct ModelSpec {
-  std::string architecture;      // "cifar_resnet56", "resnet18", "wrn_40_2", "mobilenet_v2", ...
+  std::string architecture;  // "cifar_resnet56", "resnet18", "wrn_40_2", "mobilenet_v2", ...
   std::int64_t num_classes = 10;
   std::int64_t in_channels = 3;
-  std::int64_t image_height = 32;  // what it is meant for: any size runs, this one is used to count and to describe
+  std::int64_t image_height =
+      32;  // what it is meant for: any size runs, this one is used to count and to describe
   std::int64_t image_width = 32;
-  double width = 1.0;            // multiplier of every channel count
+  // Multiplier of every channel count, each rounded to the nearest whole number >= 1; MobileNets round to
+  // multiples of 8 and keep their last layer, as their paper does.
+  double width = 1.0;
 };
 
 class Model : public Module {
@@ -37,9 +40,12 @@ class Model : public Module {
   ModelSpec spec_;
 };
 
-// Initialised from (seed). Throws Error(usage) naming the nearest known architecture.
+// Initialised from (seed), with paths set and every parameter requiring a gradient. Throws Error(usage) for a
+// spec out of range and for an unknown architecture, naming the nearest known one.
 std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed);
 
+// Every name make_model takes, except that wrn_{depth}_{widen} with other numbers works too (depth = 4 + 6
+// n).
 std::vector<std::string> known_models();
 
 }  // namespace mgd

@@ -10,11 +10,11 @@
 
 namespace mgd {
 
-// Every layer of every model calls node(name, activation) and goes on with what it returns. That single point serves
-// taps (capture), masked nodes (edit) and inspection (observe).
+// Every layer of every model calls node(name, activation) and goes on with what it returns. That single point
+// serves taps (capture), masked nodes (edit) and inspection (observe).
 class Forward {
  public:
-  using Edit = std::function<at::Tensor(at::Tensor)>;                                   // activation -> activation
+  using Edit = std::function<at::Tensor(at::Tensor)>;  // activation -> activation
   using Observer = std::function<void(const std::string& name, const at::Tensor& activation)>;
 
   explicit Forward(bool training = false) : training_(training) {}
@@ -27,7 +27,9 @@ class Forward {
   // Edits come first, so a captured tap shows what the following layers see.
   at::Tensor node(const std::string& name, at::Tensor activation);
 
-  void add_macs(std::int64_t macs) { macs_ += macs; }  // multiply-accumulates, counted by the layers that do them
+  void add_macs(std::int64_t macs) {
+    macs_ += macs;
+  }  // multiply-accumulates, counted by the layers that do them
   std::int64_t macs() const { return macs_; }
 
   // Captured activations; a name that no node passed stays an undefined tensor.

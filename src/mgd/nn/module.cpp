@@ -1,18 +1,21 @@
 #include "mgd/nn/module.h"
 
-#include "mgd/core/error.h"
-
 #include <ATen/ops/empty.h>
+
+#include "mgd/core/error.h"
 
 namespace mgd {
 
 namespace {
-std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
+std::string join(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
 }  // namespace
 
 template <class Visit>
 void Module::visit(const std::string& prefix, const Visit& visit_tensor) const {
-  for (const auto& entry : tensors_) visit_tensor(NamedTensor{join(prefix, entry->name), entry->tensor, entry->kind});
+  for (const auto& entry : tensors_)
+    visit_tensor(NamedTensor{join(prefix, entry->name), entry->tensor, entry->kind});
   for (const auto& [name, child] : children_) child->visit(join(prefix, name), visit_tensor);
 }
 
@@ -53,9 +56,30 @@ void Module::to(at::Device device) {
   for (auto& [name, child] : children_) child->to(device);
 }
 
+void Module::to(at::ScalarType dtype) {
+  for (auto& entry : tensors_) {
+    if (!entry->tensor.is_floating_point()) continue;
+    const bool requires_grad = entry->tensor.requires_grad();
+    entry->tensor = entry->tensor.detach().to(dtype).set_requires_grad(requires_grad);
+  }
+  for (auto& [name, child] : children_) child->to(dtype);
+}
+
+void Module::to_channels_last() {
+  for (auto& entry : tensors_) {
+    if (entry->tensor.dim() != 4) continue;
+    const bool requires_grad = entry->tensor.requires_grad();
+    entry->tensor =
+        entry->tensor.detach().contiguous(at::MemoryFormat::ChannelsLast).set_requires_grad(requires_grad);
+  }
+  for (auto& [name, child] : children_) child->to_channels_last();
+}
+
 std::int64_t Module::num_parameters() const {
   std::int64_t total = 0;
-  visit("", [&](const NamedTensor& entry) { total += entry.kind == TensorKind::buffer ? 0 : entry.tensor.numel(); });
+  visit("", [&](const NamedTensor& entry) {
+    total += entry.kind == TensorKind::buffer ? 0 : entry.tensor.numel();
+  });
   return total;
 }
 

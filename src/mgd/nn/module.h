@@ -1,5 +1,5 @@
-// A tree of named parameters and buffers. Names are the ecosystem's by construction: the path of children joined by
-// dots, then the tensor's own name, e.g. "layer1.0.bn2.running_mean".
+// A tree of named parameters and buffers. Names are the ecosystem's by construction: the path of children
+// joined by dots, then the tensor's own name, e.g. "layer1.0.bn2.running_mean".
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,9 +31,11 @@ class Module {
   std::vector<NamedTensor> state() const;       // both, in the order of definition within each module
 
   const std::string& path() const { return path_; }  // "" for the root
-  void set_path(const std::string& path);            // done once by whoever finishes the root; names the nodes
+  void set_path(const std::string& path);  // done once by whoever finishes the root; names the nodes
   void set_requires_grad(bool requires_grad);
   void to(at::Device device);
+  void to(at::ScalarType dtype);  // floating-point tensors only
+  void to_channels_last();        // the layout of convolution weights that channels-last activations want
   std::int64_t num_parameters() const;
 
  protected:

@@ -1,0 +1,56 @@
+#include "mgd/model/block.h"
+
+#include <ATen/ops/hardtanh.h>
+#include <ATen/ops/mean.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+at::Tensor Stage::forward(const at::Tensor& x, Forward& forward) {
+  at::Tensor y = x;
+  for (Block* block : blocks_) y = block->forward(y, forward);
+  return forward.node(path(), std::move(y));
+}
+
+ConvNorm::ConvNorm(Conv2dOptions options, RandomStream& random, Init init, Activation activation)
+    : conv_(make_child<Conv2d>("0", options, random, init)),
+      norm_(make_child<BatchNorm2d>("1", options.out)),
+      activation_(activation) {}
+
+at::Tensor ConvNorm::forward(const at::Tensor& x, Forward& forward) {
+  at::Tensor y = norm_.forward(conv_.forward(x, forward), forward);
+  // Never in place: the output of a layer may have been captured.
+  if (activation_ == Activation::relu6) y = at::hardtanh(y, 0.0, 6.0);
+  return forward.node(path(), std::move(y));
+}
+
+Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, std::int64_t stride) {
+  return {.in = in, .out = out, .kernel = 3, .stride = stride, .padding = 1};
+}
+
+Conv2dOptions conv1x1(std::int64_t in, std::int64_t out, std::int64_t stride) {
+  return {.in = in, .out = out, .kernel = 1, .stride = stride, .padding = 0};
+}
+
+std::int64_t scaled_channels(std::int64_t channels, const ModelSpec& spec) {
+  return std::max<std::int64_t>(1, std::llround(static_cast<double>(channels) * spec.width));
+}
+
+at::Tensor model_input(at::Tensor input, const ModelSpec& spec, Forward& forward) {
+  if (input.dim() != 4 || input.size(1) != spec.in_channels || input.numel() == 0)
+    fail(ExitCode::usage,
+         "{}: input: got shape ({}), expected (batch, {}, height, width) with at least one of each",
+         spec.architecture, fmt::join(input.sizes().begin(), input.sizes().end(), ", "), spec.in_channels);
+  return forward.node("input", std::move(input));
+}
+
+at::Tensor global_pool(const at::Tensor& x, Forward& forward) {
+  return forward.node("pool", at::mean(x, {2, 3}));
+}
+
+}  // namespace mgd

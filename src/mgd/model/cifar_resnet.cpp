@@ -1,0 +1,84 @@
+// ResNets for small images: a 3x3 stem without pooling and three stages. The option-A and the "x4" family
+// differ in widths, shortcuts, initialisation and the classifier's name only.
+#include <ATen/ops/relu.h>
+
+#include <array>
+
+#include "mgd/core/error.h"
+#include "mgd/model/architectures.h"
+#include "mgd/model/residual.h"
+
+namespace mgd {
+
+namespace {
+
+struct SmallImageOptions {
+  std::int64_t depth = 8;  // 6n + 2: stem, three stages of n blocks with two convolutions, classifier
+  std::int64_t stem = 16;
+  std::array<std::int64_t, 3> widths{16, 32, 64};
+  Shortcut shortcut = Shortcut::pad;
+  Init conv_init = Init::kaiming_fan_in, classifier_init = Init::kaiming_fan_in;
+  std::string classifier = "linear";
+};
+
+class SmallImageResNet : public Model {
+ public:
+  SmallImageResNet(const ModelSpec& spec, const SmallImageOptions& options, RandomStream& random)
+      : Model(spec),
+        conv1_(make_child<Conv2d>("conv1", conv3x3(spec.in_channels, scaled_channels(options.stem, spec)),
+                                  random, options.conv_init)),
+        bn1_(make_child<BatchNorm2d>("bn1", scaled_channels(options.stem, spec))) {
+    MGD_ASSERT((options.depth - 2) % 6 == 0);
+    std::int64_t in = scaled_channels(options.stem, spec);
+    for (std::size_t s = 0; s < stages_.size(); ++s) {
+      stages_[s] = &make_child<Stage>("layer" + std::to_string(s + 1));
+      const std::int64_t out = scaled_channels(options.widths[s], spec);
+      for (std::int64_t i = 0; i < (options.depth - 2) / 6; ++i) {
+        const std::int64_t stride = s > 0 && i == 0 ? 2 : 1;
+        stages_[s]->append<BasicBlock>(ResidualOptions{.in = in,
+                                                       .out = out,
+                                                       .stride = stride,
+                                                       .shortcut = options.shortcut,
+                                                       .init = options.conv_init},
+                                       random);
+        in = out;
+      }
+    }
+    classifier_ =
+        &make_child<Linear>(options.classifier, in, spec.num_classes, random, options.classifier_init);
+  }
+
+  at::Tensor forward(at::Tensor input, Forward& forward) override {
+    at::Tensor x = model_input(std::move(input), spec(), forward);
+    x = at::relu(bn1_.forward(conv1_.forward(x, forward), forward));
+    for (Stage* stage : stages_) x = stage->forward(x, forward);
+    return classifier_->forward(global_pool(x, forward), forward);
+  }
+
+  std::string default_tap() const override { return "layer3"; }
+
+ private:
+  Conv2d& conv1_;
+  BatchNorm2d& bn1_;
+  std::array<Stage*, 3> stages_{};
+  Linear* classifier_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Model> make_cifar_resnet(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
+  return std::make_unique<SmallImageResNet>(spec, SmallImageOptions{.depth = depth}, random);
+}
+
+std::unique_ptr<Model> make_resnet_x4(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
+  const SmallImageOptions options{.depth = depth,
+                                  .stem = 32,
+                                  .widths = {64, 128, 256},
+                                  .shortcut = Shortcut::project,
+                                  .conv_init = Init::kaiming_fan_out,
+                                  .classifier_init = Init::torch_default,
+                                  .classifier = "fc"};
+  return std::make_unique<SmallImageResNet>(spec, options, random);
+}
+
+}  // namespace mgd

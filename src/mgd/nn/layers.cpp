@@ -1,0 +1,141 @@
+#include "mgd/nn/layers.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+namespace {
+
+struct Fans {
+  std::int64_t in, out;
+};
+
+// A tensor of draws. Every chunk has a stream of its own, so that big networks start quickly on all cores and
+// the values still do not depend on the number of threads.
+template <class Draw>
+at::Tensor drawn(at::IntArrayRef shape, RandomStream& random, const Draw& draw) {
+  constexpr std::int64_t kChunk = 16384;
+  const std::uint64_t bits = random.next_u64();
+  const PhiloxKey key{static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32)};
+  at::Tensor values = at::empty(shape, at::kFloat);
+  float* data = values.mutable_data_ptr<float>();
+  const std::int64_t total = values.numel();
+  at::parallel_for(0, (total + kChunk - 1) / kChunk, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t chunk = begin; chunk < end; ++chunk) {
+      RandomStream stream(key, 0, static_cast<std::uint64_t>(chunk));
+      const std::int64_t stop = std::min(total, (chunk + 1) * kChunk);
+      for (std::int64_t i = chunk * kChunk; i < stop; ++i) data[i] = static_cast<float>(draw(stream));
+    }
+  });
+  return values;
+}
+
+at::Tensor drawn_uniform(at::IntArrayRef shape, RandomStream& random, double bound) {
+  return drawn(shape, random, [bound](RandomStream& stream) { return stream.uniform(-bound, bound); });
+}
+
+at::Tensor drawn_normal(at::IntArrayRef shape, RandomStream& random, double deviation) {
+  return drawn(shape, random, [deviation](RandomStream& stream) { return deviation * stream.normal(); });
+}
+
+double default_bound(Fans fans) {
+  return 1.0 / std::sqrt(static_cast<double>(fans.in));
+}
+
+at::Tensor initial_weight(at::IntArrayRef shape, Fans fans, RandomStream& random, Init init) {
+  switch (init) {
+    case Init::torch_default:
+      return drawn_uniform(shape, random, default_bound(fans));
+    case Init::kaiming_fan_out:
+      return drawn_normal(shape, random, std::sqrt(2.0 / static_cast<double>(fans.out)));
+    case Init::kaiming_fan_in:
+      return drawn_normal(shape, random, std::sqrt(2.0 / static_cast<double>(fans.in)));
+    case Init::normal_001:
+      return drawn_normal(shape, random, 0.01);
+  }
+  MGD_ASSERT(false);
+  return {};
+}
+
+at::Tensor initial_bias(std::int64_t size, Fans fans, RandomStream& random, Init init) {
+  if (init == Init::kaiming_fan_out || init == Init::normal_001) return at::zeros({size}, at::kFloat);
+  return drawn_uniform({size}, random, default_bound(fans));
+}
+
+Fans conv_fans(const Conv2dOptions& options) {
+  MGD_ASSERT(options.in > 0 && options.out > 0 && options.kernel > 0 && options.groups > 0);
+  MGD_ASSERT(options.in % options.groups == 0 && options.out % options.groups == 0);
+  const std::int64_t area = options.kernel * options.kernel;
+  return {options.in / options.groups * area, options.out * area};
+}
+
+}  // namespace
+
+Conv2d::Conv2d(Conv2dOptions options, RandomStream& random, Init init)
+    : options_(options),
+      weight_(add_parameter(
+          "weight",
+          initial_weight({options.out, options.in / options.groups, options.kernel, options.kernel},
+                         conv_fans(options), random, init),
+          TensorKind::weight)) {
+  if (options.bias)
+    bias_ =
+        &add_parameter("bias", initial_bias(options.out, conv_fans(options), random, init), TensorKind::bias);
+}
+
+at::Tensor Conv2d::forward(const at::Tensor& x, Forward& forward) {
+  const std::optional<at::Tensor> bias = bias_ ? std::optional(*bias_) : std::nullopt;
+  at::Tensor y = at::conv2d(x, weight_, bias, options_.stride, options_.padding, 1, options_.groups);
+  forward.add_macs(y.numel() * conv_fans(options_).in);
+  return forward.node(path(), std::move(y));
+}
+
+BatchNorm2d::BatchNorm2d(std::int64_t channels)
+    : weight_(add_parameter("weight", at::ones({channels}, at::kFloat), TensorKind::norm)),
+      bias_(add_parameter("bias", at::zeros({channels}, at::kFloat), TensorKind::norm)),
+      running_mean_(add_buffer("running_mean", at::zeros({channels}, at::kFloat))),
+      running_var_(add_buffer("running_var", at::ones({channels}, at::kFloat))),
+      num_batches_tracked_(add_buffer("num_batches_tracked", at::zeros({}, at::kLong))) {}
+
+at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward) {
+  constexpr double kMomentum = 0.1, kEps = 1e-5;
+  if (forward.training()) {
+    if (x.numel() == x.size(1))
+      fail(
+          ExitCode::usage,
+          "{}: batch norm in training: got one value per channel (input {}x{}x{}x{}), expected at least two; "
+          "use a larger batch or a larger image",
+          path(), x.size(0), x.size(1), x.size(2), x.size(3));
+    num_batches_tracked_.add_(1);
+  }
+  at::Tensor y =
+      at::batch_norm(x, weight_, bias_, running_mean_, running_var_, forward.training(), kMomentum, kEps,
+                     /*cudnn_enabled=*/true);
+  return forward.node(path(), std::move(y));
+}
+
+Linear::Linear(std::int64_t in, std::int64_t out, RandomStream& random, Init init)
+    : weight_(
+          add_parameter("weight", initial_weight({out, in}, {in, out}, random, init), TensorKind::weight)),
+      bias_(add_parameter("bias", initial_bias(out, {in, out}, random, init), TensorKind::bias)) {}
+
+at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
+  at::Tensor y = at::linear(x, weight_, bias_);
+  forward.add_macs(y.numel() * weight_.size(1));
+  return forward.node(path(), std::move(y));
+}
+
+}  // namespace mgd

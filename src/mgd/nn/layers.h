@@ -1,0 +1,60 @@
+// The layers that models and losses are made of. Names of their tensors are PyTorch's (weight, bias,
+// running_mean, ...). Every layer ends in forward.node(path(), y), so each is a tap and can be masked.
+// Multiply-accumulates are those of the whole batch; a bias and a batch norm count as 0.
+#pragma once
+
+#include <cstdint>
+
+#include "mgd/core/philox.h"
+#include "mgd/nn/forward.h"
+#include "mgd/nn/module.h"
+
+namespace mgd {
+
+struct Conv2dOptions {
+  std::int64_t in = 0, out = 0, kernel = 3, stride = 1, padding = 0, groups = 1;
+  bool bias = false;
+};
+
+// How the weights of a convolution or linear layer start. fan_in = in / groups * kernel^2, fan_out = out *
+// kernel^2.
+enum class Init {
+  torch_default,    // U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weight and bias: nn.Conv2d and nn.Linear
+  kaiming_fan_out,  // N(0, 2 / fan_out), bias 0 (He et al. 2015): torchvision's networks
+  kaiming_fan_in,   // N(0, 2 / fan_in), bias as torch_default: the CIFAR ResNets
+  normal_001        // N(0, 0.01^2), bias 0: the classifier of MobileNetV2
+};
+
+class Conv2d : public Module {
+ public:
+  Conv2d(Conv2dOptions options, RandomStream& random, Init init = Init::torch_default);
+  at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, in, Y, X) -> (B, out, Y', X')
+
+ private:
+  Conv2dOptions options_;
+  at::Tensor& weight_;  // (out, in/groups, kernel, kernel)
+  at::Tensor* bias_ = nullptr;
+};
+
+// Statistics move in training mode only (momentum 0.1, eps 1e-5; the running variance is the unbiased one,
+// the batch is normalised with the biased one, as everywhere in PyTorch). A batch of one 1x1 map in training
+// has no variance: Error(usage).
+class BatchNorm2d : public Module {
+ public:
+  explicit BatchNorm2d(std::int64_t channels);
+  at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, C, Y, X)
+
+ private:
+  at::Tensor &weight_, &bias_, &running_mean_, &running_var_, &num_batches_tracked_;
+};
+
+class Linear : public Module {
+ public:
+  Linear(std::int64_t in, std::int64_t out, RandomStream& random, Init init = Init::torch_default);
+  at::Tensor forward(const at::Tensor& x, Forward& forward);  // (..., in) -> (..., out)
+
+ private:
+  at::Tensor &weight_, &bias_;  // (out, in), (out)
+};
+
+}  // namespace mgd

@@ -1,0 +1,53 @@
+// Fixtures of the architectures, and the weights and inputs that follow from a formula
+// (scripts/fixtures/make_models.py).
+#pragma once
+
+#include <ATen/ops/empty.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "mgd/model/model.h"
+
+namespace mgd {
+
+inline nlohmann::json read_fixture(const std::string& architecture) {
+  std::ifstream file(std::string(MGD_FIXTURES) + "/" + architecture + ".json");
+  EXPECT_TRUE(file) << architecture;
+  return nlohmann::json::parse(file);
+}
+
+// `shape` values in [-0.5, 0.5), exact in float.
+inline at::Tensor pattern(const std::string& name, at::IntArrayRef shape) {
+  std::uint32_t salt = 2166136261U;
+  for (const char c : name) salt = (salt ^ static_cast<unsigned char>(c)) * 16777619U;
+  at::Tensor values = at::empty(shape, at::kDouble);
+  auto* data = values.mutable_data_ptr<double>();
+  for (std::int64_t i = 0; i < values.numel(); ++i) {
+    std::uint32_t h = static_cast<std::uint32_t>(i) * 2654435761U + salt;
+    h = (h ^ (h >> 15)) * 2246822507U;
+    h ^= h >> 13;
+    data[i] = static_cast<double>(h & 0xFFFFU) / 65536.0 - 0.5;
+  }
+  return values;
+}
+
+inline void fill_with_pattern(Model& model) {
+  for (const NamedTensor& entry : model.state()) {
+    if (entry.tensor.scalar_type() == at::kLong) continue;
+    at::Tensor u = pattern(entry.name, entry.tensor.sizes());
+    if (u.dim() > 1) {
+      u.mul_(std::sqrt(24.0 / static_cast<double>(u.numel() / u.size(0))));
+    } else {
+      u.mul_(0.5);
+      if (entry.name.ends_with("running_var") || entry.name.ends_with(".weight")) u.add_(1.0);
+    }
+    entry.tensor.detach().copy_(u);
+  }
+}
+
+}  // namespace mgd

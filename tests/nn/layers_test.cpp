@@ -1,0 +1,128 @@
+#include "mgd/nn/layers.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+namespace {
+
+RandomStream stream() {
+  return RandomStream(random_key(11, "layers"), 0, 0);
+}
+
+at::Tensor tensor_of(const Module& module, const std::string& name) {
+  for (const NamedTensor& entry : module.state())
+    if (entry.name == name) return entry.tensor.detach();
+  ADD_FAILURE() << name;
+  return {};
+}
+
+double moment(const at::Tensor& x, int power) {
+  return x.to(at::kDouble).pow(power).mean().item<double>();
+}
+
+TEST(Conv2d, SumsOverGroupsAndCountsMacs) {
+  RandomStream random = stream();
+  Conv2d conv({.in = 4, .out = 6, .kernel = 3, .stride = 2, .padding = 1, .groups = 2, .bias = true}, random);
+  conv.set_path("stem");
+  tensor_of(conv, "weight").fill_(1);
+  tensor_of(conv, "bias").fill_(0.5);
+  at::Tensor x = at::ones({2, 4, 5, 5});
+  Forward forward;
+  forward.capture("stem");
+  const at::Tensor y = conv.forward(x, forward);
+  EXPECT_EQ(y.sizes().vec(), (std::vector<std::int64_t>{2, 6, 3, 3}));
+  EXPECT_FLOAT_EQ(y[0][0][1][1].item<float>(), 2 * 9 + 0.5F);  // two channels of its group
+  EXPECT_FLOAT_EQ(y[1][5][0][0].item<float>(), 2 * 4 + 0.5F);  // corner
+  EXPECT_EQ(forward.macs(), 2 * 6 * 9 * (2 * 9));
+  EXPECT_TRUE(forward.captured().at("stem").is_same(y));
+}
+
+TEST(Linear, MultipliesAndCountsMacs) {
+  RandomStream random = stream();
+  Linear linear(3, 2, random);
+  linear.set_path("fc");
+  tensor_of(linear, "weight").copy_(at::arange(6, at::kFloat).view({2, 3}));
+  tensor_of(linear, "bias").fill_(1);
+  Forward forward;
+  const at::Tensor y = linear.forward(at::ones({5, 4, 3}), forward);
+  EXPECT_FLOAT_EQ(y[4][3][0].item<float>(), 4);   // 0 + 1 + 2 + 1
+  EXPECT_FLOAT_EQ(y[0][0][1].item<float>(), 13);  // 3 + 4 + 5 + 1
+  EXPECT_EQ(forward.macs(), 5 * 4 * 3 * 2);
+}
+
+TEST(BatchNorm2d, TrainingMovesStatisticsByATenth) {
+  BatchNorm2d norm(1);
+  norm.set_path("bn");
+  const at::Tensor x = at::arange(4, at::kFloat).view({2, 1, 1, 2});  // mean 1.5, variance 1.25, unbiased 5/3
+  Forward training(true);
+  const at::Tensor y = norm.forward(x, training);
+  EXPECT_NEAR(y[0][0][0][0].item<double>(), -1.5 / std::sqrt(1.25 + 1e-5), 1e-6);
+  EXPECT_NEAR(tensor_of(norm, "running_mean").item<double>(), 0.15, 1e-6);
+  EXPECT_NEAR(tensor_of(norm, "running_var").item<double>(), 0.9 + 0.1 * 5 / 3, 1e-6);
+  EXPECT_EQ(tensor_of(norm, "num_batches_tracked").item<std::int64_t>(), 1);
+  EXPECT_EQ(training.macs(), 0);
+
+  Forward eval;
+  const at::Tensor z = norm.forward(x, eval);
+  EXPECT_NEAR(z[1][0][0][1].item<double>(), (3 - 0.15) / std::sqrt(0.9 + 0.1 * 5 / 3 + 1e-5), 1e-5);
+  EXPECT_EQ(tensor_of(norm, "num_batches_tracked").item<std::int64_t>(), 1);
+}
+
+TEST(BatchNorm2d, OneValuePerChannelInTrainingIsAnError) {
+  BatchNorm2d norm(3);
+  norm.set_path("layer3.bn1");
+  Forward training(true), eval;
+  EXPECT_NO_THROW(norm.forward(at::ones({1, 3, 1, 1}), eval));
+  EXPECT_NO_THROW(norm.forward(at::ones({2, 3, 1, 1}), training));
+  try {
+    norm.forward(at::ones({1, 3, 1, 1}), training);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::usage);
+    EXPECT_THAT(error.what(), testing::HasSubstr("layer3.bn1"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("1x3x1x1"));
+  }
+  EXPECT_EQ(tensor_of(norm, "num_batches_tracked").item<std::int64_t>(), 1);
+}
+
+// Moments within five standard errors of what the formula says.
+TEST(Init, SpreadsFollowTheFans) {
+  struct Case {
+    Init init;
+    double variance;
+  };
+  const Conv2dOptions options{.in = 32, .out = 128, .kernel = 3, .groups = 2, .bias = true};
+  const double fan_in = 16 * 9, fan_out = 128 * 9, n = 128 * 16 * 9;
+  for (const Case& c : {Case{Init::torch_default, 1 / (3 * fan_in)}, Case{Init::kaiming_fan_out, 2 / fan_out},
+                        Case{Init::kaiming_fan_in, 2 / fan_in}, Case{Init::normal_001, 1e-4}}) {
+    RandomStream random = stream();
+    const Conv2d conv(options, random, c.init);
+    const at::Tensor weight = tensor_of(conv, "weight");
+    EXPECT_NEAR(moment(weight, 1), 0, 5 * std::sqrt(c.variance / n));
+    EXPECT_NEAR(moment(weight, 2), c.variance, 5 * c.variance * std::sqrt(2 / n));
+    const double bias = tensor_of(conv, "bias").abs().max().item<double>();
+    const bool zero_bias = c.init == Init::kaiming_fan_out || c.init == Init::normal_001;
+    if (zero_bias) {
+      EXPECT_EQ(bias, 0);
+    } else {
+      EXPECT_TRUE(bias > 0.5 / std::sqrt(fan_in) && bias <= 1 / std::sqrt(fan_in)) << bias;
+    }
+  }
+}
+
+TEST(Init, LayersOfOneStreamDiffer) {
+  RandomStream random = stream();
+  const Linear a(8, 8, random), b(8, 8, random);
+  EXPECT_FALSE(at::equal(tensor_of(a, "weight"), tensor_of(b, "weight")));
+}
+
+}  // namespace
+}  // namespace mgd
