@@ -1,13 +1,9 @@
 // Losses as (sum, count) pairs.
 //
-// The count of a micro-batch is known without a forward pass, so the total of a whole optimizer step is known first and
-// there is exactly one division: step loss = weight * (sum over micro-batches of sum) / (sum over them of count).
-// k micro-batches with uneven masks then give the same update as one batch.
+// The count of a micro-batch is known without a forward pass, so the total of a whole optimizer step is known
+// first and there is exactly one division: step loss = weight * (sum over micro-batches of sum) / (sum over
+// them of count). k micro-batches with uneven masks then give the same update as one batch.
 #pragma once
-
-#include "mgd/format/options.h"
-#include "mgd/nn/module.h"
-#include "mgd/types/batch.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -17,6 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "mgd/format/options.h"
+#include "mgd/nn/module.h"
+#include "mgd/types/batch.h"
+
 namespace mgd {
 
 struct LossInput {
@@ -25,7 +25,7 @@ struct LossInput {
   at::Tensor teacher_logits;  // (B, K), no gradient; undefined when there is no teacher
   const Features& student;    // taps by name
   const Features& teacher;    // no gradient
-  at::Tensor keep;            // bool, broadcasts to the aligned map; undefined when the loss asked for no mask
+  at::Tensor keep;  // bool, broadcasts to the aligned map; undefined when the loss asked for no mask
 };
 
 // What a loss may know before any forward pass.
@@ -37,15 +37,16 @@ struct CountInput {
 class Loss {
  public:
   virtual ~Loss() = default;
-  virtual const std::string& label() const = 0;  // unique in a run, e.g. "mgd" or "mgd.layer3"; key in metrics
+  virtual const std::string& label()
+      const = 0;  // unique in a run, e.g. "mgd" or "mgd.layer3"; key in metrics
   virtual double weight() const = 0;
 
   virtual std::vector<std::string> student_taps() const { return {}; }
   virtual std::vector<std::string> teacher_taps() const { return {}; }
   virtual bool needs_teacher() const { return false; }
 
-  // The mask this loss wants drawn each step, as its recipe entry ({mask, mask_ratio, ...}), and the {C, Y, X} it acts
-  // on; a null node when it wants none. The trainer draws it: a loss never samples.
+  // The mask this loss wants drawn each step, as its recipe entry ({mask, mask_ratio, ...}), and the {C, Y,
+  // X} it acts on; a null node when it wants none. The trainer draws it: a loss never samples.
   struct MaskRequest {
     Node options;
     TapShape shape;
@@ -61,8 +62,8 @@ class Loss {
   // One line for the resolved table: taps with shapes, weight as given and per element.
   virtual std::string describe() const { return {}; }
 
-  // What the report draws: maps by name (e.g. "aligned", "masked", "generated", "teacher"), each (B, C, Y, X); empty when
-  // there is nothing to see. Called without gradient.
+  // What the report draws: maps by name (e.g. "aligned", "masked", "generated", "teacher"), each (B, C, Y,
+  // X); empty when there is nothing to see. Called without gradient.
   virtual Features illustrate(const LossInput&) { return {}; }
 };
 
@@ -76,8 +77,9 @@ struct LossContext {
   std::uint64_t seed = 0;  // initialisation of the loss's own blocks
 };
 
-// A recipe entry gives one loss, or one for each of its taps. Throws Error(usage) with the entry's place for an unknown
-// name, option or tap (nearest named), for shapes that do not fit, and for a loss that needs a teacher and has none.
+// A recipe entry gives one loss, or one for each of its taps. Throws Error(usage) with the entry's place for
+// an unknown name, option or tap (nearest named), for shapes that do not fit, and for a loss that needs a
+// teacher and has none.
 std::vector<std::unique_ptr<Loss>> make_losses(const Node& entry, const LossContext& context);
 std::vector<std::string> known_losses();
 

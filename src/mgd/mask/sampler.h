@@ -1,9 +1,6 @@
 // Who gets hidden: samplers of keep-masks (true = visible). See docs/masks.md for the contract.
 #pragma once
 
-#include "mgd/core/philox.h"
-#include "mgd/format/options.h"
-
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -11,6 +8,9 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "mgd/core/philox.h"
+#include "mgd/format/options.h"
 
 namespace mgd {
 
@@ -25,10 +25,11 @@ class MaskSampler {
  public:
   virtual ~MaskSampler() = default;
 
-  // shape {C, Y, X} of one sample. Returns a bool tensor on the CPU, true = visible, that broadcasts to (B, C, Y, X):
-  // (B, C, 1, 1) for channel, (B, 1, Y, X) for spatial and block, (B, C, Y, X) for element. `ratio` in [0, 1] is the
-  // expected hidden fraction: 0 hides nothing, 1 everything.
-  virtual at::Tensor sample(const std::vector<std::int64_t>& shape, double ratio, const MaskDraw& draw) const = 0;
+  // shape {C, Y, X} of one sample. Returns a bool tensor on the CPU, true = visible, that broadcasts to (B,
+  // C, Y, X): (B, C, 1, 1) for channel, (B, 1, Y, X) for spatial and block, (B, C, Y, X) for element. `ratio`
+  // in [0, 1] is the expected hidden fraction: 0 hides nothing, 1 everything.
+  virtual at::Tensor sample(const std::vector<std::int64_t>& shape, double ratio,
+                            const MaskDraw& draw) const = 0;
 };
 
 // What a recipe says of a mask: `mask: block, mask_ratio: 0.25, size: 4, exact: false`.
@@ -43,7 +44,8 @@ struct MaskOptions {
   double ratio_at(double progress_frac) const;  // progress in 0..1 of the run
 };
 
-std::unique_ptr<MaskSampler> make_sampler(const MaskOptions& options);  // unknown name: Error(usage), nearest named
+std::unique_ptr<MaskSampler> make_sampler(
+    const MaskOptions& options);  // unknown name: Error(usage), nearest named
 std::vector<std::string> known_samplers();
 
 }  // namespace mgd

@@ -1,0 +1,63 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/sum.h>
+
+#include "mgd/core/error.h"
+#include "mgd/loss/entry.h"
+
+namespace mgd {
+namespace {
+
+struct CrossEntropyOptions : LossOptions {
+  double label_smoothing = 0;
+  void visit(OptionVisitor& v) {
+    LossOptions::visit(v);
+    v.option("label_smoothing", label_smoothing,
+             {.help = "share of the target spread evenly over all classes", .min = 0, .max = 1});
+  }
+};
+
+// - sum over classes of q log softmax(s), with q = (1 - e) target + e / K; the target is one class, or the
+// batch's soft target where it has one. Count: samples. Szegedy et al., "Rethinking the Inception
+// Architecture", section 7.
+class CrossEntropy final : public NamedLoss {
+ public:
+  CrossEntropy(const LossEntry& entry, const CrossEntropyOptions& options)
+      : NamedLoss(options.label.empty() ? entry.name : options.label, options.weight),
+        smoothing_(options.label_smoothing) {}
+
+  double count(const CountInput& input) const override { return static_cast<double>(input.batch_size); }
+
+  at::Tensor sum(const LossInput& input) override {
+    const at::Tensor log_probs = at::log_softmax(at_least_float(input.student_logits), 1);  // (B, K)
+    const Batch& batch = input.batch;
+    const at::Tensor likelihood = batch.target_probs.defined()
+                                      ? at::sum(log_probs * batch.target_probs.to(log_probs.scalar_type()))
+                                      : at::sum(at::gather(log_probs, 1, batch.target.unsqueeze(1)));
+    if (smoothing_ == 0) return -likelihood;
+    // q may sum to less than 1 in a soft target only by rounding, so e / K on every class is right for both
+    // kinds.
+    return -(1 - smoothing_) * likelihood - smoothing_ * at::sum(at::mean(log_probs, 1));
+  }
+
+  std::string describe() const override {
+    return fmt::format("weight {:g} per sample, label smoothing {:g}", weight(), smoothing_);
+  }
+
+ private:
+  double smoothing_;
+};
+
+}  // namespace
+
+LossList make_cross_entropy_losses(const LossEntry& entry) {
+  CrossEntropyOptions options;
+  read_options(entry.node, options, entry.where(), {"name"});
+  LossList losses;
+  losses.push_back(std::make_unique<CrossEntropy>(entry, options));
+  return losses;
+}
+
+}  // namespace mgd

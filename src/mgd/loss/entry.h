@@ -1,0 +1,49 @@
+// What every loss is made with: its recipe entry, and the options they all share.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mgd/loss/loss.h"
+
+namespace mgd {
+
+struct LossEntry {
+  const Node& node;  // a map with "name"
+  std::string name;
+  const LossContext& context;
+
+  std::string where() const { return "losses." + name; }
+  // Throws Error(usage): "recipe.yaml:12:5: losses.mgd: WHAT", with the place of `key` when the entry has it.
+  [[noreturn]] void refuse(const std::string& what, const char* key = "name") const;
+};
+
+using LossList = std::vector<std::unique_ptr<Loss>>;
+using LossFactory = LossList (*)(const LossEntry& entry);
+
+struct LossOptions {
+  std::string label;  // empty: the loss's name
+  double weight = 1;
+  void visit(OptionVisitor& v);
+};
+
+class NamedLoss : public Loss {
+ public:
+  NamedLoss(std::string label, double weight) : label_(std::move(label)), weight_(weight) {}
+  const std::string& label() const override { return label_; }
+  double weight() const override { return weight_; }
+
+ private:
+  std::string label_;
+  double weight_;
+};
+
+// float32 for half and bfloat16, unchanged otherwise: a sum of thousands of squares in bfloat16 stops growing
+// after 256.
+at::Tensor at_least_float(const at::Tensor& values);
+
+}  // namespace mgd

@@ -1,0 +1,111 @@
+// What the losses between feature maps share: which tap of the student meets which of the teacher, and their
+// alignment.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mgd/loss/entry.h"
+#include "mgd/nn/layers.h"
+
+namespace mgd {
+
+struct FeatureOptions : LossOptions {
+  std::vector<std::string> student_tap;  // empty: see resolve_taps
+  std::vector<std::string> teacher_tap;
+  bool resize = false;
+  void visit(OptionVisitor& v);
+};
+
+struct AlignedOptions : FeatureOptions {
+  std::string align = "auto";
+  void visit(OptionVisitor& v);
+};
+
+// One pair of maps that meet. Shapes are {C, Y, X}.
+struct TapPair {
+  std::string label;  // of the loss of this pair
+  std::string student, teacher;
+  TapShape student_shape, teacher_shape;
+
+  bool same_size() const {
+    return student_shape[1] == teacher_shape[1] && student_shape[2] == teacher_shape[2];
+  }
+  double teacher_positions() const { return static_cast<double>(teacher_shape[1] * teacher_shape[2]); }
+  double teacher_elements() const { return static_cast<double>(teacher_shape[0]) * teacher_positions(); }
+};
+
+// The pairs of an entry: the named taps one by one; when only one side is named, the other has the same
+// names; when none is, the default taps of the models. Several pairs are labelled LABEL.STUDENT_TAP. Throws
+// Error(usage) for a missing teacher, a tap that is no map, lists of different lengths, the same pair twice,
+// and different Y, X without `resize`.
+std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options);
+
+// A 1x1 convolution with bias from the student's channels to the teacher's, where they differ or `align:
+// always` asks.
+class AlignBlock : public Module {
+ public:
+  AlignBlock(const TapPair& taps, const AlignedOptions& options, RandomStream& random);
+  at::Tensor align(const at::Tensor& student);  // (B, Cs, Y, X) -> (B, Ct, Y, X)
+  bool is_identity() const { return align_ == nullptr; }
+
+ private:
+  Conv2d* align_ = nullptr;
+};
+
+class FeatureLoss : public NamedLoss {
+ public:
+  FeatureLoss(TapPair taps, double weight) : NamedLoss(taps.label, weight), taps_(std::move(taps)) {}
+
+  std::vector<std::string> student_taps() const override { return {taps_.student}; }
+  std::vector<std::string> teacher_taps() const override { return {taps_.teacher}; }
+  bool needs_teacher() const override { return true; }
+
+ protected:
+  const TapPair& taps() const { return taps_; }
+  at::Tensor student_map(
+      const LossInput& input) const;  // (B, Cs, Y, X) of the teacher's Y, X; at least float
+  at::Tensor teacher_map(const LossInput& input) const;  // (B, Ct, Y, X) without gradient; at least float
+  // "student layer3 (64, 8, 8) -> teacher layer3 (128, 8, 8)"
+  std::string describe_taps() const;
+  // Both readings of the weight: on the mean over `num_units` of a sample, and on their sum.
+  std::string describe_weight(bool on_mean, double num_units, const char* unit) const;
+
+ private:
+  TapPair taps_;
+};
+
+// A feature loss that compares maps after alignment and has no other block.
+class AlignedLoss : public FeatureLoss {
+ public:
+  AlignedLoss(const LossEntry& entry, TapPair taps, const AlignedOptions& options);
+  Module* trainable() override { return block_->is_identity() ? nullptr : block_.get(); }
+
+ protected:
+  at::Tensor aligned_map(const LossInput& input) {
+    return block_->align(student_map(input));
+  }  // (B, Ct, Y, X)
+
+ private:
+  std::unique_ptr<AlignBlock> block_;
+};
+
+// The stream that the blocks of a loss start from.
+RandomStream init_stream(const LossEntry& entry, const TapPair& taps);
+
+// One loss L(entry, taps, options) for each pair of the entry. `ignore`: keys of the entry that are not in
+// Options.
+template <class L, class Options>
+LossList make_feature_losses(const LossEntry& entry, const std::vector<std::string>& ignore = {"name"}) {
+  Options options;
+  read_options(entry.node, options, entry.where(), ignore);
+  LossList losses;
+  for (TapPair& taps : resolve_taps(entry, options))
+    losses.push_back(std::make_unique<L>(entry, std::move(taps), options));
+  return losses;
+}
+
+}  // namespace mgd

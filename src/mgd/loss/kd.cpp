@@ -1,0 +1,64 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/sum.h>
+
+#include "mgd/core/error.h"
+#include "mgd/loss/entry.h"
+
+namespace mgd {
+namespace {
+
+struct KdOptions : LossOptions {
+  KdOptions() { weight = 0.9; }  // with cross-entropy at 0.1
+  double temperature = 4;
+  void visit(OptionVisitor& v) {
+    LossOptions::visit(v);
+    v.option("temperature", temperature,
+             {.help = "divides the logits before the softmax", .min = 0, .max = 1000, .min_open = true});
+  }
+};
+
+// T^2 KL(softmax(t / T) || softmax(s / T)), count: samples. T^2 keeps the size of the gradient independent of
+// T: Hinton et al., "Distilling the Knowledge in a Neural Network", section 2.
+class KnowledgeDistillation final : public NamedLoss {
+ public:
+  KnowledgeDistillation(const LossEntry& entry, const KdOptions& options)
+      : NamedLoss(options.label.empty() ? entry.name : options.label, options.weight),
+        temperature_(options.temperature) {}
+
+  bool needs_teacher() const override { return true; }
+  double count(const CountInput& input) const override { return static_cast<double>(input.batch_size); }
+
+  at::Tensor sum(const LossInput& input) override {
+    MGD_ASSERT(input.teacher_logits.defined());
+    if (input.student_logits.size(1) != input.teacher_logits.size(1))
+      fail(ExitCode::usage, "losses.{}: the student has {} classes and the teacher {}, expected the same",
+           label(), input.student_logits.size(1), input.teacher_logits.size(1));
+    const at::Tensor student = at_least_float(input.student_logits),
+                     teacher = at_least_float(input.teacher_logits);
+    const at::Tensor log_student = at::log_softmax(student / temperature_, 1);
+    const at::Tensor log_teacher = at::log_softmax(teacher.detach() / temperature_, 1);
+    return at::sum(at::exp(log_teacher) * (log_teacher - log_student)) * (temperature_ * temperature_);
+  }
+
+  std::string describe() const override {
+    return fmt::format("weight {:g} per sample, temperature {:g}", weight(), temperature_);
+  }
+
+ private:
+  double temperature_;
+};
+
+}  // namespace
+
+LossList make_kd_losses(const LossEntry& entry) {
+  KdOptions options;
+  read_options(entry.node, options, entry.where(), {"name"});
+  if (entry.context.teacher.empty()) entry.refuse("needs a teacher, and the recipe has none");
+  LossList losses;
+  losses.push_back(std::make_unique<KnowledgeDistillation>(entry, options));
+  return losses;
+}
+
+}  // namespace mgd

@@ -1,0 +1,59 @@
+#include "mgd/loss/loss.h"
+
+#include "mgd/core/error.h"
+#include "mgd/loss/entry.h"
+
+namespace mgd {
+
+#define MGD_LOSS(name) LossList make_##name##_losses(const LossEntry& entry);
+#include "mgd/loss/builtin.def"
+#undef MGD_LOSS
+
+namespace {
+
+struct BuiltinLoss {
+  const char* name;
+  LossFactory make;
+};
+
+constexpr BuiltinLoss kLosses[] = {
+#define MGD_LOSS(name) {#name, make_##name##_losses},
+#include "mgd/loss/builtin.def"
+#undef MGD_LOSS
+};
+
+}  // namespace
+
+void LossEntry::refuse(const std::string& what, const char* key) const {
+  const Node* value = node.find(key);
+  throw Error(ExitCode::usage,
+              fmt::format("{}: {}: {}", (value ? value->origin : node.origin).text(), where(), what));
+}
+
+void LossOptions::visit(OptionVisitor& v) {
+  v.option("label", label, {.help = "name in tables and metrics; empty: the name of the loss"});
+  v.option("weight", weight, {.help = "factor of this loss in the total", .min = 0, .max = 1e9});
+}
+
+at::Tensor at_least_float(const at::Tensor& values) {
+  return values.scalar_type() == at::kDouble ? values : values.to(at::kFloat);
+}
+
+std::vector<std::unique_ptr<Loss>> make_losses(const Node& entry, const LossContext& context) {
+  const Node* name = entry.find("name");
+  if (name == nullptr || name->kind != Node::Kind::scalar)
+    fail(ExitCode::usage, "{}: losses: an entry without a name, expected {{name: kd, ...}}",
+         entry.origin.text());
+  for (const auto& [known, make] : kLosses)
+    if (name->scalar == known) return make({entry, name->scalar, context});
+  fail(ExitCode::usage, "{}: losses: unknown loss '{}'{}", name->origin.text(), name->scalar,
+       suggestion(name->scalar, known_losses()));
+}
+
+std::vector<std::string> known_losses() {
+  std::vector<std::string> names;
+  for (const auto& loss : kLosses) names.emplace_back(loss.name);
+  return names;
+}
+
+}  // namespace mgd

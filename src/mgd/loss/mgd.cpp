@@ -1,0 +1,162 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/any.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/logical_not.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/square.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/where.h>
+
+#include <algorithm>
+
+#include "mgd/core/error.h"
+#include "mgd/loss/feature.h"
+
+namespace mgd {
+namespace {
+
+const std::vector<std::string> kMaskKeys = {"mask", "mask_ratio", "mask_ratio_end", "size", "exact"};
+
+struct GenerativeOptions : AlignedOptions {
+  std::string weight_on = "mean";
+  std::string on = "all";
+  std::string fill = "zero";
+  void visit(OptionVisitor& v) {
+    AlignedOptions::visit(v);
+    v.option("weight_on", weight_on,
+             {.help = "weight is on the mean over elements, or on the sum over a sample as published",
+              .choices = {"mean", "sum"}});
+    v.option("on", on,
+             {.help = "compare the whole map, or hidden positions only", .choices = {"all", "hidden"}});
+    v.option("fill", fill,
+             {.help = "what stands at hidden places: zero or a learned token", .choices = {"zero", "token"}});
+  }
+};
+
+// conv3x3 - ReLU - conv3x3, named as in the authors' code.
+class Generation : public Module {
+ public:
+  Generation(std::int64_t channels, RandomStream& random)
+      : first_(make_child<Conv2d>("0", conv3x3(channels), random)),
+        second_(make_child<Conv2d>("2", conv3x3(channels), random)) {}
+
+  at::Tensor forward(const at::Tensor& masked) {  // (B, Ct, Y, X) -> (B, Ct, Y, X)
+    Forward forward(/*training=*/true);
+    return at_least_float(second_.forward(at::relu(first_.forward(masked, forward)), forward));
+  }
+
+ private:
+  static Conv2dOptions conv3x3(std::int64_t channels) {
+    return {.in = channels, .out = channels, .kernel = 3, .padding = 1, .bias = true};
+  }
+  Conv2d &first_, &second_;
+};
+
+class GenerativeBlock : public AlignBlock {
+ public:
+  GenerativeBlock(const TapPair& taps, const GenerativeOptions& options, RandomStream& random)
+      : AlignBlock(taps, options, random),
+        generation_(make_child<Generation>("generation", taps.teacher_shape[0], random)) {
+    if (options.fill != "token") return;
+    at::Tensor token = at::empty({1, taps.teacher_shape[0], 1, 1}, at::kFloat);
+    float* data = token.mutable_data_ptr<float>();
+    // The deviation of mask tokens in BERT and MAE.
+    for (std::int64_t c = 0; c < token.numel(); ++c) data[c] = static_cast<float>(0.02 * random.normal());
+    token_ = &add_parameter("mask_token", token, TensorKind::bias);
+  }
+
+  // The aligned map with hidden places filled. A NaN at a hidden place must stop here. at::where drops it in
+  // both directions, where 0 * NaN would be NaN; and as the gradient of the alignment's weight multiplies the
+  // student's map by (zero) gradients, positions hidden in all channels are emptied before the alignment,
+  // too.
+  at::Tensor masked(const at::Tensor& student, const at::Tensor& keep) {  // (B, Cs, Y, X) -> (B, Ct, Y, X)
+    if (!keep.defined()) return align(student);
+    const at::Tensor visible =
+        is_identity() ? student : at::where(at::any(keep, 1, /*keepdim=*/true), student, 0.0);
+    const at::Tensor aligned = align(visible);
+    return token_ ? at::where(keep, aligned, token_->to(aligned.scalar_type()))
+                  : at::where(keep, aligned, 0.0);
+  }
+
+  at::Tensor generate(const at::Tensor& masked) { return generation_.forward(masked); }
+
+ private:
+  Generation& generation_;
+  at::Tensor* token_ = nullptr;  // (1, Ct, 1, 1)
+};
+
+// Masked generative distillation: Yang et al., ECCV 2022, equations (3) to (5). The sum of (G(keep *
+// align(S)) - T)^2 over the map, or over its hidden places (`on: hidden`). Count: samples for `weight_on:
+// sum` (the published weights), compared elements for `mean`.
+class MaskedGenerative final : public FeatureLoss {
+ public:
+  MaskedGenerative(const LossEntry& entry, TapPair pair, const GenerativeOptions& options)
+      : FeatureLoss(std::move(pair), options.weight),
+        on_mean_(options.weight_on == "mean"),
+        on_hidden_(options.on == "hidden"),
+        fill_(options.fill) {
+    RandomStream random = init_stream(entry, taps());
+    block_ = std::make_unique<GenerativeBlock>(taps(), options, random);
+    request_.shape = taps().teacher_shape;
+    request_.options = Node::make_map();
+    request_.options.origin = entry.node.origin;
+    // Fields are copied whole, with the places of their keys, so that a complaint about them points into the
+    // recipe.
+    for (const auto& field : entry.node.fields)
+      if (std::find(kMaskKeys.begin(), kMaskKeys.end(), field.first) != kMaskKeys.end())
+        request_.options.fields.push_back(field);
+  }
+
+  const MaskRequest* mask_request() const override { return &request_; }
+  Module* trainable() override { return block_.get(); }
+
+  double count(const CountInput& input) const override {
+    const auto batch = static_cast<double>(input.batch_size);
+    if (!on_mean_) return batch;
+    if (!on_hidden_) return batch * taps().teacher_elements();
+    if (!input.keep.defined() || input.keep.numel() == 0) return 0;
+    // The mask broadcasts to the map: each of its values stands for this many elements.
+    const double elements_each = batch * taps().teacher_elements() / static_cast<double>(input.keep.numel());
+    return at::sum(at::logical_not(input.keep)).item<double>() * elements_each;
+  }
+
+  at::Tensor sum(const LossInput& input) override {
+    const at::Tensor generated = block_->generate(block_->masked(student_map(input), input.keep));
+    const at::Tensor error = at::square(generated - teacher_map(input));
+    if (!on_hidden_) return at::sum(error);
+    if (!input.keep.defined())
+      return at::sum(error) * 0.0;  // nothing is hidden; the gradient exists and is zero
+    return at::sum(at::where(input.keep, 0.0, error));
+  }
+
+  std::string describe() const override {
+    return fmt::format("{}; {}; on {}, fill {}", describe_taps(),
+                       describe_weight(on_mean_, taps().teacher_elements(), "elements"),
+                       on_hidden_ ? "hidden" : "all", fill_);
+  }
+
+  Features illustrate(const LossInput& input) override {
+    const at::Tensor student = student_map(input);
+    const at::Tensor masked = block_->masked(student, input.keep);
+    return {{"aligned", block_->align(student)},
+            {"masked", masked},
+            {"generated", block_->generate(masked)},
+            {"teacher", teacher_map(input)}};
+  }
+
+ private:
+  bool on_mean_, on_hidden_;
+  std::string fill_;
+  std::unique_ptr<GenerativeBlock> block_;
+  MaskRequest request_;
+};
+
+}  // namespace
+
+LossList make_mgd_losses(const LossEntry& entry) {
+  std::vector<std::string> ignore = kMaskKeys;
+  ignore.emplace_back("name");
+  return make_feature_losses<MaskedGenerative, GenerativeOptions>(entry, ignore);
+}
+
+}  // namespace mgd

@@ -1,0 +1,29 @@
+#include "mgd/mask/units.h"
+
+namespace mgd {
+namespace {
+
+// Single nodes, each by itself.
+class ElementSampler final : public MaskSampler {
+ public:
+  explicit ElementSampler(bool exact) : exact_(exact) {}
+
+  at::Tensor sample(const std::vector<std::int64_t>& shape, double ratio,
+                    const MaskDraw& draw) const override {
+    const MapShape map = MapShape::of(shape, "element");
+    const auto batch = static_cast<std::int64_t>(draw.sample_ids.size());
+    return draw_batch(map.channels * map.height * map.width, ratio, exact_, draw)
+        .view({batch, map.channels, map.height, map.width});
+  }
+
+ private:
+  bool exact_;
+};
+
+}  // namespace
+
+std::unique_ptr<MaskSampler> make_element_sampler(const MaskOptions& options) {
+  return std::make_unique<ElementSampler>(options.exact);
+}
+
+}  // namespace mgd

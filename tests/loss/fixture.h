@@ -1,0 +1,60 @@
+// Reads the files of scripts/fixtures/make_losses.py, and builds losses as a recipe would.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mgd/loss/loss.h"
+
+namespace mgd::test {
+
+using Tensors = std::map<std::string, at::Tensor>;
+
+// The shortest reader of a safetensors file that one trusts; float64, float32, int64 and uint8 only.
+Tensors read_fixture(const std::string& name);
+
+// {name: NAME, key: value, ...}, from places that messages can be searched for: the value of the i-th pair
+// stands at "test.yaml:1:(i+1)".
+Node entry_of(const std::string& name, const std::vector<std::pair<std::string, std::string>>& fields = {});
+
+// A student with "feat" (Cs, Y, X) and a teacher with "feat" (Ct, Y, X), both the default taps, and 10
+// classes.
+LossContext context_of(TapShape student, TapShape teacher, std::uint64_t seed = 1);
+
+std::unique_ptr<Loss> make_loss(const Node& entry, const LossContext& context);  // exactly one
+
+// Overwrites the blocks of a loss with in/NAME of the fixture, in double or float.
+void set_blocks(Loss& loss, const Tensors& inputs, at::ScalarType dtype);
+
+// Everything a LossInput refers to, of B samples with single taps named "feat".
+struct Case {
+  Batch batch;
+  Features student, teacher;
+  at::Tensor student_logits, teacher_logits, keep;
+
+  LossInput input() const { return {batch, student_logits, teacher_logits, student, teacher, keep}; }
+  CountInput count_input() const { return {batch.size(), keep}; }
+  std::int64_t size() const { return batch.size(); }
+};
+
+// In double, `what` must be as near to the fixture as rounding allows; in float, no further than twice the
+// worst relative error of the naive float code of the fixture, plus one rounding.
+void expect_tensor(const at::Tensor& got, const Tensors& fixture, const std::string& case_name,
+                   const std::string& what, at::ScalarType dtype);
+
+// Runs the loss on student features and blocks of `dtype` and compares the sum and every gradient that the
+// case holds. The tensor that trains is the student's tap for "student", or the logits when the loss has no
+// tap.
+void expect_case(Loss& loss, Case inputs, const Tensors& fixture, const std::string& case_name,
+                 at::ScalarType dtype);
+
+double scalar(const at::Tensor& value);
+at::Tensor drawn(std::vector<std::int64_t> shape, std::uint64_t sample, double scale = 1);  // double, normal
+
+}  // namespace mgd::test
