@@ -1,0 +1,119 @@
+#include "mgd/data/batch_maker.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include "mgd/core/error.h"
+#include "mgd/format/archive_tree.h"
+
+namespace mgd {
+
+BatchMaker::BatchMaker(const ImageSource& source, AugmentChain augment, const LoaderOptions& options)
+    : source_(source),
+      augment_(std::move(augment)),
+      cache_(source, options.cache_mb << 20, options.max_corrupt_frac),
+      normaliser_(options.mean, options.std, source.channels()),
+      keys_(augment_.keys(options.views > 0 ? 0 : options.seed)),
+      mix_key_(random_key(options.views > 0 ? 0 : options.seed, "mix")),
+      channels_last_(options.channels_last),
+      views_(options.views),
+      size_{.height = options.height, .width = options.width} {
+  if (size_.height <= 0 || size_.width <= 0) {
+    std::int64_t first = 0;
+    const auto image = cache_.get(first);
+    size_ = {.height = image->height, .width = image->width};
+  }
+  if (!augment_.wants_full_size()) cache_.set_size(size_.height, size_.width);
+}
+
+const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Bench& bench, Bench::Slot& slot) {
+  bench.sample = index;
+  try {
+    slot.held = cache_.get(index);
+    const Image* image = slot.held.get();
+    if (!augment_.steps.empty()) {
+      slot.work = *image;  // into memory that is there already
+      augment_.apply(
+          slot.work, slot.spare,
+          {.keys = keys_, .epoch = static_cast<std::uint32_t>(epoch), .sample = index, .target = size_});
+      image = &slot.work;
+    }
+    if (image->height != size_.height || image->width != size_.width) {
+      slot.work = resize_center(*image, size_.height, size_.width);
+      image = &slot.work;
+    }
+    bench.sample = -1;
+    ++bench.done;
+    return *image;
+  } catch (const Error&) {
+    throw;  // names its sample already
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& e) {
+    fail(ExitCode::internal, "{}: {}", printable(source_.name(bench.sample)), e.what());
+  }
+}
+
+Batch BatchMaker::make(std::vector<std::int64_t> samples, std::int64_t epoch, Bench& bench) {
+  if (views_ > 0) epoch %= views_;
+  const auto count = static_cast<std::int64_t>(samples.size());
+  const auto channels = source_.channels();
+  const auto classes = static_cast<std::int64_t>(source_.class_names().size());
+  Batch batch;
+  batch.sample_ids = std::move(samples);
+  batch.input = at::empty({count, channels, size_.height, size_.width}, at::TensorOptions().dtype(at::kFloat),
+                          channels_last_ ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+  batch.target = at::empty({count}, at::TensorOptions().dtype(at::kLong));
+  float* input = batch.input.mutable_data_ptr<float>();
+  auto* target = batch.target.mutable_data_ptr<std::int64_t>();
+  float* probs = nullptr;
+  if (augment_.mixes()) {
+    batch.target_probs = at::zeros({count, classes}, at::TensorOptions().dtype(at::kFloat));
+    probs = batch.target_probs.mutable_data_ptr<float>();
+  }
+  for (std::int64_t i = 0; i < count; ++i, input += channels * size_.height * size_.width) {
+    std::int64_t& index = batch.sample_ids[static_cast<std::size_t>(i)];
+    const Image& image = picture(index, epoch, bench, bench.first);
+    if (bench.stop) return batch;  // the source may be gone by now
+    target[i] = source_.label(index);
+    if (probs != nullptr) {
+      mix(image, index, epoch, bench, {.input = input, .probs = probs + i * classes});
+    } else {
+      normaliser_.write(image, channels_last_, input);
+    }
+  }
+  return batch;
+}
+
+// The partner is drawn from the whole dataset by (seed, epoch, sample), so batching does not matter; it comes
+// with its own augmentation.
+void BatchMaker::mix(const Image& image, std::int64_t index, std::int64_t epoch, Bench& bench, MixedRow row) {
+  RandomStream random(mix_key_, static_cast<std::uint32_t>(epoch), static_cast<std::uint64_t>(index));
+  auto partner = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(source_.size())));
+  const Image& other = picture(partner, epoch, bench, bench.second);
+  if (bench.stop) return;
+  const bool both = augment_.mixup_alpha > 0 && augment_.cutmix_alpha > 0;
+  const bool cut = augment_.cutmix_alpha > 0 && (!both || random.uniform() < 0.5);
+  double lambda = draw_beta(cut ? augment_.cutmix_alpha : augment_.mixup_alpha, random);
+  float* out = row.input;
+  if (cut) {
+    bench.pasted = image;
+    lambda = paste_box(bench.pasted, other, lambda, random);
+    normaliser_.write(bench.pasted, channels_last_, out);
+  } else {
+    normaliser_.write(image, channels_last_, out);
+    bench.mixed.resize(other.pixels.size());
+    normaliser_.write(other, channels_last_, bench.mixed.data());
+    const auto keep = static_cast<float>(lambda);
+    for (std::size_t i = 0; i < bench.mixed.size(); ++i) out[i] = keep * out[i] + (1 - keep) * bench.mixed[i];
+  }
+  const auto add = [&](std::int64_t sample, double weight) {
+    const std::int64_t label = source_.label(sample);
+    if (label >= 0) row.probs[label] += static_cast<float>(weight);
+  };
+  add(index, lambda);
+  add(partner, 1 - lambda);
+}
+
+}  // namespace mgd
