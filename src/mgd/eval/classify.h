@@ -1,12 +1,12 @@
 // Measures of an image classifier.
 #pragma once
 
-#include "mgd/data/loader.h"
-#include "mgd/model/model.h"
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "mgd/data/loader.h"
+#include "mgd/model/model.h"
 
 namespace mgd {
 
@@ -17,12 +17,12 @@ struct ClassMetrics {
 
 struct ClassifyMetrics {
   std::int64_t samples = 0;
-  double accuracy = 0, top5 = 0;        // 0..1; top5 = top-min(5, K)
-  double loss = 0;                      // mean cross-entropy, nats
-  double calibration_error = 0;         // expected calibration error, 15 bins of equal width (Guo et al. 2017)
+  double accuracy = 0, top5 = 0;  // 0..1; top5 = top-min(5, K)
+  double loss = 0;                // mean cross-entropy, nats
+  double calibration_error = 0;   // expected calibration error, 15 bins of equal width (Guo et al. 2017)
   std::vector<std::vector<std::int64_t>> confusion;  // [true][predicted]
   std::vector<ClassMetrics> per_class;
-  double seconds = 0, throughput = 0;   // whole evaluation; samples/s
+  double seconds = 0, throughput = 0;  // whole evaluation; samples/s
 };
 
 // One sample a model got wrong (or right), for the report.
@@ -41,8 +41,14 @@ struct EvalOptions {
   at::Device device = at::kCPU;
 };
 
-// Logits (N, K) of every sample in order, float on the CPU; eval mode, no gradient.
-at::Tensor predict_logits(Model& model, const ImageSource& source, const EvalOptions& options);
+struct Answers {
+  at::Tensor logits;  // (N, K) float, on the CPU, in the order of the source
+  std::vector<std::int64_t>
+      labels;  // N; they come from the batches: a corrupt sample is replaced by another with another label
+};
+
+// Eval mode, no gradient.
+Answers answer_all(Model& model, const ImageSource& source, const EvalOptions& options);
 
 // logits (N, K), labels (N) -> everything but the times. N = 0: zeros.
 ClassifyMetrics classify_metrics(const at::Tensor& logits, const std::vector<std::int64_t>& labels);

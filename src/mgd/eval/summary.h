@@ -1,29 +1,31 @@
 // What a model is, measured: layers, parameters, multiply-accumulates, taps.
 #pragma once
 
-#include "mgd/model/model.h"
-
 #include <string>
 #include <vector>
+
+#include "mgd/model/model.h"
 
 namespace mgd {
 
 struct LayerSummary {
-  std::string name;              // node path
+  std::string name;                 // node path
   std::vector<std::int64_t> shape;  // one sample's activation
   std::int64_t parameters = 0;
-  std::int64_t macs = 0;         // of one sample
+  std::int64_t macs = 0;  // of one sample
 };
 
 struct ModelSummary {
   std::string architecture;
   std::int64_t parameters = 0;
-  std::int64_t macs = 0;                 // one sample
-  std::vector<LayerSummary> nodes;       // in the order of the forward pass: every one can be a tap
+  std::int64_t macs = 0;            // one sample
+  std::vector<LayerSummary> nodes;  // in the order of the forward pass: every one can be a tap
   TapShapes tap_shapes() const;
 };
 
-// Runs one zero sample of the model's own size through it (eval mode, no gradient).
+// Runs one zero sample of the model's own size (spec) through it: eval mode, no gradient, on the device and
+// in the type of its parameters. A node counts every parameter and multiply-accumulate at or below its path,
+// so a stage holds the sum of its blocks, and "input" and "pool" hold 0.
 ModelSummary summarize(Model& model);
 
 }  // namespace mgd

@@ -1,11 +1,11 @@
 // A model folder: config.json (timm's form) + model.safetensors, loadable on its own.
 #pragma once
 
-#include "mgd/io/weights.h"
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "mgd/io/weights.h"
 
 namespace mgd {
 
@@ -22,7 +22,8 @@ struct ModelFolderInfo {
 };
 
 std::string model_config_json(const ModelFolderInfo& info);
-ModelFolderInfo parse_model_config(std::string_view json, const std::string& source);  // Error(bad_data) names the key
+ModelFolderInfo parse_model_config(std::string_view json,
+                                   const std::string& source);  // Error(bad_data) names the key
 
 // Published atomically; replaces a folder that stands there.
 void save_model_folder(const std::string& folder, const ModelFolderInfo& info, const TensorMap& tensors);
@@ -31,6 +32,9 @@ struct LoadedFolder {
   ModelFolderInfo info;
   TensorMap tensors;
 };
-LoadedFolder load_model_folder(const std::string& folder);  // Error(missing_input | bad_data)
+
+// config.json with model.safetensors, or with its shards by model.safetensors.index.json. Throws
+// Error(missing_input | bad_data | refused).
+LoadedFolder load_model_folder(const std::string& folder);
 
 }  // namespace mgd

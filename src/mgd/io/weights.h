@@ -1,26 +1,33 @@
 // Weights between modules and safetensors files.
 #pragma once
 
-#include "mgd/nn/module.h"
-
 #include <map>
 #include <string>
 #include <vector>
+
+#include "mgd/nn/module.h"
 
 namespace mgd {
 
 using TensorMap = std::map<std::string, at::Tensor>;
 
-// A safetensors file, or a sharded set by its *.safetensors.index.json. Tensors own their memory. Throws Error(missing_input),
-// Error(bad_data), and Error(refused) for pickle files (by magic bytes, with the command that converts one).
+// A safetensors file, or a sharded set by its *.safetensors.index.json. Tensors own their memory. Throws
+// Error(missing_input), Error(bad_data), and Error(refused) for pickle files (by magic bytes, with the
+// command that converts one).
 TensorMap load_tensors(const std::string& path, std::map<std::string, std::string>* metadata = nullptr);
 
-// The bytes of a safetensors file ({"format":"pt"} always; sorted by dtype width, then name). Tensors may be on any device.
-std::string tensors_to_safetensors(const TensorMap& tensors, const std::map<std::string, std::string>& metadata = {});
+// The bytes of a safetensors file ({"format":"pt"} always; sorted by dtype width, then name). Tensors may be
+// on any device.
+std::string tensors_to_safetensors(const TensorMap& tensors,
+                                   const std::map<std::string, std::string>& metadata = {});
 
-// Copies by name into the module (parameters and buffers), converting the dtype. Throws Error(bad_data) listing missing,
-// unexpected and misshaped tensors (at most 8 of each, then a count). A missing num_batches_tracked is no mismatch.
+// Copies by name into the module (parameters and buffers), converting the dtype. Throws Error(bad_data)
+// listing missing, unexpected and misshaped tensors (at most 8 of each, then a count). A missing
+// num_batches_tracked is no mismatch.
 void load_state(Module& module, const TensorMap& tensors, const std::string& source);
-TensorMap state_of(const Module& module);  // detached, on the CPU
+
+// Detached, on the CPU. The tensors of a module on the CPU share its storage: clone() what must not follow
+// it.
+TensorMap state_of(const Module& module);
 
 }  // namespace mgd

@@ -1,0 +1,63 @@
+#include "mgd/eval/classify.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "mgd/core/error.h"
+#include "mgd/nn/autocast.h"
+
+namespace mgd {
+namespace {
+
+LoaderOptions loader_options(const EvalOptions& options) {
+  LoaderOptions loader;
+  loader.batch_size = options.batch_size;
+  loader.threads = options.loader_threads;
+  loader.mean = options.mean;
+  loader.std = options.std;
+  loader.height = options.height;
+  loader.width = options.width;
+  loader.cache_mb = 0;  // every picture is looked at once
+  return loader;
+}
+
+}  // namespace
+
+Answers answer_all(Model& model, const ImageSource& source, const EvalOptions& options) {
+  const bool bf16 = autocast_wanted(options.precision);
+  Answers answers;
+  answers.logits = at::empty({0, model.spec().num_classes}, at::kFloat);
+  if (source.size() == 0) return answers;
+  const at::NoGradGuard no_grad;
+  Loader loader(source, AugmentChain{}, loader_options(options));
+  std::vector<at::Tensor> parts;
+  for (std::int64_t step = 0, steps = loader.steps_per_epoch(); step < steps; ++step) {
+    for (const Batch& batch : loader.next().micro) {
+      const AutocastGuard autocast(bf16, options.device);
+      Forward forward(false);
+      const at::Tensor logits = model.forward(batch.input.to(options.device), forward);
+      parts.push_back(logits.to(at::kCPU, at::kFloat));
+      const at::Tensor target = batch.target.contiguous();
+      const auto* label = target.const_data_ptr<std::int64_t>();
+      answers.labels.insert(answers.labels.end(), label, label + target.numel());
+    }
+  }
+  answers.logits = at::cat(parts);
+  return answers;
+}
+
+ClassifyMetrics evaluate_classifier(Model& model, const ImageSource& source, const EvalOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const Answers answers = answer_all(model, source, options);
+  ClassifyMetrics metrics = classify_metrics(answers.logits, answers.labels);
+  metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  metrics.throughput = metrics.seconds > 0 ? static_cast<double>(metrics.samples) / metrics.seconds : 0;
+  return metrics;
+}
+
+}  // namespace mgd

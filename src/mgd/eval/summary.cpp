@@ -1,0 +1,78 @@
+#include "mgd/eval/summary.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+namespace mgd {
+
+namespace {
+
+// Whether `name` is the node `path` or lies below it. "layer1" holds "layer1.0" but not "layer10".
+bool below(std::string_view name, std::string_view path) {
+  return name == path || (name.size() > path.size() && name.starts_with(path) && name[path.size()] == '.');
+}
+
+// The place of a node's entry, in the order in which nodes were first passed.
+class NodeList {
+ public:
+  LayerSummary& at(const std::string& name) {
+    const auto [it, fresh] = index_.emplace(name, nodes_.size());
+    if (fresh) nodes_.push_back({.name = name, .shape = {}});
+    return nodes_[it->second];
+  }
+  std::vector<LayerSummary> take() { return std::move(nodes_); }
+
+ private:
+  std::map<std::string, std::size_t> index_;
+  std::vector<LayerSummary> nodes_;
+};
+
+// Layers count before they name themselves, so what was added since the last node is this layer's own work.
+std::vector<LayerSummary> observe_nodes(Model& model, const at::Tensor& sample, std::int64_t& total_macs) {
+  NodeList nodes;
+  std::int64_t counted = 0;
+  Forward forward;
+  forward.observe([&](const std::string& name, const at::Tensor& activation) {
+    LayerSummary& node = nodes.at(name);
+    node.shape = activation.sizes().slice(1).vec();
+    node.macs += forward.macs() - counted;
+    counted = forward.macs();
+  });
+  const at::NoGradGuard no_grad;
+  model.forward(sample, forward);
+  total_macs = forward.macs();
+  return nodes.take();
+}
+
+}  // namespace
+
+TapShapes ModelSummary::tap_shapes() const {
+  TapShapes shapes;
+  for (const LayerSummary& node : nodes) shapes[node.name] = node.shape;
+  return shapes;
+}
+
+ModelSummary summarize(Model& model) {
+  const ModelSpec& spec = model.spec();
+  const std::vector<NamedTensor> parameters = model.parameters();
+  at::TensorOptions like = at::kFloat;
+  if (!parameters.empty()) like = parameters.front().tensor.options();
+  const at::Tensor sample = at::zeros({1, spec.in_channels, spec.image_height, spec.image_width}, like);
+
+  ModelSummary summary{.architecture = spec.architecture, .parameters = model.num_parameters(), .nodes = {}};
+  const std::vector<LayerSummary> own = observe_nodes(model, sample, summary.macs);
+  summary.nodes = own;
+  for (LayerSummary& node : summary.nodes) {
+    node.macs = 0;
+    for (const LayerSummary& other : own) node.macs += below(other.name, node.name) ? other.macs : 0;
+    for (const NamedTensor& entry : parameters)
+      node.parameters += below(entry.name, node.name) ? entry.tensor.numel() : 0;
+  }
+  return summary;
+}
+
+}  // namespace mgd

@@ -1,0 +1,181 @@
+#include "mgd/io/model_folder.h"
+
+#include <nlohmann/json.hpp>
+
+#include "mgd/core/error.h"
+#include "mgd/core/file.h"
+#include "mgd/core/publish.h"
+#include "mgd/format/safetensors_header.h"
+
+namespace mgd {
+
+std::string model_config_json(const ModelFolderInfo& info) {
+  nlohmann::ordered_json config{{"architecture", info.architecture},
+                                {"num_classes", info.num_classes},
+                                {"label_names", info.label_names},
+                                {"pretrained_cfg",
+                                 {{"input_size", {info.in_channels, info.height, info.width}},
+                                  {"mean", info.mean},
+                                  {"std", info.std},
+                                  {"interpolation", info.interpolation},
+                                  {"crop_pct", info.crop_pct},
+                                  {"num_classes", info.num_classes}}},
+                                {"mgd", {{"width", info.width_multiplier}}}};
+  return config.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+namespace {
+
+using nlohmann::json;
+
+// One value of config.json under its dotted name, e.g. "pretrained_cfg.mean"; every message begins with both.
+class Field {
+ public:
+  Field(const json& config, const std::string& source, std::string name) : name_(source + ": " + name) {
+    value_ = &config;
+    for (std::size_t begin = 0; value_ != nullptr && begin <= name.size();) {
+      const std::size_t dot = std::min(name.find('.', begin), name.size());
+      const std::string key = name.substr(begin, dot - begin);
+      if (!value_->is_object())
+        fail_as(fmt::format("what holds it is {}, expected an object", shown(*value_)));
+      const auto it = value_->find(key);
+      value_ = it == value_->end() || it->is_null() ? nullptr : &*it;
+      begin = dot + 1;
+    }
+  }
+
+  bool is_there() const { return value_ != nullptr; }
+
+  std::int64_t integer(std::int64_t least, std::int64_t most) const {
+    return integer_of(value(), least, most);
+  }
+  double number(double above, double most) const { return number_of(value(), above, most); }
+
+  std::string text() const {
+    if (!value().is_string()) fail_as(fmt::format("got {}, expected a text", shown(value())));
+    return value().get<std::string>();
+  }
+
+  std::vector<std::string> texts() const {
+    std::vector<std::string> all;
+    for (const json& element : list()) {
+      if (!element.is_string()) fail_as(fmt::format("got {} in it, expected only texts", shown(element)));
+      all.push_back(element.get<std::string>());
+    }
+    return all;
+  }
+
+  std::vector<double> numbers(double above, double most) const {
+    std::vector<double> all;
+    for (const json& element : list()) all.push_back(number_of(element, above, most));
+    return all;
+  }
+
+  std::vector<std::int64_t> integers(std::int64_t least, std::int64_t most) const {
+    std::vector<std::int64_t> all;
+    for (const json& element : list()) all.push_back(integer_of(element, least, most));
+    return all;
+  }
+
+  [[noreturn]] void fail_as(const std::string& problem) const {
+    fail(ExitCode::bad_data, "{}: {}", name_, problem);
+  }
+
+ private:
+  const json& value() const {
+    if (value_ == nullptr) fail_as("is missing; not the config of an image classifier?");
+    return *value_;
+  }
+
+  const json& list() const {
+    if (!value().is_array()) fail_as(fmt::format("got {}, expected a list", shown(value())));
+    return value();
+  }
+
+  std::int64_t integer_of(const json& number, std::int64_t least, std::int64_t most) const {
+    const bool fits = number.is_number_integer() && (!number.is_number_unsigned() ||
+                                                     number.get<std::uint64_t>() <= std::uint64_t{INT64_MAX});
+    const std::int64_t got = fits ? number.get<std::int64_t>() : 0;
+    if (!fits || got < least || got > most)
+      fail_as(fmt::format("got {}, expected a whole number from {} to {}", shown(number), least, most));
+    return got;
+  }
+
+  double number_of(const json& number, double above, double most) const {
+    const double got = number.is_number() ? number.get<double>() : above;
+    if (!(got > above && got <= most))
+      fail_as(fmt::format("got {}, expected a number above {} and at most {}", shown(number), above, most));
+    return got;
+  }
+
+  std::string name_;
+  const json* value_ = nullptr;
+};
+
+constexpr std::uint64_t kMostConfigBytes = 100'000'000;
+constexpr std::int64_t kMostClasses = 10'000'000, kMostPixels = 65'536;
+constexpr double kMostLevel = 1e6;  // of a mean or a standard deviation; images lie in [0, 1] or [0, 255]
+
+void require_count(const Field& field, std::size_t got, std::int64_t expected, const char* of) {
+  if (got != 0 && static_cast<std::int64_t>(got) != expected)
+    field.fail_as(fmt::format("{} entries for {} {}", got, expected, of));
+}
+
+void parse_pretrained(const json& config, const std::string& source, ModelFolderInfo& info) {
+  const auto field = [&](const char* name) {
+    return Field(config, source, std::string("pretrained_cfg.") + name);
+  };
+  const auto size = field("input_size").integers(1, kMostPixels);
+  if (size.size() != 3)
+    field("input_size").fail_as(fmt::format("needs three numbers (C, Y, X), got {}", size.size()));
+  info.in_channels = size[0];
+  info.height = size[1];
+  info.width = size[2];
+  if (field("mean").is_there()) info.mean = field("mean").numbers(-kMostLevel, kMostLevel);
+  if (field("std").is_there()) info.std = field("std").numbers(0, kMostLevel);
+  require_count(field("mean"), info.mean.size(), info.in_channels, "channels");
+  require_count(field("std"), info.std.size(), info.in_channels, "channels");
+  if (field("interpolation").is_there()) info.interpolation = field("interpolation").text();
+  if (field("crop_pct").is_there()) info.crop_pct = field("crop_pct").number(0, 2);
+}
+
+}  // namespace
+
+ModelFolderInfo parse_model_config(std::string_view text, const std::string& source) {
+  const json config = parse_json_object(text, source);
+  const auto field = [&](const char* name) { return Field(config, source, name); };
+  ModelFolderInfo info;
+  info.architecture = field("architecture").text();
+  const char* classes = field("num_classes").is_there() ? "num_classes" : "pretrained_cfg.num_classes";
+  info.num_classes = field(classes).integer(1, kMostClasses);
+  if (field("label_names").is_there()) info.label_names = field("label_names").texts();
+  require_count(field("label_names"), info.label_names.size(), info.num_classes, "classes");
+  parse_pretrained(config, source, info);
+  if (field("mgd.width").is_there()) info.width_multiplier = field("mgd.width").number(0, 1000);
+  return info;
+}
+
+void save_model_folder(const std::string& folder, const ModelFolderInfo& info, const TensorMap& tensors) {
+  DirectoryPublisher publisher(folder);
+  publisher.add("config.json", model_config_json(info));
+  publisher.add("model.safetensors", tensors_to_safetensors(tensors));
+  publisher.publish(/*manifest=*/false);
+}
+
+LoadedFolder load_model_folder(const std::string& folder) {
+  const fs::path path = folder;
+  if (!fs::is_directory(path)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
+  const char* index = "model.safetensors.index.json";
+  const char* weights =
+      !fs::exists(path / "model.safetensors") && fs::exists(path / index) ? index : "model.safetensors";
+  for (const char* name : {"config.json", weights})
+    if (!fs::exists(path / name))
+      fail(ExitCode::missing_input, "{}: no {} there; not a model folder", folder, name);
+  LoadedFolder loaded;
+  const fs::path config = path / "config.json";
+  loaded.info = parse_model_config(read_file(config, kMostConfigBytes), config.string());
+  loaded.tensors = load_tensors((path / weights).string());
+  return loaded;
+}
+
+}  // namespace mgd
