@@ -1,0 +1,72 @@
+#include <fmt/ranges.h>
+
+#include "mgd/train/run.h"
+
+namespace mgd {
+
+namespace {
+
+std::string counted(double value) {
+  if (value >= 1e9) return fmt::format("{:.2f} G", value / 1e9);
+  if (value >= 1e6) return fmt::format("{:.2f} M", value / 1e6);
+  if (value >= 1e4) return fmt::format("{:.1f} k", value / 1e3);
+  return fmt::format("{:.0f}", value);
+}
+
+std::string model_line(const char* role, const ModelSummary& summary, const std::string& from) {
+  return fmt::format("{:<10} {:<18} {:>9} parameters {:>9} MACs   {}", role, summary.architecture,
+                     counted(static_cast<double>(summary.parameters)),
+                     counted(static_cast<double>(summary.macs)), from);
+}
+
+std::string mask_text(const MaskOptions& mask) {
+  std::string text = fmt::format("{} mask, ratio {}", mask.mask, mask.mask_ratio);
+  if (mask.mask_ratio_end >= 0) text += fmt::format(" -> {}", mask.mask_ratio_end);
+  if (mask.mask == "block") text += fmt::format(", size {}", mask.size);
+  if (mask.exact) text += ", exact count";
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> describe_run(const Run& run) {
+  const Config& c = run.config;
+  std::vector<std::string> lines;
+  const auto& info = run.student_info;
+  lines.push_back(fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes; {} x {} x {}", "data",
+                              c.data.path, run.train_source->size(),
+                              run.validation_source ? run.validation_source->size() : 0,
+                              run.test_source ? run.test_source->size() : 0, info.label_names.size(),
+                              info.in_channels, info.height, info.width));
+  lines.push_back(
+      fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info.mean, " "), fmt::join(info.std, " ")));
+  if (run.teacher)
+    lines.push_back(model_line("teacher", run.teacher_summary,
+                               c.teacher.path.empty() ? c.teacher.weights : c.teacher.path));
+  lines.push_back(model_line(
+      "student", run.student_summary,
+      c.student.path.empty() ? (c.student.weights.empty() ? "fresh" : c.student.weights) : c.student.path));
+  std::int64_t blocks = 0;
+  for (const auto& active : run.losses) {
+    lines.push_back(fmt::format("{:<10} {:<14} {}", "loss", active.loss->label(), active.loss->describe()));
+    if (active.sampler) lines.push_back(fmt::format("{:<10} {:<14} {}", "", "", mask_text(active.mask)));
+    if (const Module* module = active.loss->trainable()) blocks += module->num_parameters();
+  }
+  for (const auto& mask : run.node_masks)
+    lines.push_back(fmt::format("{:<10} {:<14} {}, {} fill, student only, {}", "mask", mask->options().node,
+                                mask_text(mask->options().mask), mask->options().fill,
+                                fmt::join(mask->shape(), " x ")));
+  if (blocks > 0)
+    lines.push_back(fmt::format("{:<10} {} parameters of align and generation blocks, thrown away afterwards",
+                                "", counted(static_cast<double>(blocks))));
+  lines.push_back(fmt::format(
+      "{:<10} {} lr {} {}, weight decay {}, batch {}{}, {}", "train", c.train.optimizer, c.train.lr,
+      c.train.schedule, c.train.weight_decay, c.train.batch_size,
+      c.train.micro_batch_size > 0 ? fmt::format(" as micro-batches of {}", c.train.micro_batch_size) : "",
+      c.train.precision));
+  lines.push_back(fmt::format("{:<10} {} epochs x {} steps = {} steps, seed {}", "", c.train.epochs,
+                              run.steps_per_epoch, run.total_steps, c.run.seed));
+  return lines;
+}
+
+}  // namespace mgd

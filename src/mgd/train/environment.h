@@ -1,0 +1,26 @@
+// The machine and the libraries a run used.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mgd {
+
+struct Environment {
+  std::string mgd_version, host, system, cpu;
+  int cores = 0, threads = 0;
+  std::uint64_t memory_bytes = 0;
+  std::vector<std::string>
+      cpu_features;  // of those that matter here: avx2, fma, avx512f, avx512_bf16, amx_bf16
+  std::string torch_built, torch_running;  // versions at build and at run time
+  bool torch_cuda = false;
+};
+
+Environment environment();
+std::string environment_json(const Environment& env);
+
+// Throws Error(environment) when the LibTorch that is loaded is not the one this program was built with.
+void require_same_torch(const Environment& env);
+
+}  // namespace mgd

@@ -1,0 +1,62 @@
+#include "mgd/train/node_mask.h"
+
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+void NodeMaskOptions::visit(OptionVisitor& v) {
+  v.option("node", node,
+           {.help = "what is hidden from the student: input, or any node of it (see mgd inspect)"});
+  v.option("fill", fill, {.help = "value at hidden places", .choices = {"zero", "learned"}});
+  mask.visit(v);
+}
+
+NodeMask::NodeMask(NodeMaskOptions options, TapShape shape, std::string label, std::uint64_t seed)
+    : options_(std::move(options)),
+      shape_(std::move(shape)),
+      label_(std::move(label)),
+      key_(random_key(seed, "mask/" + label_)),
+      sampler_(make_sampler(options_.mask)) {
+  if (options_.fill == "learned")
+    fill_ = &add_parameter("fill", at::zeros({shape_[0], 1, 1}), TensorKind::bias);
+}
+
+at::Tensor NodeMask::draw(std::uint32_t step, double progress_frac,
+                          const std::vector<std::int64_t>& ids) const {
+  return sampler_->sample(shape_, options_.mask.ratio_at(progress_frac),
+                          {.key = key_, .step = step, .sample_ids = ids});
+}
+
+at::Tensor NodeMask::apply(const at::Tensor& activation, const at::Tensor& keep) const {
+  // where, not a product: a NaN in a hidden place must not pass.
+  const at::Tensor fill = fill_ ? fill_->to(activation.scalar_type()) : at::zeros({}, activation.options());
+  return at::where(keep.to(activation.device()), activation, fill);
+}
+
+std::vector<std::unique_ptr<NodeMask>> make_node_masks(const std::vector<Node>& entries,
+                                                       const TapShapes& student, std::uint64_t seed) {
+  std::vector<std::unique_ptr<NodeMask>> masks;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const std::string where = fmt::format("masks.{}", i);
+    NodeMaskOptions options;
+    read_options(entries[i], options, where, {"name"});
+    const auto it = student.find(options.node);
+    if (it == student.end()) {
+      std::vector<std::string> known;
+      for (const auto& [name, shape] : student) known.push_back(name);
+      fail(ExitCode::usage, "{}: {}.node: the student has no node '{}'{}", entries[i].origin.text(), where,
+           options.node, suggestion(options.node, known));
+    }
+    if (it->second.size() != 3)
+      fail(ExitCode::usage, "{}: {}.node: '{}' is a vector of {} values; only maps (C, Y, X) can be masked",
+           entries[i].origin.text(), where, options.node, it->second.empty() ? 0 : it->second[0]);
+    masks.push_back(
+        std::make_unique<NodeMask>(options, it->second, fmt::format("node{}/{}", i, options.node), seed));
+  }
+  return masks;
+}
+
+}  // namespace mgd

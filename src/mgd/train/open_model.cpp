@@ -1,0 +1,81 @@
+#include <fmt/ranges.h>
+
+#include "mgd/core/error.h"
+#include "mgd/core/file.h"
+#include "mgd/train/run.h"
+
+namespace mgd {
+
+namespace {
+
+OpenedModel open_folder(const ModelConfig& config, const std::string& role) {
+  LoadedFolder folder = load_model_folder(config.path);
+  const ModelFolderInfo& info = folder.info;
+  if (info.num_classes < 1)
+    fail(ExitCode::bad_data, "{}: {}: num_classes is {}", role, config.path, info.num_classes);
+  OpenedModel opened;
+  opened.model = make_model({.architecture = info.architecture,
+                             .num_classes = info.num_classes,
+                             .in_channels = info.in_channels,
+                             .image_height = info.height,
+                             .image_width = info.width,
+                             .width = info.width_multiplier},
+                            1);
+  load_state(*opened.model, folder.tensors, config.path);
+  opened.info = std::move(folder.info);
+  opened.source = config.path;
+  return opened;
+}
+
+// The rows of the classifier decide how many classes a bare weights file has: its last matrix.
+std::int64_t classes_in(const TensorMap& tensors, std::int64_t fallback) {
+  for (const char* name : {"linear.weight", "fc.weight", "classifier.1.weight"})
+    if (auto it = tensors.find(name); it != tensors.end() && it->second.dim() == 2) return it->second.size(0);
+  return fallback;
+}
+
+}  // namespace
+
+OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, const std::string& role) {
+  if (!config.path.empty()) return open_folder(config, role);
+  if (config.model.empty())
+    fail(ExitCode::usage, "{0}: no model given; write {0}: {{model: NAME}} or {0}: MODEL_FOLDER", role);
+
+  OpenedModel opened;
+  TensorMap tensors;
+  std::int64_t num_classes = defaults.num_classes;
+  if (!config.weights.empty()) {
+    tensors = load_tensors(config.weights);
+    num_classes = classes_in(tensors, num_classes);
+  }
+  const ModelSpec spec{.architecture = config.model,
+                       .num_classes = num_classes,
+                       .in_channels = defaults.in_channels,
+                       .image_height = defaults.height,
+                       .image_width = defaults.width,
+                       .width = config.width};
+  opened.model = make_model(spec, defaults.seed);
+  if (!config.weights.empty()) {
+    load_state(*opened.model, tensors, config.weights);
+    opened.source = config.weights;
+  }
+  opened.info = {.architecture = spec.architecture,
+                 .num_classes = spec.num_classes,
+                 .in_channels = spec.in_channels,
+                 .height = spec.image_height,
+                 .width = spec.image_width,
+                 .width_multiplier = spec.width};
+  return opened;
+}
+
+std::string fingerprint_of(const Module& module) {
+  std::string all;
+  for (const auto& entry : module.state()) {
+    const at::Tensor bytes = entry.tensor.detach().to(at::kCPU).contiguous();
+    all += fmt::format("{}:{}:", entry.name, fmt::join(bytes.sizes(), ","));
+    all.append(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
+  }
+  return sha256_hex(all);
+}
+
+}  // namespace mgd

@@ -1,0 +1,119 @@
+#include "mgd/train/optimizer.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <set>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+Optimizer::Optimizer(std::vector<NamedTensor> parameters, OptimizerOptions options)
+    : options_(std::move(options)) {
+  std::set<void*> seen;
+  std::vector<NamedTensor> decayed, exempt;
+  for (auto& parameter : parameters) {
+    if (!seen.insert(parameter.tensor.unsafeGetTensorImpl()).second)
+      throw std::logic_error("parameter '" + parameter.name + "' is in the optimizer twice");
+    const bool decay = options_.decay_norm_bias || parameter.kind == TensorKind::weight;
+    (decay ? decayed : exempt).push_back(parameter);
+  }
+  add_group(decayed, options_.weight_decay);
+  add_group(exempt, 0.0);
+}
+
+void Optimizer::add_group(const std::vector<NamedTensor>& parameters, double weight_decay) {
+  if (parameters.empty()) return;
+  Group group;
+  group.weight_decay = weight_decay;
+  for (const auto& parameter : parameters) {
+    group.names.push_back(parameter.name);
+    group.parameters.push_back(parameter.tensor);
+    group.first.push_back(at::zeros_like(parameter.tensor).detach());
+    if (options_.name == "adamw") {
+      group.second.push_back(at::zeros_like(parameter.tensor).detach());
+      group.steps.push_back(at::zeros({}, parameter.tensor.options().dtype(at::kFloat)).detach());
+    }
+  }
+  groups_.push_back(std::move(group));
+}
+
+std::vector<at::Tensor> Optimizer::gradients(const Group& group) {
+  std::vector<at::Tensor> all;
+  for (const auto& parameter : group.parameters)
+    all.push_back(parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter));
+  return all;
+}
+
+void Optimizer::zero_grad() {
+  for (auto& group : groups_)
+    for (auto& parameter : group.parameters) parameter.mutable_grad().reset();
+}
+
+void Optimizer::step(double lr) {
+  at::NoGradGuard no_grad;
+  for (auto& group : groups_) {
+    const auto grads = gradients(group);
+    if (options_.name == "adamw") {
+      at::_foreach_add_(group.steps, 1);
+      at::_fused_adamw_(group.parameters, grads, group.first, group.second, {}, group.steps, lr,
+                        options_.beta1, options_.beta2, group.weight_decay, options_.eps, /*amsgrad=*/false,
+                        /*maximize=*/false);
+    } else {
+      // Buffers start at zero, so with dampening 0 the first step needs no special case.
+      const auto momenta = options_.momentum > 0 ? at::TensorList(group.first) : at::TensorList();
+      at::_fused_sgd_(group.parameters, grads, momenta, group.weight_decay, options_.momentum, lr,
+                      /*dampening=*/0.0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false);
+    }
+  }
+}
+
+double Optimizer::clip_grad_norm(double max_norm) {
+  at::NoGradGuard no_grad;
+  std::vector<at::Tensor> grads, norms;
+  for (const auto& group : groups_)
+    for (const auto& parameter : group.parameters)
+      if (parameter.grad().defined()) grads.push_back(parameter.grad());
+  if (grads.empty()) return 0.0;
+  const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(grads, 2))).item<double>();
+  if (max_norm > 0 && norm > max_norm) at::_foreach_mul_(grads, max_norm / norm);
+  return norm;
+}
+
+std::map<std::string, at::Tensor> Optimizer::state() const {
+  std::map<std::string, at::Tensor> all;
+  for (const auto& group : groups_) {
+    for (std::size_t i = 0; i < group.names.size(); ++i) {
+      const std::string& name = group.names[i];
+      if (options_.name == "adamw") {
+        all["exp_avg/" + name] = group.first[i];
+        all["exp_avg_sq/" + name] = group.second[i];
+        all["step/" + name] = group.steps[i];
+      } else {
+        all["momentum/" + name] = group.first[i];
+      }
+    }
+  }
+  return all;
+}
+
+void Optimizer::load_state(const std::map<std::string, at::Tensor>& stored) {
+  at::NoGradGuard no_grad;
+  for (auto& [name, tensor] : state()) {
+    const auto it = stored.find(name);
+    if (it == stored.end() || it->second.sizes() != tensor.sizes())
+      fail(ExitCode::bad_data, "checkpoint: optimizer state '{}' is missing or has another shape", name);
+    tensor.copy_(it->second);
+  }
+}
+
+}  // namespace mgd

@@ -1,0 +1,59 @@
+#include "mgd/train/preflight.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/isfinite.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+namespace {
+constexpr std::int64_t kSamples = 256;
+}
+
+Preflight preflight(Run& run) {
+  Preflight result;
+  if (!run.teacher) return result;
+  const EvalOptions eval = run.eval_options();
+  Loader loader(*run.train_source, {},
+                {.batch_size = std::min(kSamples, run.train_source->size()),
+                 .shuffle = true,
+                 .seed = static_cast<std::uint64_t>(run.config.run.seed),
+                 .threads = 0,
+                 .mean = eval.mean,
+                 .std = eval.std,
+                 .height = eval.height,
+                 .width = eval.width,
+                 .cache_mb = 0});
+  const StepBatches batches = loader.next();
+  const Batch& batch = batches.micro.at(0);
+  at::NoGradGuard no_grad;
+  Forward forward;
+  const at::Tensor logits = run.teacher->forward(batch.input.to(run.device), forward);
+  const std::string& name = run.teacher->spec().architecture;
+  const std::string normalisation =
+      fmt::format("mean {}, std {}", fmt::join(eval.mean, " "), fmt::join(eval.std, " "));
+  if (!at::isfinite(logits).all().item<bool>())
+    fail(ExitCode::usage,
+         "teacher: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong", name,
+         normalisation);
+  result.samples = batch.size();
+  result.teacher_accuracy =
+      logits.argmax(1).cpu().eq(batch.target).sum().item<double>() / static_cast<double>(batch.size());
+  // Three standard errors above chance: below that, nothing shows that it has learned these classes.
+  const double chance = 1.0 / static_cast<double>(run.teacher->spec().num_classes);
+  const double bar = chance + 3 * std::sqrt(chance * (1 - chance) / static_cast<double>(batch.size()));
+  if (run.config.train.check_teacher && batch.size() >= 32 && result.teacher_accuracy < bar)
+    fail(ExitCode::usage,
+         "teacher: {} looks untrained: {:.1f} % on {} training images, guessing gives {:.1f} %; check its "
+         "weights, the normalisation "
+         "({}) and the order of the classes ({}), or set train.check_teacher=false",
+         name, 100 * result.teacher_accuracy, result.samples, 100 * chance, normalisation,
+         fmt::join(run.train_source->class_names(), ", "));
+  return result;
+}
+
+}  // namespace mgd

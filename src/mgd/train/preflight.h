@@ -1,0 +1,20 @@
+// What can be known to be wrong before the first step.
+#pragma once
+
+#include <string>
+
+#include "mgd/train/run.h"
+
+namespace mgd {
+
+struct Preflight {
+  double teacher_accuracy = -1;  // 0..1 on `samples` plain training images; -1 without a teacher
+  std::int64_t samples = 0;
+};
+
+// Shows the teacher one batch without augmentation. Throws Error(usage) when its logits are not finite, or
+// when it does no better than guessing (untrained, wrong normalisation, classes in another order) and
+// train.check_teacher is on.
+Preflight preflight(Run& run);
+
+}  // namespace mgd

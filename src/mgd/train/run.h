@@ -1,0 +1,80 @@
+// Everything one training run owns. make_run is the only place where names become objects.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mgd/data/loader.h"
+#include "mgd/eval/classify.h"
+#include "mgd/eval/summary.h"
+#include "mgd/format/config.h"
+#include "mgd/io/model_folder.h"
+#include "mgd/loss/loss.h"
+#include "mgd/mask/sampler.h"
+#include "mgd/model/model.h"
+#include "mgd/train/node_mask.h"
+#include "mgd/train/teacher_cache.h"
+
+namespace mgd {
+
+// A loss with the sampler of the mask it asked for.
+struct ActiveLoss {
+  std::unique_ptr<Loss> loss;
+  MaskOptions mask;                      // of the request
+  std::unique_ptr<MaskSampler> sampler;  // nullptr: no mask
+  PhiloxKey mask_key{};
+};
+
+struct Run {
+  Config config;
+  at::Device device = at::kCPU;
+
+  std::unique_ptr<ImageSource> train_source, validation_source, test_source;  // the last two may be null
+  ModelFolderInfo student_info;  // what the exported folder will say; holds the normalisation of the run
+  std::unique_ptr<Model> student;
+  std::unique_ptr<Model> teacher;               // null in `train`
+  std::string teacher_fingerprint;              // SHA-256 of its tensors
+  std::unique_ptr<TeacherCache> teacher_cache;  // null: the teacher runs in every step
+  ModelSummary student_summary, teacher_summary;
+
+  std::vector<ActiveLoss> losses;
+  std::vector<std::unique_ptr<NodeMask>> node_masks;
+  std::unique_ptr<Loader> loader;  // of train_source
+
+  std::int64_t steps_per_epoch = 0;
+  std::int64_t total_steps = 0;
+
+  bool bf16() const { return config.train.precision == "bf16"; }
+  // Variants in which a sample comes: data.views, 1 without augmentation, 0 when every epoch has new ones.
+  std::int64_t num_views() const { return config.data.augment.empty() ? 1 : config.data.views; }
+  EvalOptions eval_options() const;
+  // Student, loss blocks and learned mask fills: all that trains, each with a prefix that makes its name
+  // unique.
+  std::vector<NamedTensor> trainable() const;
+};
+
+// Throws Error(usage | missing_input | bad_data) with the place in the recipe for anything that does not fit.
+std::unique_ptr<Run> make_run(const Config& config);
+
+// A model by folder, or by architecture (and weights file), for `num_classes` classes and pictures of the
+// given size; both are overridden by the folder's config.json. `role` names it in errors. With neither
+// weights nor folder it is initialised from `seed`.
+struct OpenedModel {
+  std::unique_ptr<Model> model;
+  ModelFolderInfo info;
+  std::string source;  // file or folder of the weights; "" when fresh
+};
+struct ModelDefaults {
+  std::int64_t num_classes = 10, in_channels = 3, height = 32, width = 32;
+  std::uint64_t seed = 1;
+};
+OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, const std::string& role);
+
+// SHA-256 over names, shapes and bytes of all tensors.
+std::string fingerprint_of(const Module& module);
+
+// The resolved table, a line each: models, taps with shapes, losses with weights, masks, steps, data.
+std::vector<std::string> describe_run(const Run& run);
+
+}  // namespace mgd

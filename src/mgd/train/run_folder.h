@@ -1,0 +1,33 @@
+// The folder of one run: created once, never overwritten silently, used by one process at a time.
+#pragma once
+
+#include <string>
+
+#include "mgd/core/file.h"
+
+namespace mgd {
+
+class RunFolder {
+ public:
+  enum class Open { create, resume, overwrite };
+
+  // Creates and locks. Throws Error(cannot_create): the folder holds a run and `open` is create, it cannot be
+  // written, or another process uses it (named by host and pid). `resume` of a folder that is not there is
+  // Error(missing_input).
+  RunFolder(fs::path path, Open open);
+  ~RunFolder();  // unlocks, and removes a folder it created in which nothing was begun
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  fs::path checkpoints() const { return path_ / "checkpoints"; }
+  fs::path metrics() const { return path_ / "metrics.jsonl"; }
+
+ private:
+  void lock();
+  fs::path path_;
+  int lock_fd_ = -1;
+  bool created_ = false;
+};
+
+}  // namespace mgd

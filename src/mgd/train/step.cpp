@@ -1,0 +1,132 @@
+#include "mgd/train/step.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+
+#include "mgd/nn/autocast.h"
+
+namespace mgd {
+
+namespace {
+
+double progress_frac(const Run& run, std::int64_t step) {
+  return run.total_steps > 1 ? static_cast<double>(step) / static_cast<double>(run.total_steps - 1) : 0.0;
+}
+
+Batch on_device(const Batch& batch, at::Device device) {
+  if (device.is_cpu()) return batch;
+  Batch moved = batch;
+  moved.input = batch.input.to(device, /*non_blocking=*/true);
+  moved.target = batch.target.to(device, true);
+  if (batch.target_probs.defined()) moved.target_probs = batch.target_probs.to(device, true);
+  return moved;
+}
+
+ModelOutput on_device(ModelOutput output, at::Device device) {
+  output.logits = output.logits.to(device);
+  for (auto& [name, tap] : output.taps) tap = tap.to(device);
+  return output;
+}
+
+}  // namespace
+
+StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step) {
+  StepPlan plan{
+      .step = step, .loss_keep = {}, .node_keep = {}, .counts = std::vector<double>(run.losses.size(), 0.0)};
+  const double progress = progress_frac(run, step);
+  const auto step32 = static_cast<std::uint32_t>(step);
+  for (const Batch& batch : batches.micro) {
+    std::vector<at::Tensor> loss_keep, node_keep;
+    for (std::size_t i = 0; i < run.losses.size(); ++i) {
+      const ActiveLoss& active = run.losses[i];
+      at::Tensor keep;
+      if (active.sampler) {
+        keep = active.sampler
+                   ->sample(active.loss->mask_request()->shape, active.mask.ratio_at(progress),
+                            {.key = active.mask_key, .step = step32, .sample_ids = batch.sample_ids})
+                   .to(run.device);
+      }
+      plan.counts[i] += active.loss->count({.batch_size = batch.size(), .keep = keep});
+      loss_keep.push_back(keep);
+    }
+    for (const auto& mask : run.node_masks)
+      node_keep.push_back(mask->draw(step32, progress, batch.sample_ids));
+    plan.loss_keep.push_back(std::move(loss_keep));
+    plan.node_keep.push_back(std::move(node_keep));
+  }
+  return plan;
+}
+
+ModelOutput teacher_forward(Run& run, const Batch& batch) {
+  if (!run.teacher) return {};
+  const bool cached = run.teacher_cache && batch.view >= 0;
+  if (cached)
+    if (auto known = run.teacher_cache->load(batch.view, batch.sample_ids))
+      return on_device(std::move(*known), run.device);
+  at::NoGradGuard no_grad;
+  AutocastGuard autocast(run.bf16(), run.device);
+  Forward forward(run.config.train.teacher_norm == "batch");
+  for (const auto& active : run.losses)
+    for (const auto& tap : active.loss->teacher_taps()) forward.capture(tap);
+  ModelOutput output;
+  output.logits = run.teacher->forward(batch.input, forward);
+  output.taps = forward.captured();
+  if (cached) run.teacher_cache->store(batch.view, batch.sample_ids, output);
+  return output;
+}
+
+ModelOutput student_forward(Run& run, const Batch& batch, const std::vector<at::Tensor>& node_keep) {
+  AutocastGuard autocast(run.bf16(), run.device);
+  Forward forward(/*training=*/true);
+  for (const auto& active : run.losses)
+    for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
+  for (std::size_t i = 0; i < run.node_masks.size(); ++i)
+    forward.edit(run.node_masks[i]->options().node, [&mask = *run.node_masks[i], &keep = node_keep[i]](
+                                                        const at::Tensor& x) { return mask.apply(x, keep); });
+  ModelOutput output;
+  output.logits = run.student->forward(batch.input, forward);
+  output.taps = forward.captured();
+  return output;
+}
+
+at::Tensor distill_loss(Run& run, const Batch& batch, const ModelOutput& student, const ModelOutput& teacher,
+                        const std::vector<at::Tensor>& keep, const std::vector<double>& counts,
+                        StepResult& result) {
+  AutocastGuard autocast(run.bf16(), run.device);
+  at::Tensor total;
+  for (std::size_t i = 0; i < run.losses.size(); ++i) {
+    Loss& loss = *run.losses[i].loss;
+    if (counts[i] == 0) continue;  // nothing to learn from in the whole step: sum 0, count 0
+    const at::Tensor sum = loss.sum({.batch = batch,
+                                     .student_logits = student.logits,
+                                     .teacher_logits = teacher.logits,
+                                     .student = student.taps,
+                                     .teacher = teacher.taps,
+                                     .keep = keep[i]});
+    result.parts[loss.label()] += sum.item<double>() / counts[i];
+    const at::Tensor part = sum * (loss.weight() / counts[i]);
+    total = total.defined() ? total + part : part;
+  }
+  return total;
+}
+
+StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step) {
+  StepResult result;
+  const StepPlan plan = plan_step(run, batches, step);
+  for (std::size_t m = 0; m < batches.micro.size(); ++m) {
+    Batch batch = on_device(batches.micro[m], run.device);
+    batch.view = run.num_views() > 0 ? batches.epoch % run.num_views() : -1;
+    const ModelOutput teacher = teacher_forward(run, batch);
+    const ModelOutput student = student_forward(run, batch, plan.node_keep[m]);
+    const at::Tensor loss =
+        distill_loss(run, batch, student, teacher, plan.loss_keep[m], plan.counts, result);
+    if (loss.defined() && loss.requires_grad()) loss.backward();
+    if (loss.defined()) result.loss += loss.item<double>();
+    result.correct += student.logits.argmax(1).eq(batch.target).sum().item<std::int64_t>();
+    result.samples += batch.size();
+    result.sample_ids.insert(result.sample_ids.end(), batch.sample_ids.begin(), batch.sample_ids.end());
+  }
+  return result;
+}
+
+}  // namespace mgd

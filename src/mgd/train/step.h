@@ -1,0 +1,42 @@
+// One optimizer step: plan, forward, losses, backward.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "mgd/train/run.h"
+
+namespace mgd {
+
+// Everything random and every count of one step, known before any forward pass.
+struct StepPlan {
+  std::int64_t step = 0;
+  std::vector<std::vector<at::Tensor>> loss_keep;  // [micro][loss]; undefined where a loss has no mask
+  std::vector<std::vector<at::Tensor>> node_keep;  // [micro][node mask]
+  std::vector<double> counts;                      // [loss], over the whole step
+};
+
+struct StepResult {
+  double loss = 0;                      // weighted total
+  std::map<std::string, double> parts;  // by label, unweighted: sum / count
+  std::int64_t samples = 0, correct = 0;
+  std::vector<std::int64_t> sample_ids;
+};
+
+StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step);
+
+// Teacher's logits and taps, without gradient; in eval mode unless `train.teacher_norm: batch`.
+ModelOutput teacher_forward(Run& run, const Batch& batch);
+ModelOutput student_forward(Run& run, const Batch& batch, const std::vector<at::Tensor>& node_keep);
+
+// Weighted total of one micro-batch, already divided by the counts of the whole step: (scalar with gradient).
+// Adds this micro-batch's share to `result`.
+at::Tensor distill_loss(Run& run, const Batch& batch, const ModelOutput& student, const ModelOutput& teacher,
+                        const std::vector<at::Tensor>& keep, const std::vector<double>& counts,
+                        StepResult& result);
+
+// Leaves the gradients of the whole step in the parameters; applies nothing.
+StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step);
+
+}  // namespace mgd

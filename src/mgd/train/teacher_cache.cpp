@@ -1,0 +1,140 @@
+#include "mgd/train/teacher_cache.h"
+
+#include <ATen/ops/empty.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <numeric>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+namespace {
+
+// Before the floats of a record: whether it was ever written, and the checksum of its bytes.
+struct RecordHead {
+  std::uint32_t written;
+  std::uint32_t checksum;
+};
+constexpr std::uint32_t kWritten = 0x4d474431;  // any constant but 0, the content of a fresh file
+
+std::uint32_t checksum(const char* bytes, std::size_t size) {
+  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes), size));
+}
+
+std::int64_t numel(const TapShape& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+}  // namespace
+
+RecordFile::RecordFile(const fs::path& path, std::int64_t num_records, std::int64_t floats_per_record)
+    : num_records_(num_records), floats_(floats_per_record) {
+  const auto record_bytes = sizeof(RecordHead) + static_cast<std::size_t>(floats_) * sizeof(float);
+  bytes_ = static_cast<std::size_t>(num_records_) * record_bytes;
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) fail(ExitCode::cannot_create, "teacher cache {}: {}", path.string(), std::strerror(errno));
+  // Reserved at once: writing through the map into a hole of a full disk would kill the process.
+  const int status = bytes_ > 0 ? ::posix_fallocate(fd, 0, static_cast<off_t>(bytes_)) : 0;
+  struct stat info {};
+  ::fstat(fd, &info);
+  if (status != 0 || static_cast<std::size_t>(info.st_size) < bytes_) {
+    ::close(fd);
+    const auto space = fs::space(path.parent_path(), error);
+    fail(ExitCode::io,
+         "teacher cache {}: {} bytes needed, {} free ({}); give another folder in train.teacher_cache or "
+         "fewer data.views",
+         path.string(), bytes_, error ? 0 : space.available, std::strerror(status));
+  }
+  void* map = ::mmap(nullptr, std::max<std::size_t>(bytes_, 1), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  ::close(fd);
+  if (map == MAP_FAILED) fail(ExitCode::io, "teacher cache {}: {}", path.string(), std::strerror(errno));
+  data_ = static_cast<char*>(map);
+}
+
+RecordFile::~RecordFile() {
+  ::munmap(data_, std::max<std::size_t>(bytes_, 1));
+}
+
+char* RecordFile::record_at(std::int64_t record) const {
+  MGD_ASSERT(record >= 0 && record < num_records_);
+  const auto record_bytes = sizeof(RecordHead) + static_cast<std::size_t>(floats_) * sizeof(float);
+  return data_ + static_cast<std::size_t>(record) * record_bytes;
+}
+
+RecordFile::State RecordFile::read(std::int64_t record, float* out) const {
+  const char* bytes = record_at(record);
+  RecordHead head{};
+  std::memcpy(&head, bytes, sizeof head);
+  if (head.written == 0) return State::missing;
+  const std::size_t size = static_cast<std::size_t>(floats_) * sizeof(float);
+  std::memcpy(out, bytes + sizeof head, size);
+  // The copy is checked, not the map: another process may be writing this record.
+  const bool good =
+      head.written == kWritten && head.checksum == checksum(reinterpret_cast<const char*>(out), size);
+  return good ? State::good : State::damaged;
+}
+
+void RecordFile::write(std::int64_t record, const float* values) {
+  char* bytes = record_at(record);
+  const std::size_t size = static_cast<std::size_t>(floats_) * sizeof(float);
+  const RecordHead head{kWritten, checksum(reinterpret_cast<const char*>(values), size)};
+  std::memcpy(bytes + sizeof head, values, size);
+  std::memcpy(bytes, &head, sizeof head);
+}
+
+TeacherCache::TeacherCache(const TeacherCacheOptions& options) : num_samples_(options.num_samples) {
+  for (const auto& [name, shape] : options.tensors) {
+    const std::string key =
+        sha256_hex(fmt::format("{}\n{} {}", options.identity, name, numel(shape))).substr(0, 16);
+    const fs::path path = options.folder / fmt::format("{}-{}.cache", name, key);
+    tensors_.push_back(
+        {name, shape,
+         std::make_unique<RecordFile>(path, options.num_samples * options.num_views, numel(shape))});
+  }
+}
+
+std::optional<ModelOutput> TeacherCache::load(std::int64_t view, const std::vector<std::int64_t>& ids) {
+  const auto batch = static_cast<std::int64_t>(ids.size());
+  ModelOutput output;
+  bool complete = true;
+  for (const Tensor& tensor : tensors_) {
+    std::vector<std::int64_t> shape{batch};
+    shape.insert(shape.end(), tensor.shape.begin(), tensor.shape.end());
+    at::Tensor values = at::empty(shape, at::TensorOptions().dtype(at::kFloat));
+    float* out = values.mutable_data_ptr<float>();
+    for (const auto id : ids) {
+      const auto state = tensor.file->read(view * num_samples_ + id, out);
+      damaged_ += state == RecordFile::State::damaged ? 1 : 0;
+      complete = complete && state == RecordFile::State::good;
+      out += numel(tensor.shape);
+    }
+    (tensor.name == "logits" ? output.logits : output.taps[tensor.name]) = values;
+  }
+  (complete ? hits_ : misses_) += batch;
+  if (!complete) return std::nullopt;
+  return output;
+}
+
+void TeacherCache::store(std::int64_t view, const std::vector<std::int64_t>& ids, const ModelOutput& output) {
+  for (const Tensor& tensor : tensors_) {
+    const at::Tensor& source = tensor.name == "logits" ? output.logits : output.taps.at(tensor.name);
+    const at::Tensor values = source.detach().to(at::kCPU, at::kFloat).contiguous();
+    const float* row = values.const_data_ptr<float>();
+    for (const auto id : ids) {
+      tensor.file->write(view * num_samples_ + id, row);
+      row += numel(tensor.shape);
+    }
+  }
+}
+
+}  // namespace mgd

@@ -1,0 +1,317 @@
+#include "mgd/train/trainer.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_copy.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+
+#include "mgd/core/error.h"
+#include "mgd/train/checkpoint.h"
+#include "mgd/train/ema.h"
+#include "mgd/train/identity.h"
+#include "mgd/train/metrics_log.h"
+#include "mgd/train/optimizer.h"
+#include "mgd/train/schedule.h"
+#include "mgd/train/signals.h"
+#include "mgd/train/step.h"
+
+namespace mgd {
+
+namespace {
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+OptimizerOptions optimizer_options(const TrainConfig& c) {
+  return {.name = c.optimizer,
+          .momentum = c.momentum,
+          .nesterov = c.nesterov,
+          .beta1 = c.beta1,
+          .beta2 = c.beta2,
+          .eps = c.eps,
+          .weight_decay = c.weight_decay,
+          .decay_norm_bias = c.decay_norm_bias};
+}
+
+ScheduleOptions schedule_options(const Run& run) {
+  const TrainConfig& c = run.config.train;
+  return {.name = c.schedule,
+          .lr = c.lr,
+          .total_steps = run.total_steps,
+          .warmup_steps = std::llround(c.warmup_epochs * static_cast<double>(run.steps_per_epoch)),
+          .milestones_frac = c.milestones,
+          .gamma = c.gamma,
+          .final_lr_frac = c.final_lr_frac};
+}
+
+// Statistics that a forward pass moves. A step that is not applied must not leave its traces there.
+class BufferSnapshot {
+ public:
+  explicit BufferSnapshot(const Module& module) {
+    for (auto& entry : module.buffers()) {
+      live_.push_back(entry.tensor);
+      saved_.push_back(entry.tensor.clone());
+    }
+  }
+  void take() { copy(saved_, live_); }
+  void restore() { copy(live_, saved_); }
+
+ private:
+  static void copy(std::vector<at::Tensor>& to, const std::vector<at::Tensor>& from) {
+    at::NoGradGuard no_grad;
+    if (!to.empty()) at::_foreach_copy_(to, from);
+  }
+  std::vector<at::Tensor> live_, saved_;
+};
+
+class Trainer {
+ public:
+  Trainer(Run& run, const RunFolder& folder, const TrainOptions& options, const TrainEvents& events);
+  TrainResult train();
+
+ private:
+  void resume(bool strict);
+  void restore_weights(const Checkpoint& checkpoint);
+  void train_step();
+  void handle_bad_step(const std::string& reason, const StepResult& result);
+  void roll_back();
+  void end_of_epoch();
+  void evaluate(std::int64_t epoch);
+  void save();
+  void log_step(const StepResult& result, double lr, double grad_norm);
+  void report_progress(const StepResult& result);
+  void put_export_weights_into_student();
+  TensorMap trained_state() const;
+  double elapsed() const { return now_seconds() - started_; }
+
+  Run& run_;
+  const RunFolder& folder_;
+  const TrainEvents& events_;
+  Optimizer optimizer_;
+  ScheduleOptions schedule_;
+  BufferSnapshot buffers_;
+  std::unique_ptr<Ema> ema_;
+  Checkpoint state_;  // counters live here; its tensors are filled when it is saved
+  std::unique_ptr<MetricsLog> log_;
+  SignalWatch signals_;
+  TrainResult result_;
+  double started_ = now_seconds();
+  double seconds_before_ = 0;
+  std::int64_t samples_here_ = 0, first_step_ = 0, saved_step_ = -1;
+};
+
+Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options, const TrainEvents& events)
+    : run_(run),
+      folder_(folder),
+      events_(events),
+      optimizer_(run.trainable(), optimizer_options(run.config.train)),
+      schedule_(schedule_options(run)),
+      buffers_(*run.student) {
+  if (run.config.train.ema_decay > 0) ema_ = std::make_unique<Ema>(*run.student, run.config.train.ema_decay);
+  state_.identity = run_identity(run);
+  resume(options.strict);
+  log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
+  run.loader->seek(state_.step / run.steps_per_epoch, state_.step % run.steps_per_epoch);
+  if (result_.resumed_from.empty()) save();
+}
+
+TensorMap Trainer::trained_state() const {
+  TensorMap all;
+  for (const auto& entry : run_.trainable()) all[entry.name] = entry.tensor.detach();
+  for (const auto& entry : run_.student->buffers()) all["student/" + entry.name] = entry.tensor;
+  return all;
+}
+
+void Trainer::resume(bool strict) {
+  auto found = load_newest_checkpoint(folder_.checkpoints(), strict);
+  if (!found) return;
+  for (const auto& skipped : found->skipped) events_.note("skipped a damaged checkpoint: " + skipped);
+  require_same_identity(found->checkpoint.identity, state_.identity, found->path.string());
+  restore_weights(found->checkpoint);
+  state_ = std::move(found->checkpoint);
+  result_.resumed_from = found->path.string();
+  seconds_before_ = state_.seconds;
+  first_step_ = saved_step_ = state_.step;
+  events_.note(
+      fmt::format("resumed from {} (step {} of {})", found->path.string(), state_.step, run_.total_steps));
+}
+
+void Trainer::restore_weights(const Checkpoint& checkpoint) {
+  at::NoGradGuard no_grad;
+  for (auto& [name, tensor] : trained_state()) {
+    const auto it = checkpoint.trained.find(name);
+    if (it == checkpoint.trained.end() || it->second.sizes() != tensor.sizes())
+      fail(ExitCode::bad_data, "checkpoint: '{}' is missing or has another shape", name);
+    tensor.copy_(it->second);
+  }
+  optimizer_.load_state(checkpoint.optimizer);
+  if (ema_) ema_->load_state(checkpoint.ema);
+}
+
+TrainResult Trainer::train() {
+  const std::int64_t checkpoint_every = run_.config.train.checkpoint_every;
+  bool stopped_early = false;
+  while (state_.step < run_.total_steps && !stopped_early && signals_.stop_signal() == 0) {
+    train_step();
+    if (state_.step % run_.steps_per_epoch == 0 || state_.step == run_.total_steps) {
+      end_of_epoch();
+      const std::int64_t patience = run_.config.train.early_stop;
+      stopped_early = patience > 0 && state_.evaluations_without_better >= patience;
+    }
+    if (signals_.take_save_request() || (checkpoint_every > 0 && state_.step % checkpoint_every == 0)) save();
+  }
+  if (saved_step_ != state_.step) save();
+  if (state_.step < run_.total_steps && !stopped_early)
+    result_.reason = signals_.stop_signal() == SIGINT ? StopReason::interrupted : StopReason::terminated;
+  else if (stopped_early)
+    result_.reason = StopReason::early_stop;
+  put_export_weights_into_student();
+  result_.steps = state_.step;
+  result_.samples = state_.samples;
+  result_.seconds = seconds_before_ + elapsed();
+  result_.throughput = static_cast<double>(samples_here_) / std::max(elapsed(), 1e-9);
+  result_.best_epoch = state_.best_epoch;
+  result_.best_accuracy = state_.best_accuracy;
+  result_.wait_frac = run_.loader->wait_seconds() / std::max(elapsed(), 1e-9);
+  result_.skipped_steps = static_cast<std::int64_t>(state_.skipped_steps.size());
+  return result_;
+}
+
+void Trainer::train_step() {
+  const StepBatches batches = run_.loader->next();
+  const double lr = learning_rate(schedule_, state_.step);
+  buffers_.take();
+  optimizer_.zero_grad();
+  const StepResult result = forward_backward(run_, batches, state_.step);
+  const double grad_norm = optimizer_.clip_grad_norm(run_.config.train.clip_norm);
+  const std::string problem = state_.guard.judge(result.loss, grad_norm);
+  if (problem.empty()) {
+    optimizer_.step(lr);
+    if (ema_) ema_->update(state_.step);
+  } else {
+    handle_bad_step(problem, result);
+  }
+  ++state_.step;
+  state_.samples += result.samples;
+  samples_here_ += result.samples;
+  if (state_.step % run_.config.train.log_every == 0 || state_.step == run_.total_steps)
+    log_step(result, lr, grad_norm);
+  report_progress(result);
+}
+
+void Trainer::handle_bad_step(const std::string& reason, const StepResult& result) {
+  buffers_.restore();
+  state_.skipped_steps.push_back(
+      fmt::format("step {}: {}; samples {}", state_.step, reason, fmt::join(result.sample_ids, " ")));
+  events_.note(fmt::format("step {}: {}: update skipped", state_.step, reason));
+  if (state_.guard.consecutive_bad >= DivergenceGuard::kBadBeforeRollback) roll_back();
+}
+
+// Weights go back, the stream of data goes on: everything random is a function of the step, so repeating the
+// steps would repeat what went wrong.
+void Trainer::roll_back() {
+  if (state_.guard.rollbacks >= DivergenceGuard::kMaxRollbacks) {
+    write_file_atomic(folder_.path() / "diverged.txt",
+                      fmt::format("{}\n", fmt::join(state_.skipped_steps, "\n")));
+    fail(ExitCode::diverged,
+         "training diverged at step {}: {} updates skipped after {} roll-backs; lower train.lr (now {}) or "
+         "set train.clip_norm; the "
+         "steps and their samples are in {}",
+         state_.step, state_.skipped_steps.size(), state_.guard.rollbacks, run_.config.train.lr,
+         (folder_.path() / "diverged.txt").string());
+  }
+  const auto found = load_newest_checkpoint(folder_.checkpoints());
+  MGD_ASSERT(found.has_value());
+  restore_weights(found->checkpoint);
+  state_.guard.consecutive_bad = 0;
+  ++state_.guard.rollbacks;
+  events_.note(fmt::format("rolled back to {}", found->path.string()));
+}
+
+void Trainer::end_of_epoch() {
+  const std::int64_t epoch = (state_.step + run_.steps_per_epoch - 1) / run_.steps_per_epoch;  // 1-based
+  const bool last = state_.step == run_.total_steps;
+  if (run_.validation_source && run_.validation_source->size() > 0 &&
+      (last || epoch % run_.config.train.eval_every == 0))
+    evaluate(epoch);
+  if (last || run_.config.train.checkpoint_every == 0) save();
+}
+
+void Trainer::evaluate(std::int64_t epoch) {
+  if (ema_) ema_->swap();
+  const ClassifyMetrics metrics =
+      evaluate_classifier(*run_.student, *run_.validation_source, run_.eval_options());
+  log_->write(state_.step, epoch, {{"eval/accuracy", metrics.accuracy}, {"eval/loss", metrics.loss}});
+  if (metrics.accuracy > state_.best_accuracy) {
+    state_.best_accuracy = metrics.accuracy;
+    state_.best_epoch = epoch;
+    state_.evaluations_without_better = 0;
+    state_.best = state_of(*run_.student);
+    for (auto& [name, tensor] : state_.best) tensor = tensor.clone();
+  } else {
+    ++state_.evaluations_without_better;
+  }
+  if (ema_) ema_->swap();
+  events_.note(fmt::format("epoch {}: validation accuracy {:.2f} %, loss {:.4f} (best {:.2f} % in epoch {})",
+                           epoch, 100 * metrics.accuracy, metrics.loss, 100 * state_.best_accuracy,
+                           state_.best_epoch));
+}
+
+void Trainer::save() {
+  if (log_) {
+    log_->sync();
+    state_.metrics_bytes = log_->bytes();
+  }
+  state_.seconds = seconds_before_ + elapsed();
+  Checkpoint full = state_;
+  full.trained = trained_state();
+  full.optimizer = optimizer_.state();
+  if (ema_) full.ema = ema_->state();
+  save_checkpoint(folder_.checkpoints(), full);
+  saved_step_ = state_.step;
+}
+
+void Trainer::log_step(const StepResult& result, double lr, double grad_norm) {
+  MetricRow row{{"loss", result.loss}};
+  for (const auto& [label, value] : result.parts) row.emplace_back("loss/" + label, value);
+  row.emplace_back("train/accuracy", static_cast<double>(result.correct) /
+                                         static_cast<double>(std::max<std::int64_t>(result.samples, 1)));
+  row.emplace_back("lr", lr);
+  row.emplace_back("grad_norm", grad_norm);
+  row.emplace_back("throughput", static_cast<double>(samples_here_) / std::max(elapsed(), 1e-9));
+  log_->write(state_.step, (state_.step - 1) / run_.steps_per_epoch + 1, row);
+}
+
+void Trainer::report_progress(const StepResult& result) {
+  if (!events_.progress) return;
+  const std::int64_t done = state_.step - first_step_;
+  events_.progress({.step = state_.step,
+                    .total_steps = run_.total_steps,
+                    .epoch = (state_.step - 1) / run_.steps_per_epoch + 1,
+                    .epochs = run_.config.train.epochs,
+                    .loss = result.loss,
+                    .parts = result.parts,
+                    .throughput = static_cast<double>(samples_here_) / std::max(elapsed(), 1e-9),
+                    .eta_seconds = elapsed() / static_cast<double>(done) *
+                                   static_cast<double>(run_.total_steps - state_.step),
+                    .wait_frac = run_.loader->wait_seconds() / std::max(elapsed(), 1e-9)});
+}
+
+void Trainer::put_export_weights_into_student() {
+  if (run_.config.train.export_weights == "best" && !state_.best.empty())
+    load_state(*run_.student, state_.best, "best weights");
+  else if (ema_)
+    load_state(*run_.student, ema_->state(), "averaged weights");
+}
+
+}  // namespace
+
+TrainResult train(Run& run, const RunFolder& folder, const TrainOptions& options, const TrainEvents& events) {
+  return Trainer(run, folder, options, events).train();
+}
+
+}  // namespace mgd

@@ -1,0 +1,49 @@
+// The training loop, one for every task.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "mgd/train/run.h"
+#include "mgd/train/run_folder.h"
+
+namespace mgd {
+
+struct Progress {
+  std::int64_t step = 0, total_steps = 0, epoch = 0, epochs = 0;
+  double loss = 0;
+  std::map<std::string, double> parts;
+  double throughput = 0;  // samples/s over this process
+  double eta_seconds = 0;
+  double wait_frac = 0;  // share of the time in which the step waited for data
+};
+
+// How the loop speaks; it never prints by itself.
+struct TrainEvents {
+  std::function<void(const std::string&)> note;
+  std::function<void(const Progress&)> progress;
+};
+
+enum class StopReason { finished, early_stop, terminated, interrupted };
+
+struct TrainResult {
+  StopReason reason = StopReason::finished;
+  std::int64_t steps = 0, samples = 0;
+  double seconds = 0, throughput = 0;  // over all resumes; throughput of this process
+  std::int64_t best_epoch = -1;        // 1-based; -1: never evaluated
+  double best_accuracy = -1;           // 0..1 on the validation part
+  double wait_frac = 0;
+  std::string resumed_from;  // checkpoint path, "" for a fresh run
+  std::int64_t skipped_steps = 0;
+};
+
+struct TrainOptions {
+  bool strict = false;  // refuse to fall back to an older checkpoint
+};
+
+// Trains run.student until the end, an early stop or a signal; the student then holds the weights to export
+// (best or last, see train.export_weights). Throws Error(diverged) after repeated roll-backs.
+TrainResult train(Run& run, const RunFolder& folder, const TrainOptions& options, const TrainEvents& events);
+
+}  // namespace mgd

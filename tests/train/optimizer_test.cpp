@@ -1,0 +1,105 @@
+#include "mgd/train/optimizer.h"
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace mgd {
+namespace {
+
+at::Tensor leaf(std::vector<double> values) {
+  return at::tensor(values, at::kDouble).set_requires_grad(true);
+}
+
+void set_grad(const at::Tensor& parameter, std::vector<double> values) {
+  parameter.mutable_grad() = at::tensor(values, at::kDouble);
+}
+
+// Sutskever et al. 2013 in PyTorch's form: v = m v + (g + wd p), p -= lr v; Nesterov: p -= lr (g + wd p + m
+// v).
+TEST(Optimizer, SgdWithMomentumFollowsItsFormula) {
+  for (const bool nesterov : {false, true}) {
+    const at::Tensor p = leaf({1.0, -2.0});
+    Optimizer optimizer({{"w", p, TensorKind::weight}},
+                        {.name = "sgd", .momentum = 0.9, .nesterov = nesterov, .weight_decay = 0.1});
+    double expected[2] = {1.0, -2.0}, v[2] = {0, 0};
+    for (int step = 0; step < 5; ++step) {
+      const double g[2] = {0.3 + step, -0.7};
+      set_grad(p, {g[0], g[1]});
+      optimizer.step(0.05);
+      for (int i = 0; i < 2; ++i) {
+        const double d = g[i] + 0.1 * expected[i];
+        v[i] = 0.9 * v[i] + d;
+        expected[i] -= 0.05 * (nesterov ? d + 0.9 * v[i] : v[i]);
+        EXPECT_NEAR(p[i].item<double>(), expected[i], 1e-12);
+      }
+    }
+  }
+}
+
+TEST(Optimizer, AdamWFollowsItsFormula) {
+  const at::Tensor p = leaf({0.5});
+  Optimizer optimizer({{"w", p, TensorKind::weight}},
+                      {.name = "adamw", .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-6, .weight_decay = 0.2});
+  double expected = 0.5, m = 0, v = 0;
+  for (int step = 1; step <= 6; ++step) {
+    const double g = std::sin(step);
+    set_grad(p, {g});
+    optimizer.step(0.01);
+    expected *= 1 - 0.01 * 0.2;
+    m = 0.8 * m + 0.2 * g;
+    v = 0.95 * v + 0.05 * g * g;
+    expected -= 0.01 * (m / (1 - std::pow(0.8, step))) / (std::sqrt(v / (1 - std::pow(0.95, step))) + 1e-6);
+    EXPECT_NEAR(p.item<double>(), expected, 1e-9);
+  }
+}
+
+TEST(Optimizer, NormsAndBiasesCanBeExemptFromDecay) {
+  const at::Tensor weight = leaf({1.0}), norm = leaf({1.0}), bias = leaf({1.0});
+  Optimizer optimizer(
+      {{"w", weight, TensorKind::weight}, {"n", norm, TensorKind::norm}, {"b", bias, TensorKind::bias}},
+      {.name = "sgd", .momentum = 0, .weight_decay = 0.5, .decay_norm_bias = false});
+  optimizer.step(0.1);  // no gradient at all: only decay moves anything
+  EXPECT_NEAR(weight.item<double>(), 1.0 - 0.1 * 0.5, 1e-12);
+  EXPECT_EQ(norm.item<double>(), 1.0);
+  EXPECT_EQ(bias.item<double>(), 1.0);
+}
+
+TEST(Optimizer, ClippingScalesAllGradientsTogether) {
+  const at::Tensor a = leaf({3.0}), b = leaf({4.0});
+  Optimizer optimizer({{"a", a, TensorKind::weight}, {"b", b, TensorKind::bias}}, {});
+  set_grad(a, {3.0});
+  set_grad(b, {4.0});
+  EXPECT_NEAR(optimizer.clip_grad_norm(0), 5.0, 1e-12);  // off: only measured
+  EXPECT_EQ(a.grad().item<double>(), 3.0);
+  EXPECT_NEAR(optimizer.clip_grad_norm(1.0), 5.0, 1e-12);
+  EXPECT_NEAR(a.grad().item<double>(), 0.6, 1e-12);
+  EXPECT_NEAR(b.grad().item<double>(), 0.8, 1e-12);
+}
+
+TEST(Optimizer, AParameterInTwoGroupsIsRefused) {
+  const at::Tensor p = leaf({1.0});
+  EXPECT_THROW(Optimizer({{"a", p, TensorKind::weight}, {"b", p, TensorKind::norm}}, {}), std::logic_error);
+}
+
+TEST(Optimizer, StateTravels) {
+  for (const char* name : {"sgd", "adamw"}) {
+    const at::Tensor a = leaf({1.0}), b = leaf({1.0});
+    Optimizer first({{"w", a, TensorKind::weight}}, {.name = name}),
+        second({{"w", b, TensorKind::weight}}, {.name = name});
+    set_grad(a, {0.7});
+    first.step(0.1);
+    b.detach().copy_(a);
+    second.load_state(first.state());
+    set_grad(a, {-0.2});
+    set_grad(b, {-0.2});
+    first.step(0.1);
+    second.step(0.1);
+    EXPECT_EQ(a.item<double>(), b.item<double>()) << name;
+  }
+}
+
+}  // namespace
+}  // namespace mgd

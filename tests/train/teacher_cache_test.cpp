@@ -1,0 +1,105 @@
+#include "mgd/train/teacher_cache.h"
+
+#include <ATen/ops/equal.h>
+#include <ATen/ops/rand.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "mgd/core/error.h"
+#include "mgd/train/step.h"
+#include "train/toy.h"
+
+namespace mgd {
+namespace {
+
+using ::testing::HasSubstr;
+
+TeacherCacheOptions options_in(const fs::path& folder, const std::string& identity = "teacher A") {
+  return {.folder = folder,
+          .identity = identity,
+          .num_samples = 10,
+          .num_views = 2,
+          .tensors = {{"logits", {3}}, {"layer3", {2, 2, 2}}}};
+}
+
+ModelOutput output_for(std::int64_t batch) {
+  ModelOutput output;
+  output.logits = at::rand({batch, 3});
+  output.taps["layer3"] = at::rand({batch, 2, 2, 2});
+  return output;
+}
+
+TEST(TeacherCache, GivesBackWhatWasStoredAndNothingElse) {
+  const toy::TempFolder folder;
+  const ModelOutput stored = output_for(3);
+  {
+    TeacherCache cache(options_in(folder.path()));
+    EXPECT_FALSE(cache.load(1, {4, 7, 2}).has_value());
+    cache.store(1, {4, 7, 2}, stored);
+  }
+  TeacherCache again(options_in(folder.path()));  // another process would see the same
+  const auto loaded = again.load(1, {7});
+  ASSERT_TRUE(loaded.has_value());
+  EXPECT_TRUE(at::equal(loaded->logits[0], stored.logits[1]));
+  EXPECT_TRUE(at::equal(loaded->taps.at("layer3")[0], stored.taps.at("layer3")[1]));
+  EXPECT_FALSE(again.load(0, {7}).has_value()) << "another view";
+  EXPECT_FALSE(again.load(1, {7, 3}).has_value()) << "one sample of the batch is not there";
+  TeacherCache other(options_in(folder.path(), "teacher B"));
+  EXPECT_FALSE(other.load(1, {7}).has_value()) << "another teacher";
+}
+
+TEST(TeacherCache, AFlippedBitIsFoundAndCounted) {
+  const toy::TempFolder folder;
+  TeacherCache cache(options_in(folder.path()));
+  cache.store(0, {5}, output_for(1));
+  ASSERT_TRUE(cache.load(0, {5}).has_value());
+  for (const auto& entry : fs::directory_iterator(folder.path())) {
+    if (!entry.path().filename().string().starts_with("layer3")) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(5 * (8 + 8 * 4) + 20);
+    file.put('\x7f');
+  }
+  EXPECT_FALSE(cache.load(0, {5}).has_value());
+  EXPECT_EQ(cache.damaged(), 1);
+}
+
+TEST(TeacherCache, ARunWithItEqualsARunWithoutItByteForByte) {
+  const toy::TempFolder folder;
+  const std::vector<std::string> options{toy::teacher(folder),
+                                         "losses=[{name: cross_entropy}, {name: kd}, {name: mgd}]",
+                                         "data.augment=[crop: 1, flip]", "data.views=2", "train.epochs=5"};
+  const auto trained = [&](const std::string& name, const std::vector<std::string>& extra) {
+    auto all = options;
+    all.insert(all.end(), extra.begin(), extra.end());
+    const auto run = make_run(toy::config(folder, all));
+    toy::Notes notes;
+    const RunFolder run_folder(folder / name, RunFolder::Open::create);
+    train(*run, run_folder, {}, notes.events());
+    const std::int64_t hits = run->teacher_cache ? run->teacher_cache->hits() : 0;
+    return std::pair{fingerprint_of(*run->student), hits};
+  };
+  const std::string cached = "train.teacher_cache=" + (folder / "cache");
+  const auto plain = trained("plain", {}), building = trained("building", {cached}),
+             full = trained("full", {cached});
+  EXPECT_EQ(plain.first, building.first);
+  EXPECT_EQ(plain.first, full.first);
+  EXPECT_GT(building.second, 0);
+  EXPECT_GT(full.second, building.second);
+}
+
+TEST(TeacherCache, IsRefusedWhereNothingComesTwice) {
+  const toy::TempFolder folder;
+  try {
+    make_run(toy::config(folder, {toy::teacher(folder), "losses=[{name: kd}]", "data.augment=[flip]",
+                                  "train.teacher_cache=" + (folder / "c")}));
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::usage);
+    EXPECT_THAT(error.what(), HasSubstr("data.views"));
+  }
+}
+
+}  // namespace
+}  // namespace mgd

@@ -1,0 +1,240 @@
+#include "mgd/train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "mgd/core/error.h"
+#include "mgd/train/checkpoint.h"
+#include "mgd/train/finish.h"
+#include "train/toy.h"
+
+namespace mgd {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+const std::vector<std::string> kDistill{
+    "losses=[{name: cross_entropy, weight: 0.5}, {name: kd, weight: 0.5}, {name: mgd, mask_ratio: 0.3, mask: "
+    "element}]"};
+
+std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+// metrics.jsonl without what depends on the clock.
+std::string rows_without_time(const fs::path& file) {
+  std::ifstream in(file);
+  std::string all;
+  for (std::string line; std::getline(in, line);) {
+    auto row = nlohmann::ordered_json::parse(line);
+    row.erase("throughput");
+    all += row.dump() + "\n";
+  }
+  return all;
+}
+
+struct Outcome {
+  std::string weights, metrics, optimizer, ema;
+};
+
+Outcome outcome_of(const Run& run, const fs::path& folder) {
+  const auto found = load_newest_checkpoint(folder / "checkpoints");
+  return {fingerprint_of(*run.student), rows_without_time(folder / "metrics.jsonl"),
+          sha256_hex(tensors_to_safetensors(found->checkpoint.optimizer)),
+          sha256_hex(tensors_to_safetensors(found->checkpoint.ema))};
+}
+
+Outcome train_all(const Config& config, const fs::path& folder,
+                  RunFolder::Open open = RunFolder::Open::create) {
+  const auto run = make_run(config);
+  toy::Notes notes;
+  const RunFolder run_folder(folder, open);
+  train(*run, run_folder, {}, notes.events());
+  return outcome_of(*run, folder);
+}
+
+void expect_equal(const Outcome& a, const Outcome& b) {
+  EXPECT_EQ(a.weights, b.weights);
+  EXPECT_EQ(a.metrics, b.metrics);
+  EXPECT_EQ(a.optimizer, b.optimizer);
+  EXPECT_EQ(a.ema, b.ema);
+}
+
+// faults.md row 6, within one process: half the steps, a new process's worth of objects, the other half.
+TEST(Resume, IsByteIdenticalForAnyNumberOfLoaderThreadsAndPrecision) {
+  const toy::TempFolder folder;
+  const std::string teacher = toy::teacher(folder);
+  int n = 0;
+  for (const char* precision : {"fp32", "bf16"}) {
+    for (const char* threads : {"0", "2", "4"}) {
+      const auto options = kDistill + std::vector<std::string>{teacher, "train.ema_decay=0.9",
+                                                               "data.augment=[crop: 1, flip, cutout: 2]",
+                                                               std::string("train.precision=") + precision,
+                                                               std::string("data.loader_threads=") + threads};
+      const Config whole = toy::config(folder, options);
+      const Outcome expected = train_all(whole, folder / ("whole" + std::to_string(n)));
+      // Stops in mid-epoch: 4 steps an epoch, 8 in all.
+      Config half = whole;
+      half.train.max_steps = 3;
+      half.train.schedule = "constant";
+      Config full = whole;
+      full.train.schedule = "constant";
+      const Outcome straight = train_all(full, folder / ("straight" + std::to_string(n)));
+      const fs::path parts = folder / ("parts" + std::to_string(n));
+      train_all(half, parts);
+      // The stopped run logged an evaluation at its early end; a killed one would not have.
+      Config stopped = full;
+      const Outcome resumed = train_all(stopped, parts, RunFolder::Open::resume);
+      EXPECT_EQ(resumed.weights, straight.weights) << precision << " " << threads;
+      EXPECT_EQ(resumed.optimizer, straight.optimizer);
+      EXPECT_EQ(resumed.ema, straight.ema);
+      expect_equal(train_all(whole, folder / ("again" + std::to_string(n))), expected);
+      ++n;
+    }
+  }
+}
+
+TEST(Resume, RefusesAChangedRunWithTheDifference) {
+  const toy::TempFolder folder;
+  const std::string teacher = toy::teacher(folder);
+  const Config first = toy::config(folder, kDistill + std::vector{teacher});
+  train_all(first, folder / "run");
+  for (const auto& [change, key] :
+       {std::pair{"student.width=0.5", "student"}, std::pair{"data.per_class=9", "data"},
+        std::pair{"losses.2.mask_ratio=0.4", "losses"}, std::pair{"run.seed=4", "seed"}}) {
+    try {
+      train_all(toy::config(folder, kDistill + std::vector<std::string>{teacher, change}), folder / "run",
+                RunFolder::Open::resume);
+      ADD_FAILURE() << change << " was accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::usage);
+      EXPECT_THAT(error.what(), HasSubstr(std::string("\n  ") + key));
+      EXPECT_THAT(error.what(), HasSubstr("was "));
+    }
+  }
+}
+
+TEST(Resume, ADamagedCheckpointIsNamedAndTheOneBeforeUsed) {
+  const toy::TempFolder folder;
+  const Config config = toy::config(folder, {});
+  const Outcome expected = train_all(config, folder / "run");
+  const fs::path newest = folder / "run/checkpoints/step-00000008";
+  ASSERT_TRUE(fs::exists(newest));
+  ASSERT_TRUE(fs::exists(folder / "run/checkpoints/step-00000004"));
+  {
+    std::fstream file(newest / "trained.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(1000);
+    file.put('\x55');
+  }
+  EXPECT_THROW(load_newest_checkpoint(folder / "run/checkpoints", /*strict=*/true), Error);
+  const auto run = make_run(config);
+  toy::Notes notes;
+  const RunFolder run_folder(folder / "run", RunFolder::Open::resume);
+  const TrainResult result = train(*run, run_folder, {}, notes.events());
+  EXPECT_THAT(result.resumed_from, HasSubstr("step-00000004"));
+  EXPECT_THAT(notes.lines.at(0), HasSubstr("step-00000008"));
+  expect_equal(outcome_of(*run, folder / "run"), expected);
+}
+
+TEST(Trainer, TheTeacherDoesNotChangeAndIsNotExported) {
+  const toy::TempFolder folder;
+  const auto run = make_run(toy::config(folder, kDistill + std::vector{toy::teacher(folder)}));
+  const std::string before = fingerprint_of(*run->teacher);
+  toy::Notes notes;
+  const RunFolder run_folder(folder / "run", RunFolder::Open::create);
+  train(*run, run_folder, {}, notes.events());
+  EXPECT_EQ(fingerprint_of(*run->teacher), before);
+  for (const auto& entry : run->teacher->parameters())
+    EXPECT_FALSE(entry.tensor.requires_grad() || entry.tensor.grad().defined());
+  export_student(*run, folder / "student");
+  const LoadedFolder exported = load_model_folder(folder / "student");
+  EXPECT_EQ(exported.tensors.size(), run->student->state().size());
+  for (const auto& entry : run->student->state())
+    EXPECT_TRUE(exported.tensors.contains(entry.name)) << entry.name;
+}
+
+TEST(Trainer, TeacherNormBatchReproducesTheMovingTeacher) {
+  const toy::TempFolder folder;
+  const auto run = make_run(toy::config(
+      folder, kDistill + std::vector<std::string>{toy::teacher(folder), "train.teacher_norm=batch"}));
+  const std::string before = fingerprint_of(*run->teacher);
+  toy::Notes notes;
+  const RunFolder run_folder(folder / "run", RunFolder::Open::create);
+  train(*run, run_folder, {}, notes.events());
+  EXPECT_NE(fingerprint_of(*run->teacher), before);
+}
+
+TEST(Trainer, LearnsTheToyTask) {
+  const toy::TempFolder folder;
+  const auto run = make_run(toy::config(folder, {"train.epochs=10"}));
+  toy::Notes notes;
+  const RunFolder run_folder(folder / "run", RunFolder::Open::create);
+  const TrainResult result = train(*run, run_folder, {}, notes.events());
+  EXPECT_EQ(result.steps, 40);
+  EXPECT_GE(result.best_accuracy, 0.8);
+  const FinalMeasures measures = measure_final(*run);
+  EXPECT_EQ(measures.split, "test");
+  EXPECT_GE(measures.student.accuracy, 0.7);
+}
+
+TEST(Trainer, DivergenceSkipsRollsBackAndEndsWith76) {
+  const toy::TempFolder folder;
+  const auto run =
+      make_run(toy::config(folder, {"train.lr=1e30", "train.epochs=20", "train.schedule=constant"}));
+  toy::Notes notes;
+  const RunFolder run_folder(folder / "run", RunFolder::Open::create);
+  try {
+    train(*run, run_folder, {}, notes.events());
+    ADD_FAILURE() << "a learning rate of 1e30 did not diverge";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::diverged);
+    EXPECT_THAT(error.what(), HasSubstr("train.lr (now 1e+30)"));
+  }
+  EXPECT_THAT(notes.lines, ::testing::Contains(HasSubstr("rolled back to")));
+  EXPECT_TRUE(fs::exists(folder / "run/diverged.txt"));
+  EXPECT_TRUE(load_newest_checkpoint(folder / "run/checkpoints").has_value());
+}
+
+TEST(Trainer, EarlyStopEndsAfterPatience) {
+  const toy::TempFolder folder;
+  // A learning rate of 0 never gets better after the first evaluation.
+  const auto run = make_run(toy::config(folder, {"train.lr=1e-12", "train.epochs=20", "train.early_stop=2"}));
+  toy::Notes notes;
+  const RunFolder run_folder(folder / "run", RunFolder::Open::create);
+  const TrainResult result = train(*run, run_folder, {}, notes.events());
+  EXPECT_EQ(result.reason, StopReason::early_stop);
+  EXPECT_LT(result.steps, 20 * 4);
+}
+
+TEST(RunFolder, IsNeverOverwrittenSilentlyAndUsedOnce) {
+  const toy::TempFolder folder;
+  train_all(toy::config(folder, {"train.max_steps=1"}), folder / "run");
+  const auto code_of = [&](RunFolder::Open open, const char* name) {
+    try {
+      const RunFolder opened(folder / name, open);
+      return ExitCode::ok;
+    } catch (const Error& error) {
+      return error.code();
+    }
+  };
+  EXPECT_EQ(code_of(RunFolder::Open::create, "run"), ExitCode::cannot_create);
+  EXPECT_EQ(code_of(RunFolder::Open::resume, "nothing"), ExitCode::missing_input);
+  EXPECT_EQ(code_of(RunFolder::Open::resume, "run"), ExitCode::ok);
+  const RunFolder first(folder / "run", RunFolder::Open::resume);
+  try {
+    const RunFolder second(folder / "run", RunFolder::Open::resume);
+    ADD_FAILURE() << "two processes in one run folder";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::cannot_create);
+    EXPECT_THAT(error.what(), HasSubstr("pid " + std::to_string(getpid())));
+  }
+  EXPECT_EQ(code_of(RunFolder::Open::overwrite, "run"), ExitCode::cannot_create);
+}
+
+}  // namespace
+}  // namespace mgd
