@@ -1,27 +1,27 @@
-// report.html: one self-contained file that tells a run. No network, no script libraries; phone width and dark mode.
+// report.html: one self-contained file that tells a run. No network, no script libraries; phone width and
+// dark mode.
 #pragma once
 
-#include "mgd/eval/classify.h"
-#include "mgd/format/image.h"
-
-#include <map>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "mgd/format/image.h"
+
 namespace mgd {
 
-struct ReportModel {              // a row of the first table
-  std::string role;               // "teacher", "student alone", "this student"
+struct ReportModel {  // a row of the first table
+  std::string role;   // "teacher", "student alone", "this student"
   std::string architecture;
   std::int64_t parameters = 0, macs = 0, bytes = 0;
-  double latency_ms = -1;         // -1: not measured
+  double latency_ms = -1;                      // -1: not measured
   double accuracy = -1, accuracy_spread = -1;  // 0..1; -1: not known
   int seeds = 0;
 };
 
 struct ReportCurve {
-  std::string name;               // "loss", "loss/mgd", "eval/accuracy"
+  std::string name;                               // "loss", "loss/mgd", "eval/accuracy"
   std::vector<std::pair<double, double>> points;  // (step, value)
 };
 
@@ -33,7 +33,7 @@ struct ReportMistake {
 
 // What distillation does to one sample at one tap. Maps are {Y, X} means over channels, any range.
 struct ReportMap {
-  std::string title;              // "student", "mask", "regenerated", "teacher"
+  std::string title;  // "student", "mask", "regenerated", "teacher"
   std::int64_t height = 0, width = 0;
   std::vector<float> values;
 };
@@ -43,7 +43,7 @@ struct ReportIllustration {
   std::vector<ReportMap> maps;
 };
 
-struct ReportTable {              // e.g. the demo's methods x seeds
+struct ReportTable {  // e.g. the demo's methods x seeds
   std::string title, note;
   std::vector<std::string> header;
   std::vector<std::vector<std::string>> rows;
@@ -51,7 +51,7 @@ struct ReportTable {              // e.g. the demo's methods x seeds
 
 struct ReportData {
   std::string title, subtitle;
-  std::vector<std::string> findings;   // plain sentences: what it shows, what it does not
+  std::vector<std::string> findings;  // plain sentences: what it shows, what it does not
   std::vector<ReportModel> models;
   std::vector<ReportTable> tables;
   std::vector<ReportCurve> curves;
@@ -65,7 +65,10 @@ struct ReportData {
 // Every string is escaped: a class named "<script>" is text. Empty sections are left out.
 std::string render_report(const ReportData& data);
 
-// metrics.jsonl of a run folder -> one curve for each numeric key worth drawing.
+// The text of a run folder's metrics.jsonl -> one curve for each numeric key worth drawing (not step, epoch,
+// clocks), in the order of first appearance. null is NaN; rows that a resumed run wrote again replace the old
+// ones; a half-written last line is left out. Any other line that is no JSON object: Error(bad_data) with its
+// number.
 std::vector<ReportCurve> read_curves(const std::string& metrics_jsonl);
 
 }  // namespace mgd

@@ -1,0 +1,140 @@
+#include "mgd/report/collect.h"
+
+#include <ATen/ops/softmax.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+namespace {
+
+constexpr std::size_t kMistakes = 12;
+constexpr std::size_t kIllustrations = 4;
+
+ReportModel model_row(const char* role, const ModelSummary& summary, std::uint64_t bytes,
+                      const Latency& latency, const FinalMeasures& measures, const ClassifyMetrics& metrics) {
+  return {.role = role,
+          .architecture = summary.architecture,
+          .parameters = summary.parameters,
+          .macs = summary.macs,
+          .bytes = static_cast<std::int64_t>(bytes),
+          .latency_ms = latency.median_ms,
+          .accuracy = measures.source ? metrics.accuracy : -1,
+          .seeds = 1};
+}
+
+// The student alone, from the summary.json of an earlier run.
+std::optional<ReportModel> baseline_row(const std::string& folder) {
+  if (folder.empty()) return std::nullopt;
+  const auto s = nlohmann::json::parse(read_file(fs::path(folder) / "summary.json"), nullptr,
+                                       /*allow_exceptions=*/false);
+  if (s.is_discarded() || !s.contains("student") || !s.contains("metrics"))
+    fail(ExitCode::bad_data, "run.baseline: {}: its summary.json is not that of a run", folder);
+  const auto& student = s["student"];
+  return ReportModel{.role = "student alone",
+                     .architecture = student.value("architecture", ""),
+                     .parameters = student.value("parameters", std::int64_t{0}),
+                     .macs = student.value("macs", std::int64_t{0}),
+                     .bytes = student.value("bytes", std::int64_t{0}),
+                     .latency_ms = student.value("latency_ms", -1.0),
+                     .accuracy = s["metrics"].value("accuracy", -1.0),
+                     .seeds = 1};
+}
+
+// The most confident wrong answers, worst first.
+std::vector<ReportMistake> worst_mistakes(const FinalMeasures& m) {
+  const ImageSource& source = *m.source;
+  const at::Tensor probs = m.student_logits.to(at::kFloat).softmax(1).contiguous();  // (N, K)
+  const at::Tensor teacher =
+      m.teacher_logits.defined() ? m.teacher_logits.to(at::kFloat).softmax(1).contiguous() : at::Tensor();
+  const auto top = [&](const at::Tensor& all, std::int64_t i) {
+    const auto row = all[i];
+    const auto k = row.argmax().item<std::int64_t>();
+    return std::pair{k, row[k].item<double>()};
+  };
+  const at::Tensor answers = probs.argmax(1).contiguous();
+  const auto* answer = answers.const_data_ptr<std::int64_t>();
+  std::vector<std::pair<double, std::int64_t>> wrong;
+  for (std::int64_t i = 0; i < source.size(); ++i)
+    if (answer[i] != source.label(i)) wrong.emplace_back(top(probs, i).second, i);
+  std::sort(wrong.rbegin(), wrong.rend());
+  std::vector<ReportMistake> mistakes;
+  const auto& names = source.class_names();
+  for (std::size_t w = 0; w < std::min(wrong.size(), kMistakes); ++w) {
+    const std::int64_t i = wrong[w].second;
+    ReportMistake mistake{.image = source.image(i),
+                          .name = source.name(i),
+                          .label = names.at(static_cast<std::size_t>(source.label(i))),
+                          .student_answer = names.at(static_cast<std::size_t>(answer[i])),
+                          .student_score = wrong[w].first};
+    if (teacher.defined()) {
+      const auto [k, score] = top(teacher, i);
+      mistake.teacher_answer = names.at(static_cast<std::size_t>(k));
+      mistake.teacher_score = score;
+    }
+    mistakes.push_back(std::move(mistake));
+  }
+  return mistakes;
+}
+
+// One sample of each of the first classes, by index order: a fixed choice, not a flattering one.
+std::vector<std::int64_t> spread_over_classes(const ImageSource& source, std::size_t count) {
+  std::vector<std::int64_t> chosen;
+  for (std::int64_t i = 0; i < source.size() && chosen.size() < count; ++i)
+    if (source.label(i) == static_cast<std::int64_t>(chosen.size())) chosen.push_back(i);
+  return chosen;
+}
+
+std::string read_if_there(const fs::path& path) {
+  return fs::exists(path) ? read_file(path) : "";
+}
+
+}  // namespace
+
+ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& result,
+                          const FinalMeasures& m) {
+  ReportData data;
+  const std::string student = run.student_info.architecture;
+  data.title =
+      run.teacher ? fmt::format("{} distilled from {}", student, run.teacher->spec().architecture) : student;
+  data.subtitle = fmt::format("{}: {} steps, {} samples in {:.0f} s, seed {}", run.config.data.path,
+                              result.steps, result.samples, result.seconds, run.config.run.seed);
+  if (m.source) {
+    data.findings.push_back(fmt::format("On {} {} images the student is right in {:.2f} % of cases.",
+                                        m.source->size(), m.split, 100 * m.student.accuracy));
+    if (run.teacher)
+      data.findings.push_back(
+          fmt::format("The teacher is right in {:.2f} %; the student has {:.1f} times fewer parameters.",
+                      100 * m.teacher.accuracy,
+                      static_cast<double>(run.teacher_summary.parameters) /
+                          static_cast<double>(run.student_summary.parameters)));
+    data.findings.push_back(
+        "This is one run with one seed: whether distillation helps here takes the same budget without it, "
+        "several seeds each.");
+  }
+  if (run.teacher)
+    data.models.push_back(
+        model_row("teacher", run.teacher_summary, m.teacher_bytes, m.teacher_latency, m, m.teacher));
+  if (auto alone = baseline_row(run.config.run.baseline)) data.models.push_back(std::move(*alone));
+  data.models.push_back(
+      model_row("this student", run.student_summary, m.student_bytes, m.student_latency, m, m.student));
+  data.curves = read_curves(read_if_there(folder / "metrics.jsonl"));
+  if (m.source) {
+    data.class_names = m.source->class_names();
+    data.confusion = m.student.confusion;
+    data.mistakes = worst_mistakes(m);
+    data.illustrations = illustrate(run, *m.source, spread_over_classes(*m.source, kIllustrations));
+  }
+  data.config_yaml = read_if_there(folder / "config.yaml");
+  data.environment_json = read_if_there(folder / "env.json");
+  data.data_report_json = read_if_there(folder / "data_report.json");
+  return data;
+}
+
+}  // namespace mgd

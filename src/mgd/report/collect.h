@@ -1,0 +1,17 @@
+// From a finished run to the data of its report.
+#pragma once
+
+#include "mgd/report/report.h"
+#include "mgd/train/finish.h"
+
+namespace mgd {
+
+ReportData collect_report(Run& run, const fs::path& run_folder, const TrainResult& result,
+                          const FinalMeasures& measures);
+
+// What the losses see of `indices` of the given split: picture, student map, mask, regenerated map, teacher
+// map. Runs the student in eval mode with the masks of step 0.
+std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
+                                           const std::vector<std::int64_t>& indices);
+
+}  // namespace mgd

@@ -1,0 +1,88 @@
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/mean.h>
+
+#include "mgd/data/loader.h"
+#include "mgd/report/collect.h"
+#include "mgd/train/step.h"
+
+namespace mgd {
+
+namespace {
+
+// Mean over channels of sample b: (B, C, Y, X) -> {Y, X}.
+ReportMap channel_mean(const std::string& title, const at::Tensor& map, std::int64_t b) {
+  const at::Tensor mean = map[b].to(at::kFloat).mean(0).cpu().contiguous();
+  ReportMap out{.title = title, .height = mean.size(0), .width = mean.size(1), .values = {}};
+  const float* values = mean.const_data_ptr<float>();
+  out.values.assign(values, values + mean.numel());
+  return out;
+}
+
+// The pictures of `indices` as one batch.
+Batch batch_of(const Run& run, const ImageSource& source, const std::vector<std::int64_t>& indices) {
+  const EvalOptions eval = run.eval_options();
+  Batch all;
+  for (std::int64_t index : indices) {
+    Loader loader(source, {},
+                  {.batch_size = 1,
+                   .threads = 0,
+                   .mean = eval.mean,
+                   .std = eval.std,
+                   .height = eval.height,
+                   .width = eval.width,
+                   .channels_last = false,
+                   .cache_mb = 0});
+    loader.seek(0, index);
+    Batch one = loader.next().micro.at(0);
+    all.input = all.input.defined() ? at::cat({all.input, one.input}) : one.input;
+    all.target = all.target.defined() ? at::cat({all.target, one.target}) : one.target;
+    all.sample_ids.push_back(index);
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
+                                           const std::vector<std::int64_t>& indices) {
+  std::vector<ReportIllustration> rows;
+  if (!run.teacher || indices.empty()) return rows;
+  at::NoGradGuard no_grad;
+  Batch batch = batch_of(run, source, indices);
+  batch.input = batch.input.to(run.device);
+  StepBatches step;
+  step.micro.push_back(batch);
+  const StepPlan plan = plan_step(run, step, 0);
+  const ModelOutput teacher = teacher_forward(run, batch);
+  Forward forward;
+  for (const auto& active : run.losses)
+    for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
+  const at::Tensor logits = run.student->forward(batch.input, forward);
+  for (std::size_t i = 0; i < run.losses.size(); ++i) {
+    const Features maps = run.losses[i].loss->illustrate({.batch = batch,
+                                                          .student_logits = logits,
+                                                          .teacher_logits = teacher.logits,
+                                                          .student = forward.captured(),
+                                                          .teacher = teacher.taps,
+                                                          .keep = plan.loss_keep[0][i]});
+    if (maps.empty()) continue;
+    for (std::size_t b = 0; b < indices.size(); ++b) {
+      const std::int64_t label = source.label(indices[b]);
+      ReportIllustration row{
+          .tap = run.losses[i].loss->label(),
+          .caption = label >= 0 ? source.class_names().at(static_cast<std::size_t>(label)) : "",
+          .image = source.image(indices[b]),
+          .maps = {}};
+      for (const auto& [key, title] :
+           {std::pair{"aligned", "student, aligned"}, std::pair{"masked", "masked"},
+            std::pair{"generated", "regenerated"}, std::pair{"teacher", "teacher"}})
+        if (auto it = maps.find(key); it != maps.end())
+          row.maps.push_back(channel_mean(title, it->second, static_cast<std::int64_t>(b)));
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+}  // namespace mgd
