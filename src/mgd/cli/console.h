@@ -1,0 +1,33 @@
+// The terminal: notes and a progress line on stderr, results on stdout.
+#pragma once
+
+#include <string>
+
+#include "mgd/train/trainer.h"
+
+namespace mgd {
+
+class Console {
+ public:
+  // color: auto | always | never (auto obeys NO_COLOR and asks whether stderr is a terminal).
+  Console(bool quiet, const std::string& color);
+
+  void note(const std::string& text);   // a line on stderr; nothing when quiet
+  void stage(const std::string& text);  // the same, set off
+  // One line that redraws on a terminal (at most 10 times a second), plain lines every 30 s elsewhere.
+  void progress(const Progress& progress);
+  TrainEvents events();
+
+ private:
+  void clear_line();
+  bool quiet_, terminal_, color_;
+  bool line_drawn_ = false;
+  double last_drawn_ = 0, first_progress_ = 0;
+  bool told_eta_ = false;
+};
+
+// Text from data (class names, file names) with control characters shown as \n, \x1b, ...: it must not steer
+// a terminal.
+std::string printable(const std::string& text);
+
+}  // namespace mgd

@@ -1,0 +1,18 @@
+// A model as the verbs take it: a model folder, a bare weights file, or the name of an architecture.
+#pragma once
+
+#include <string>
+
+#include "mgd/train/run.h"
+
+namespace mgd {
+
+// `architecture` may be "" for a folder; for a bare weights file it is then found by matching tensor names
+// and shapes. A name of a known architecture gives a fresh model when `allow_fresh`. Throws
+// Error(missing_input | bad_data | usage | refused).
+OpenedModel open_named_model(const std::string& model, const std::string& architecture, bool allow_fresh);
+
+// Normalisation where the folder says nothing: ImageNet's for RGB, 0.5 otherwise.
+void fill_normalisation(ModelFolderInfo& info);
+
+}  // namespace mgd

@@ -1,0 +1,83 @@
+#include "mgd/cli/recipe_verb.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+void RecipeFlags::visit(OptionVisitor& v) {
+  common.visit(v);
+  v.option("strict", strict, {.help = "with --resume: refuse a damaged newest checkpoint"});
+}
+
+Config config_from(const std::vector<std::string>& args, const RecipeFlags& flags) {
+  std::string recipe;
+  std::vector<std::string> overrides;
+  for (const auto& arg : args) {
+    if (arg.find('=') != std::string::npos)
+      overrides.push_back(arg);
+    else if (recipe.empty())
+      recipe = arg;
+    else
+      fail(ExitCode::usage, "'{}': one recipe at a time (got '{}' before); overrides are written key=value",
+           arg, recipe);
+  }
+  if (recipe.empty() && flags.common.resume && !flags.common.run_dir.empty())
+    recipe = flags.common.run_dir + "/config.yaml";
+  if (recipe.empty()) fail(ExitCode::usage, "no recipe given; see `mgd distill --help`");
+  const auto given = flags.common.overrides();
+  overrides.insert(overrides.end(), given.begin(), given.end());
+  return load_config(recipe, overrides);
+}
+
+namespace {
+
+void print_summary(const std::string& summary) {
+  const auto s = nlohmann::ordered_json::parse(summary);
+  const auto row = [](const std::string& role, const nlohmann::ordered_json& model,
+                      const nlohmann::ordered_json& metrics) {
+    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9.2f} {:>8.2f}\n", role,
+               model["architecture"].get<std::string>(), model["parameters"].get<std::int64_t>(),
+               model["macs"].get<std::int64_t>(),
+               static_cast<double>(model["bytes"].get<std::int64_t>()) / 1024,
+               model["latency_ms"].get<double>(), 100 * metrics["accuracy"].get<double>());
+  };
+  fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9} {:>9} {:>8}\n", "", "", "parameters", "MACs", "size KiB",
+             "ms/image", "% right");
+  if (s.contains("teacher")) row("teacher", s["teacher"], s["teacher"]["metrics"]);
+  row("student", s["student"], s["metrics"]);
+  fmt::print("measured on the {} split; {} steps in {:.0f} s, {:.0f} samples/s\n",
+             s["split"].is_string() ? s["split"].get<std::string>() : "(no)", s["steps"].get<std::int64_t>(),
+             s["seconds"].get<double>(), s["throughput"].get<double>());
+}
+
+}  // namespace
+
+int run_recipe(const std::vector<std::string>& args, const RecipeFlags& flags, const std::string& model_dir) {
+  const Config config = config_from(args, flags);
+  Console console(flags.common.quiet, flags.common.color);
+  const bool has_teacher = !config.teacher.model.empty() || !config.teacher.path.empty();
+  if (model_dir == "student" && !has_teacher)
+    fail(ExitCode::usage,
+         "teacher: the recipe names none; write teacher: {{model: NAME, weights: FILE}}, or use `mgd train`");
+  const TrainingOutcome outcome = run_training(config,
+                                               {.resume = flags.common.resume,
+                                                .overwrite = flags.common.overwrite,
+                                                .strict = flags.strict,
+                                                .dry_run = flags.common.dry_run},
+                                               model_dir, console);
+  if (outcome.summary.empty()) return outcome.exit_code;
+  if (flags.common.json) {
+    fmt::print("{}\n", nlohmann::ordered_json::parse(outcome.summary).dump());
+  } else {
+    print_summary(outcome.summary);
+    fmt::print("model   {}\nreport  {}\n", (outcome.folder / model_dir).string(),
+               (outcome.folder / "report.html").string());
+  }
+  return 0;
+}
+
+}  // namespace mgd

@@ -1,0 +1,80 @@
+#include "mgd/cli/training.h"
+
+#include <ATen/Parallel.h>
+
+#include "mgd/core/error.h"
+#include "mgd/report/collect.h"
+#include "mgd/train/environment.h"
+#include "mgd/train/preflight.h"
+#include "mgd/train/step.h"
+
+namespace mgd {
+
+namespace {
+
+RunFolder::Open open_mode(const TrainingFlags& flags) {
+  if (flags.resume && flags.overwrite)
+    fail(ExitCode::usage, "--resume and --overwrite contradict each other");
+  if (flags.resume) return RunFolder::Open::resume;
+  return flags.overwrite ? RunFolder::Open::overwrite : RunFolder::Open::create;
+}
+
+// One batch through teacher and student, nothing applied, nothing kept.
+void dry_run(Run& run, Console& console) {
+  const StepResult result = forward_backward(run, run.loader->next(), 0);
+  std::string text = fmt::format("dry run: loss {:.4f}", result.loss);
+  for (const auto& [label, value] : result.parts) text += fmt::format(", {} {:.4f}", label, value);
+  console.note(text + fmt::format(" on {} samples; nothing was trained or written", result.samples));
+}
+
+void write_start_files(const Run& run, const fs::path& folder) {
+  write_file_atomic(folder / "config.yaml", config_to_yaml(run.config));
+  write_file_atomic(folder / "env.json", environment_json(environment()));
+}
+
+int exit_code_of(StopReason reason) {
+  if (reason == StopReason::terminated) return static_cast<int>(ExitCode::terminated);
+  if (reason == StopReason::interrupted) return static_cast<int>(ExitCode::interrupted);
+  return 0;
+}
+
+}  // namespace
+
+TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, const std::string& model_dir,
+                             Console& console) {
+  TrainingOutcome outcome;
+  outcome.folder = config.run.dir;
+  if (config.run.threads > 0) at::set_num_threads(static_cast<int>(config.run.threads));
+  // The folder comes first: an output that cannot be written is found before any minute is spent.
+  std::unique_ptr<RunFolder> folder;
+  if (!flags.dry_run) folder = std::make_unique<RunFolder>(outcome.folder, open_mode(flags));
+  const auto run = make_run(config);
+  for (const auto& line : describe_run(*run)) console.note(line);
+  const Preflight check = preflight(*run);
+  if (run->teacher)
+    console.note(fmt::format("{:<10} {:.1f} % right on a first batch of {} training images", "teacher",
+                             100 * check.teacher_accuracy, check.samples));
+  if (flags.dry_run) {
+    dry_run(*run, console);
+    return outcome;
+  }
+  if (!flags.resume) write_start_files(*run, outcome.folder);
+  outcome.result = train(*run, *folder, {.strict = flags.strict}, console.events());
+  outcome.exit_code = exit_code_of(outcome.result.reason);
+  if (outcome.exit_code != 0) {
+    console.note(
+        fmt::format("stopped at step {} with a good checkpoint; go on with --resume", outcome.result.steps));
+    return outcome;
+  }
+  console.note("measuring ...");
+  const FinalMeasures measures = measure_final(*run);
+  export_student(*run, outcome.folder / model_dir);
+  write_file_atomic(outcome.folder / "data_report.json", data_report_json(*run));
+  outcome.summary = summary_json(*run, outcome.result, measures, model_dir);
+  write_file_atomic(outcome.folder / "summary.json", outcome.summary);
+  write_file_atomic(outcome.folder / "report.html",
+                    render_report(collect_report(*run, outcome.folder, outcome.result, measures)));
+  return outcome;
+}
+
+}  // namespace mgd

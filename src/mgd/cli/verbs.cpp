@@ -1,0 +1,10 @@
+#include "mgd/cli/verbs.h"
+
+namespace mgd {
+
+std::vector<Verb> all_verbs() {
+  return {distill_verb(), train_verb(),  eval_verb(),   predict_verb(),
+          inspect_verb(), config_verb(), doctor_verb(), demo_verb()};
+}
+
+}  // namespace mgd

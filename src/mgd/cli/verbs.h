@@ -1,0 +1,21 @@
+// The verbs of the command, one file each.
+#pragma once
+
+#include <vector>
+
+#include "mgd/cli/args.h"
+
+namespace mgd {
+
+Verb distill_verb();
+Verb train_verb();
+Verb eval_verb();
+Verb predict_verb();
+Verb inspect_verb();
+Verb config_verb();
+Verb doctor_verb();
+Verb demo_verb();
+
+std::vector<Verb> all_verbs();
+
+}  // namespace mgd

@@ -1,0 +1,358 @@
+"""The command as a user meets it: exit codes, messages, signals, killed processes. Standard library only.
+
+    python3 tests/e2e/cli_test.py build/release/mgd
+"""
+
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tarfile
+import unittest
+
+from pictures import png, stripes, write_folders
+
+MGD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/mgd").resolve()
+
+RECIPE = """
+data: {path: toy.csv, validation: 0.2, loader_threads: THREADS, mean: [0.5], std: [0.5]}
+TEACHERstudent: {model: cifar_resnet8, width: 0.25}
+losses: LOSSES
+train: {epochs: 6, batch_size: 20, lr: 0.05, log_every: 1, checkpoint_every: 7, ema_decay: 0.9, precision: PRECISION}
+run: {dir: run, seed: 5, threads: 1}
+"""
+LOSSES = "[{name: cross_entropy}, {name: kd, weight: 0.5}, {name: mgd, mask_ratio: 0.3}]"
+
+
+def write_toy(folder):
+    """300 images of 8 x 8 in three classes: rows, columns, a diagonal, each with noise."""
+    draw = random.Random(1)
+    with open(folder / "toy.csv", "w") as out:
+        for i in range(300):
+            kind = i % 3
+            shift = draw.randrange(4)
+            pixels = []
+            for y in range(8):
+                for x in range(8):
+                    lit = [(y + shift) % 4 == 0, (x + shift) % 4 == 0, (x + y + shift) % 4 == 0][kind]
+                    pixels.append((12 if lit else 2) + draw.randrange(4))
+            out.write(",".join(map(str, pixels + [kind])) + "\n")
+
+
+def write_recipe(folder, name="recipe.yaml", teacher="", losses="[{name: cross_entropy}]", threads=0, precision="fp32"):
+    text = RECIPE.replace("THREADS", str(threads)).replace("LOSSES", losses).replace("PRECISION", precision)
+    (folder / name).write_text(text.replace("TEACHER", teacher))
+
+
+def mgd(*args, cwd, timeout=120):
+    return subprocess.run([MGD, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=timeout, errors="replace")
+
+
+def rows(run):
+    """metrics.jsonl without what depends on the clock."""
+    result = []
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        row.pop("throughput", None)
+        result.append(row)
+    return result
+
+
+def newest(run):
+    return sorted((run / "checkpoints").glob("step-*"))[-1]
+
+
+class WithFolder(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="mgd-e2e-"))
+        write_toy(cls.folder)
+        write_recipe(cls.folder, "teacher.yaml")
+        done = mgd("train", "teacher.yaml", "--run-dir", "teacher", "student.width=0.5", cwd=cls.folder)
+        assert done.returncode == 0, done.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    def expect(self, done, code, *texts):
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        for text in texts:
+            self.assertIn(text, done.stderr)
+
+
+class MainPath(WithFolder):
+    def test_distil_evaluate_predict_inspect(self):
+        write_recipe(self.folder, teacher="teacher: {path: teacher/model}\n", losses=LOSSES)
+        done = mgd("distill", "recipe.yaml", "--json", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 1, "nothing but one object on stdout")
+        summary = json.loads(lines[0])
+        self.assertEqual(summary["model_dir"], "student")
+        self.assertGreater(summary["teacher"]["metrics"]["accuracy"], 0.8)
+        run = self.folder / "run"
+        for name in ("config.yaml", "env.json", "metrics.jsonl", "data_report.json", "summary.json", "report.html"):
+            self.assertTrue((run / name).stat().st_size > 0, name)
+        self.assertTrue(list(run.glob("events.out.tfevents.*")))
+        self.assertEqual(sorted(p.name for p in (run / "student").iterdir() if p.name != "manifest.json"),
+                         ["config.json", "model.safetensors"])
+
+        done = mgd("eval", "run/student", "--data", "toy.csv", "--json", cwd=self.folder)
+        metrics = json.loads(done.stdout)["metrics"]
+        self.assertAlmostEqual(metrics["accuracy"], summary["metrics"]["accuracy"], places=6)
+
+        done = mgd("inspect", "run/student", "--json", cwd=self.folder)
+        described = json.loads(done.stdout)
+        self.assertEqual(described["parameters"], summary["student"]["parameters"])
+        self.assertIn("layer3", [tap["name"] for tap in described["taps"]])
+
+        again = mgd("distill", "recipe.yaml", cwd=self.folder)
+        self.expect(again, 73, "already holds a run", "--resume", "--overwrite")
+
+    def test_an_archive_gives_what_its_folder_gives(self):
+        write_folders(self.folder / "photos", ("rows", "columns"), train=30, test=12, side=8)
+        with tarfile.open(self.folder / "photos.tar.xz", "w:xz") as archive:
+            archive.add(self.folder / "photos", arcname=".")
+        (self.folder / "photos.yaml").write_text("data: {path: photos, validation: 0}\nstudent: {model: cifar_resnet8, width: 0.25}\n"
+                                                 "train: {epochs: 1, batch_size: 20}\nrun: {threads: 1}\n")
+        self.expect(mgd("train", "photos.yaml", "--run-dir", "photos-run", cwd=self.folder), 0)
+        results = [json.loads(mgd("eval", "photos-run/model", "--data", data, "--json", cwd=self.folder).stdout)["metrics"]
+                   for data in ("photos", "photos.tar.xz")]
+        for key in ("accuracy", "loss", "confusion"):
+            self.assertEqual(results[0][key], results[1][key])
+        done = mgd("predict", "photos-run/model", "photos/test/rows", "--json", "--logits", cwd=self.folder)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(len(lines), 12)
+        self.assertEqual(len(lines[0]["logits"]), 2)
+        self.assertIn(lines[0]["predictions"][0]["label"], ("rows", "columns"))
+
+    def test_hostile_names_are_text_everywhere(self):
+        """faults.md row 25."""
+        script, odd = "<script>alert(1)<", "new\nline \x1b[31mred"
+        write_folders(self.folder / "odd", (script, odd), train=20, test=4, side=8)
+        (self.folder / "odd.yaml").write_text("data: {path: odd, validation: 0}\nstudent: {model: cifar_resnet8, width: 0.25}\n"
+                                              "train: {epochs: 1, batch_size: 20}\nrun: {threads: 1}\n")
+        done = mgd("train", "odd.yaml", "--run-dir", "odd-run", cwd=self.folder)
+        self.expect(done, 0)
+        report = (self.folder / "odd-run/report.html").read_text()
+        self.assertNotIn(script, report)
+        self.assertNotIn("\x1b", report + done.stderr + done.stdout)
+        evaluated = mgd("eval", "odd-run/model", "--data", "odd", cwd=self.folder)
+        self.expect(evaluated, 0)
+        self.assertNotIn("\x1b", evaluated.stdout + evaluated.stderr)
+        json.loads(mgd("eval", "odd-run/model", "--data", "odd", "--json", cwd=self.folder).stdout)
+
+    def test_broken_pictures_are_counted_up_to_a_limit(self):
+        """faults.md row 15 through the command."""
+        write_folders(self.folder / "some", ("rows", "columns"), train=100, test=4, side=8)
+        (self.folder / "some/train/rows/000.png").write_bytes(b"not a picture")
+        recipe = ("data: {path: some, validation: 0, loader_threads: 1}\nstudent: {model: cifar_resnet8, width: 0.25}\n"
+                  "train: {epochs: 1, batch_size: 20}\nrun: {threads: 1}\n")
+        (self.folder / "some.yaml").write_text(recipe)
+        self.expect(mgd("train", "some.yaml", "--run-dir", "some-run", cwd=self.folder), 0)
+        corrupt = json.loads((self.folder / "some-run/data_report.json").read_text())["corrupt"]
+        self.assertEqual(len(corrupt), 1)
+        self.assertIn("rows/000.png", next(iter(corrupt)))
+        for i in range(1, 30):
+            (self.folder / f"some/train/rows/{i:03}.png").write_bytes(png(stripes(random.Random(i), False, 8))[:60])
+        done = mgd("train", "some.yaml", "--run-dir", "some-more", cwd=self.folder)
+        self.expect(done, 65, "rows/0")
+
+    def test_dry_run_writes_nothing(self):
+        done = mgd("train", "teacher.yaml", "--dry-run", "--run-dir", "dry", cwd=self.folder)
+        self.expect(done, 0, "dry run: loss")
+        self.assertFalse((self.folder / "dry").exists())
+
+    def test_verbs_explain_themselves(self):
+        for verb in ("distill", "train", "eval", "predict", "inspect", "config", "doctor", "demo"):
+            done = mgd(verb, "--help", cwd=self.folder)
+            self.assertEqual(done.returncode, 0)
+            lines = done.stdout.splitlines()
+            self.assertLessEqual(len(lines), 24, f"{verb} --help does not fit one screen")
+            self.assertLessEqual(max(map(len, lines)), 80)
+            self.assertIn(f"mgd {verb}", done.stdout)
+        self.assertEqual(mgd("doctor", cwd=self.folder).returncode, 0)
+        self.assertIn("train.epochs", mgd("config", "--schema", cwd=self.folder).stdout)
+        self.assertIn("command line", mgd("config", "teacher.yaml", "train.epochs=3", cwd=self.folder).stdout)
+
+
+class Typos(WithFolder):
+    """Acceptance: one message with the place and the nearest right name, exit 2 or 66, in under a second."""
+
+    def check(self, args, code, *texts):
+        start = time.monotonic()
+        done = mgd(*args, cwd=self.folder)
+        seconds = time.monotonic() - start
+        self.expect(done, code, *texts)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertLess(seconds, 2.0 if os.environ.get("CI") else 1.5)
+
+    def test_everywhere(self):
+        base = "data: {path: toy.csv, mean: [0.5], std: [0.5]}\nteacher: {path: teacher/model}\nstudent: {model: cifar_resnet8}\n"
+        cases = [
+            ("train: {epohcs: 3}", 2, ["bad.yaml:4:9", "'epochs'"]),
+            ("train: {lr: fast}", 2, ["bad.yaml:4:", "train.lr", "fast"]),
+            ("train: {optimizer: sdg}", 2, ["'sgd'"]),
+            ("losses: [{name: mdg}]", 2, ["bad.yaml:4:", "'mgd'"]),
+            ("losses: [{name: mgd, mask: chanel}]", 2, ["'channel'"]),
+            ("losses: [{name: mgd, student_tap: layr3}]", 2, ["'layer3'"]),
+            ("losses: [{name: mgd, mask_ratio: 1.5}]", 2, ["mask_ratio", "1.5"]),
+            ("losses: [{name: mgd, mask_rato: 0.5}]", 2, ["'mask_ratio'"]),
+            ("masks: [{node: inptu, mask: block}]", 2, ["'input'"]),
+        ]
+        for text, code, expected in cases:
+            (self.folder / "bad.yaml").write_text(base + text + "\n")
+            self.check(["distill", "bad.yaml", "--run-dir", "never"], code, *expected)
+        (self.folder / "bad.yaml").write_text(base.replace("cifar_resnet8", "cifar_resnet9"))
+        self.check(["distill", "bad.yaml", "--run-dir", "never"], 2, "'cifar_resnet8'")
+        (self.folder / "bad.yaml").write_text(base.replace("toy.csv", "toi.csv"))
+        self.check(["distill", "bad.yaml", "--run-dir", "never"], 66, "toi.csv")
+        self.check(["distil", "teacher.yaml"], 2, "'distill'")
+        self.check(["train", "teacher.yaml", "--run-dri", "x"], 2, "--run-dir")
+        self.check(["train", "techer.yaml"], 66, "teacher.yaml")
+        self.check(["train", "teacher.yaml", "train.epohcs=3"], 2, "'epochs'")
+        self.check(["eval", "teacher/modle", "--data", "toy.csv"], 66, "teacher/modle")
+
+    def test_class_counts_that_differ(self):
+        lines = (self.folder / "toy.csv").read_text().splitlines()
+        (self.folder / "four.csv").write_text("\n".join(lines + [l.rsplit(",", 1)[0] + ",3" for l in lines[:60]]) + "\n")
+        done = mgd("eval", "teacher/model", "--data", "four.csv", cwd=self.folder)
+        self.expect(done, 2, "3 classes", "4")
+
+
+class Faults(WithFolder):
+    def start(self, *args, **env):
+        return subprocess.Popen([MGD, *map(str, args)], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def wait_for_step(self, run, step, process):
+        """Until metrics.jsonl holds `step`, so that a signal meets a running training."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                if any(row["step"] >= step for row in rows(run)):
+                    return
+            except (FileNotFoundError, json.JSONDecodeError):
+                pass
+            if process.poll() is not None:
+                raise AssertionError(f"ended early: {process.communicate()}")
+            time.sleep(0.005)
+        raise AssertionError("no progress")
+
+    def final_files(self, run):
+        names = ["checkpoints/" + newest(run).name + "/" + n for n in ("trained.safetensors", "optimizer.safetensors", "ema.safetensors")]
+        return {n: (run / n).read_bytes() for n in names + ["student/model.safetensors"]}
+
+    def test_kill_9_and_resume_is_byte_identical(self):
+        """faults.md row 6: straight through against killed in mid-epoch and resumed."""
+        for precision in ("fp32", "bf16"):
+            for threads in (0, 2, 4):
+                recipe = f"r-{precision}-{threads}.yaml"
+                write_recipe(self.folder, recipe, "teacher: {path: teacher/model}\n", LOSSES, threads, precision)
+                whole, parts = self.folder / f"whole-{precision}-{threads}", self.folder / f"parts-{precision}-{threads}"
+                self.assertEqual(mgd("distill", recipe, "--run-dir", whole, cwd=self.folder).returncode, 0)
+                process = self.start("distill", recipe, "--run-dir", parts)
+                self.wait_for_step(parts, 17, process)
+                process.kill()
+                process.communicate()
+                done = mgd("distill", recipe, "--run-dir", parts, "--resume", cwd=self.folder)
+                self.expect(done, 0, "resumed from")
+                self.assertEqual(self.final_files(parts), self.final_files(whole), f"{precision}, {threads} loader threads")
+                self.assertEqual(rows(parts), rows(whole))
+                self.assertIsNotNone(json.loads((parts / "summary.json").read_text())["resumed_from"])
+
+    def test_same_seed_same_student(self):
+        write_recipe(self.folder, "same.yaml", threads=2)
+        for name in ("same-a", "same-b"):
+            self.assertEqual(mgd("train", "same.yaml", "--run-dir", name, cwd=self.folder).returncode, 0)
+        self.assertEqual((self.folder / "same-a/model/model.safetensors").read_bytes(),
+                         (self.folder / "same-b/model/model.safetensors").read_bytes())
+
+    def stopped_by(self, sig, code, name):
+        process = self.start("train", "teacher.yaml", "--run-dir", name, "train.epochs=2000")
+        self.wait_for_step(self.folder / name, 3, process)
+        process.send_signal(sig)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, code, err)
+        self.assertIn("good checkpoint", err)
+        done = mgd("train", "--resume", "--run-dir", name, "train.epochs=2000", "train.max_steps=1", cwd=self.folder)
+        self.expect(done, 0, "resumed from")
+
+    def test_sigterm_saves_and_ends_with_143(self):
+        self.stopped_by(signal.SIGTERM, 143, "term")
+
+    def test_sigint_saves_and_ends_with_130(self):
+        self.stopped_by(signal.SIGINT, 130, "int")
+
+    def test_sigint_twice_ends_at_once_with_the_last_checkpoint_good(self):
+        process = self.start("train", "teacher.yaml", "--run-dir", "int2", "train.epochs=2000")
+        self.wait_for_step(self.folder / "int2", 3, process)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130)
+        done = mgd("train", "--resume", "--run-dir", "int2", "train.epochs=2000", "train.max_steps=1", cwd=self.folder)
+        self.expect(done, 0, "resumed from")
+
+    def test_a_reader_that_leaves_is_no_crash(self):
+        """SIGPIPE: the reader of stdout is gone when the result comes."""
+        read, write = os.pipe()
+        process = subprocess.Popen([MGD, "train", "teacher.yaml", "--run-dir", "pipe", "--json"], cwd=self.folder, stdout=write,
+                                   stderr=subprocess.PIPE)
+        os.close(write)
+        os.close(read)
+        process.communicate(timeout=60)
+        self.assertIn(process.returncode, (0, 74, -signal.SIGPIPE))
+        self.assertTrue((self.folder / "pipe/summary.json").exists())
+
+    def test_sigusr1_saves_and_goes_on(self):
+        process = self.start("train", "teacher.yaml", "--run-dir", "usr1", "train.epochs=2000", "train.checkpoint_every=100000")
+        self.wait_for_step(self.folder / "usr1", 3, process)
+        before = newest(self.folder / "usr1")
+        process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 30
+        while newest(self.folder / "usr1") == before and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertNotEqual(newest(self.folder / "usr1"), before)
+        self.assertIsNone(process.poll())
+        process.kill()
+        process.communicate()
+
+    def test_two_processes_one_folder(self):
+        process = self.start("train", "teacher.yaml", "--run-dir", "twice", "train.epochs=2000")
+        self.wait_for_step(self.folder / "twice", 2, process)
+        done = mgd("train", "teacher.yaml", "--run-dir", "twice", "--overwrite", cwd=self.folder)
+        self.expect(done, 73, f"pid {process.pid}")
+        process.kill()
+        process.communicate()
+
+    def test_divergence_ends_with_76(self):
+        done = mgd("train", "teacher.yaml", "--run-dir", "diverged", "train.lr=1e30", cwd=self.folder)
+        self.expect(done, 76, "rolled back", "train.lr")
+
+    def test_a_folder_that_cannot_be_written_is_found_first(self):
+        (self.folder / "file").write_text("")
+        done = mgd("train", "teacher.yaml", "--run-dir", "file/run", cwd=self.folder)
+        self.expect(done, 73, "file/run")
+
+    def test_pickle_is_refused(self):
+        (self.folder / "model.pth").write_bytes(b"\x80\x02}q\x00.")
+        done = mgd("eval", "model.pth", "--data", "toy.csv", cwd=self.folder)
+        self.expect(done, 77, "python")
+
+    def test_strange_model_paths(self):
+        os.mkfifo(self.folder / "fifo")
+        self.expect(mgd("inspect", "fifo", cwd=self.folder, timeout=20), 77)
+        self.expect(mgd("inspect", "/dev/zero", cwd=self.folder, timeout=20), 77)
+        self.assertIn(mgd("inspect", ".", cwd=self.folder).returncode, (65, 66))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

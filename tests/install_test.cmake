@@ -1,0 +1,37 @@
+# Installs the built tree into BUILD/install-test and uses it as a stranger would: configure, build, run the example.
+# cmake -DSOURCE= -DBUILD= -DLIBTORCH= -DCXX= -DGENERATOR= [-DLAUNCHER= -DFLAGS= -DSANITIZE=] -P install_test.cmake
+cmake_minimum_required(VERSION 3.25)
+
+function(run what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${what}: exit code ${status}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+set(work "${BUILD}/install-test")
+file(REMOVE_RECURSE "${work}")
+run("install" ${CMAKE_COMMAND} --install "${BUILD}" --prefix "${work}/prefix")
+
+foreach(path bin/mgd include/mgd/core/error.h include/mgd/loss/loss.h)
+  if(NOT EXISTS "${work}/prefix/${path}")
+    message(FATAL_ERROR "install: no ${path}")
+  endif()
+endforeach()
+run("the installed program" "${work}/prefix/bin/mgd" --help)
+
+set(flags "${FLAGS}")
+if(SANITIZE)
+  string(APPEND flags " -fsanitize=${SANITIZE}")
+endif()
+run("configure the example" ${CMAKE_COMMAND} -S "${SOURCE}/examples/distill_loss" -B "${work}/build" -G "${GENERATOR}"
+  "-DCMAKE_PREFIX_PATH=${work}/prefix" "-DMGD_LIBTORCH=${LIBTORCH}" -DCMAKE_BUILD_TYPE=Release
+  "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" "-DCMAKE_CXX_FLAGS=${flags}")
+run("build the example" ${CMAKE_COMMAND} --build "${work}/build")
+run("run the example" "${work}/build/distill_loss")
+if(NOT output MATCHES "mgd loss: ([0-9.]+)" OR CMAKE_MATCH_1 LESS_EQUAL 0)
+  message(FATAL_ERROR "run the example: got '${output}', expected 'mgd loss: ' and a positive number")
+endif()
+message(STATUS "${output}")
+file(REMOVE_RECURSE "${work}")
