@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/scratch.h"
+#include "expect_error.h"
 #include "mgd/core/error.h"
 
 namespace mgd {
@@ -26,18 +27,6 @@ class File : public Scratch {
     return static_cast<int>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
   }
 };
-
-template <class F>
-std::string error_of(ExitCode expected, const F& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), expected) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return "";
-}
 
 TEST_F(File, ReadsTheWholeFile) {
   const std::string bytes("a\0b\xff\n", 5);

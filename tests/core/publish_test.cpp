@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/scratch.h"
+#include "expect_error.h"
 #include "mgd/core/error.h"
 
 namespace mgd {
@@ -39,17 +40,6 @@ class Publish : public Scratch {
     return folder / name;
   }
 };
-
-std::string error_of(ExitCode expected, const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), expected) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return "";
-}
 
 TEST_F(Publish, PublishesReplacesAndVerifies) {
   publish(folder / "m", "old");

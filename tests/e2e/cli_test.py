@@ -226,6 +226,10 @@ class Typos(WithFolder):
         (self.folder / "four.csv").write_text("\n".join(lines + [l.rsplit(",", 1)[0] + ",3" for l in lines[:60]]) + "\n")
         done = mgd("eval", "teacher/model", "--data", "four.csv", cwd=self.folder)
         self.expect(done, 2, "3 classes", "4")
+        write_recipe(self.folder, "four.yaml", "teacher: {path: teacher/model}\n", LOSSES)
+        done = mgd("distill", "four.yaml", "data.path=four.csv", "--run-dir", "never", cwd=self.folder)
+        self.expect(done, 2, "teacher", "3 classes", "4")
+        self.assertFalse((self.folder / "never").exists(), "a refused run leaves nothing behind")
 
 
 class Faults(WithFolder):
@@ -290,6 +294,21 @@ class Faults(WithFolder):
 
     def test_sigint_saves_and_ends_with_130(self):
         self.stopped_by(signal.SIGINT, 130, "int")
+
+    def test_sigterm_at_any_moment(self):
+        """In mid-step, mid-validation, mid-save: a checkpoint every step and an evaluation every epoch of 12 steps."""
+        write_recipe(self.folder, "busy.yaml")
+        for i in range(6):
+            name = f"busy-{i}"
+            process = self.start("train", "busy.yaml", "--run-dir", name, "train.epochs=2000", "train.checkpoint_every=1")
+            self.wait_for_step(self.folder / name, 2, process)
+            time.sleep(0.037 * i)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 143, err)
+            self.assertFalse(list((self.folder / name / "checkpoints").glob(".tmp*")), "nothing half-written is left")
+            done = mgd("train", "busy.yaml", "--resume", "--strict", "--run-dir", name, "train.epochs=2000", "train.max_steps=1", cwd=self.folder)
+            self.expect(done, 0, "resumed from")
 
     def test_sigint_twice_ends_at_once_with_the_last_checkpoint_good(self):
         process = self.start("train", "teacher.yaml", "--run-dir", "int2", "train.epochs=2000")

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 
+#include "expect_error.h"
 #include "mgd/core/error.h"
 #include "mgd/nn/module.h"
 
@@ -33,18 +34,6 @@ class Scratch : public testing::Test {
   }
   const fs::path folder;
 };
-
-template <class F>
-std::string error_of(ExitCode expected, const F& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), expected) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return "";
-}
 
 class Small : public Module {
  public:

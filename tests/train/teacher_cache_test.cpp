@@ -65,6 +65,24 @@ TEST(TeacherCache, AFlippedBitIsFoundAndCounted) {
   EXPECT_EQ(cache.damaged(), 1);
 }
 
+TEST(TeacherCache, KeptOutputsThatTheTeacherNoLongerGivesAreRefused) {
+  const toy::TempFolder folder;
+  TeacherCache cache(options_in(folder.path()));
+  const ModelOutput kept = output_for(2);
+  ModelOutput live = kept;
+  live.logits = kept.logits.add(1e-4);
+  cache.verify(kept, live);
+  EXPECT_TRUE(cache.verified());
+  live.taps["layer3"] = kept.taps.at("layer3").flip(0);
+  try {
+    cache.verify(kept, live);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::bad_data);
+    EXPECT_THAT(error.what(), HasSubstr(folder.path().string()));
+  }
+}
+
 TEST(TeacherCache, ARunWithItEqualsARunWithoutItByteForByte) {
   const toy::TempFolder folder;
   const std::vector<std::string> options{toy::teacher(folder),

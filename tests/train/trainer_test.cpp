@@ -179,7 +179,7 @@ TEST(Trainer, LearnsTheToyTask) {
   EXPECT_GE(result.best_accuracy, 0.8);
   const FinalMeasures measures = measure_final(*run);
   EXPECT_EQ(measures.split, "test");
-  EXPECT_GE(measures.student.accuracy, 0.7);
+  EXPECT_GE(measures.student.metrics.accuracy, 0.7);
 }
 
 TEST(Trainer, DivergenceSkipsRollsBackAndEndsWith76) {

@@ -26,8 +26,4 @@ class Console {
   bool told_eta_ = false;
 };
 
-// Text from data (class names, file names) with control characters shown as \n, \x1b, ...: it must not steer
-// a terminal.
-std::string printable(const std::string& text);
-
 }  // namespace mgd

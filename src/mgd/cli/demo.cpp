@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "mgd/cli/text.h"
 #include "mgd/cli/training.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
@@ -127,11 +128,10 @@ void print_result(const DemoResult& result, const fs::path& folder) {
     fmt::print("\n");
   }
   fmt::print("\n");
-  for (const auto& line : findings(result)) fmt::print("- {}\n", line);
-  fmt::print(
-      "\n{:.0f} s in all. Report: {}\nNext: mgd inspect {}\n      mgd distill digits-distill --dry-run  (or "
-      "a recipe of your own: mgd config --schema)\n",
-      result.seconds, (folder / "report.html").string(), (folder / "mgd-kd-1" / "student").string());
+  for (const auto& line : findings(result)) fmt::print("{}", wrapped("-", 2, line));
+  fmt::print("\n{:.0f} s in all. Report: {}\n", result.seconds, (folder / "report.html").string());
+  fmt::print("Next:  mgd inspect {}\n", (folder / "mgd-kd-1" / "student").string());
+  fmt::print("       mgd distill digits-distill teacher.path={}\n", (folder / "teacher" / "model").string());
 }
 
 void write_report(const DemoResult& result, const fs::path& folder) {

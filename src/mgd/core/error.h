@@ -55,4 +55,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 // "; did you mean 'x'?" when a near name exists, otherwise "; known: a, b, c" (at most 20 of them).
 std::string suggestion(std::string_view name, const std::vector<std::string>& known);
 
+// Text from data (file names, class names) for a message: control characters as \n and \x1b, so that they
+// cannot steer a terminal, at most 200 bytes of it.
+std::string printable(std::string_view text);
+
 }  // namespace mgd

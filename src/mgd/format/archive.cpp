@@ -134,12 +134,6 @@ std::string safe_entry_name(const std::string& archive, const std::string_view f
   return hidden ? std::string() : out;
 }
 
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, 200)) out += static_cast<unsigned char>(c) < 32 || c == 127 ? '?' : c;
-  return out;
-}
-
 std::unique_ptr<FileTree> open_file_tree(const std::string& path, const WantedName& wanted,
                                          std::uint64_t max_bytes) {
   std::error_code error;

@@ -30,8 +30,6 @@ class OpenFile {
 // "./a//b" -> "a/b"; "" for hidden files. Throws Error(refused) for a name that leaves the archive.
 std::string safe_entry_name(const std::string& archive, std::string_view name);
 
-std::string printable(std::string_view text);  // control characters become '?'
-
 std::unique_ptr<FileTree> open_tar(const std::string& path, const WantedName& wanted,
                                    std::uint64_t max_bytes);
 

@@ -17,15 +17,14 @@ namespace {
 constexpr std::size_t kMistakes = 12;
 constexpr std::size_t kIllustrations = 4;
 
-ReportModel model_row(const char* role, const ModelSummary& summary, std::uint64_t bytes,
-                      const Latency& latency, const FinalMeasures& measures, const ClassifyMetrics& metrics) {
+ReportModel model_row(const char* role, const ModelSummary& summary, const ModelMeasures& measures) {
   return {.role = role,
           .architecture = summary.architecture,
           .parameters = summary.parameters,
           .macs = summary.macs,
-          .bytes = static_cast<std::int64_t>(bytes),
-          .latency_ms = latency.median_ms,
-          .accuracy = measures.source ? metrics.accuracy : -1,
+          .bytes = static_cast<std::int64_t>(measures.bytes),
+          .latency_ms = measures.latency.median_ms,
+          .accuracy = measures.logits.defined() ? measures.metrics.accuracy : -1,
           .seeds = 1};
 }
 
@@ -50,9 +49,9 @@ std::optional<ReportModel> baseline_row(const std::string& folder) {
 // The most confident wrong answers, worst first.
 std::vector<ReportMistake> worst_mistakes(const FinalMeasures& m) {
   const ImageSource& source = *m.source;
-  const at::Tensor probs = m.student_logits.to(at::kFloat).softmax(1).contiguous();  // (N, K)
+  const at::Tensor probs = m.student.logits.to(at::kFloat).softmax(1).contiguous();  // (N, K)
   const at::Tensor teacher =
-      m.teacher_logits.defined() ? m.teacher_logits.to(at::kFloat).softmax(1).contiguous() : at::Tensor();
+      m.teacher.logits.defined() ? m.teacher.logits.to(at::kFloat).softmax(1).contiguous() : at::Tensor();
   const auto top = [&](const at::Tensor& all, std::int64_t i) {
     const auto row = all[i];
     const auto k = row.argmax().item<std::int64_t>();
@@ -107,27 +106,24 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
                               result.steps, result.samples, result.seconds, run.config.run.seed);
   if (m.source) {
     data.findings.push_back(fmt::format("On {} {} images the student is right in {:.2f} % of cases.",
-                                        m.source->size(), m.split, 100 * m.student.accuracy));
+                                        m.source->size(), m.split, 100 * m.student.metrics.accuracy));
     if (run.teacher)
       data.findings.push_back(
           fmt::format("The teacher is right in {:.2f} %; the student has {:.1f} times fewer parameters.",
-                      100 * m.teacher.accuracy,
+                      100 * m.teacher.metrics.accuracy,
                       static_cast<double>(run.teacher_summary.parameters) /
                           static_cast<double>(run.student_summary.parameters)));
     data.findings.push_back(
         "This is one run with one seed: whether distillation helps here takes the same budget without it, "
         "several seeds each.");
   }
-  if (run.teacher)
-    data.models.push_back(
-        model_row("teacher", run.teacher_summary, m.teacher_bytes, m.teacher_latency, m, m.teacher));
+  if (run.teacher) data.models.push_back(model_row("teacher", run.teacher_summary, m.teacher));
   if (auto alone = baseline_row(run.config.run.baseline)) data.models.push_back(std::move(*alone));
-  data.models.push_back(
-      model_row("this student", run.student_summary, m.student_bytes, m.student_latency, m, m.student));
+  data.models.push_back(model_row("this student", run.student_summary, m.student));
   data.curves = read_curves(read_if_there(folder / "metrics.jsonl"));
   if (m.source) {
     data.class_names = m.source->class_names();
-    data.confusion = m.student.confusion;
+    data.confusion = m.student.metrics.confusion;
     data.mistakes = worst_mistakes(m);
     data.illustrations = illustrate(run, *m.source, spread_over_classes(*m.source, kIllustrations));
   }

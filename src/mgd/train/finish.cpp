@@ -16,6 +16,18 @@ std::uint64_t bytes_of(const Module& module) {
   return total;
 }
 
+ModelMeasures measure_model(Model& model, const ImageSource* source, const EvalOptions& options) {
+  ModelMeasures m;
+  m.bytes = bytes_of(model);
+  m.latency = measure_latency(model, options.height, options.width);
+  if (source != nullptr) {
+    const Answers answers = answer_all(model, *source, options);
+    m.logits = answers.logits;
+    m.metrics = classify_metrics(answers.logits, answers.labels);
+  }
+  return m;
+}
+
 json metrics_json(const ClassifyMetrics& m) {
   return {{"accuracy", m.accuracy},
           {"top5", m.top5},
@@ -29,23 +41,8 @@ FinalMeasures measure_final(Run& run) {
   FinalMeasures m;
   m.source = run.test_source ? run.test_source.get() : run.validation_source.get();
   m.split = run.test_source ? "test" : "validation";
-  const EvalOptions options = run.eval_options();
-  m.student_bytes = bytes_of(*run.student);
-  m.student_latency = measure_latency(*run.student, options.height, options.width);
-  if (m.source) {
-    const Answers answers = answer_all(*run.student, *m.source, options);
-    m.student_logits = answers.logits;
-    m.student = classify_metrics(answers.logits, answers.labels);
-  }
-  if (run.teacher) {
-    m.teacher_bytes = bytes_of(*run.teacher);
-    m.teacher_latency = measure_latency(*run.teacher, options.height, options.width);
-    if (m.source) {
-      const Answers answers = answer_all(*run.teacher, *m.source, options);
-      m.teacher_logits = answers.logits;
-      m.teacher = classify_metrics(answers.logits, answers.labels);
-    }
-  }
+  m.student = measure_model(*run.student, m.source, run.eval_options());
+  if (run.teacher) m.teacher = measure_model(*run.teacher, m.source, run.eval_options());
   return m;
 }
 
@@ -59,18 +56,18 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
   s["student"] = {{"architecture", run.student_info.architecture},
                   {"parameters", run.student_summary.parameters},
                   {"macs", run.student_summary.macs},
-                  {"bytes", measures.student_bytes},
-                  {"latency_ms", measures.student_latency.median_ms}};
+                  {"bytes", measures.student.bytes},
+                  {"latency_ms", measures.student.latency.median_ms}};
   if (run.teacher)
     s["teacher"] = {{"architecture", run.teacher->spec().architecture},
                     {"parameters", run.teacher_summary.parameters},
                     {"macs", run.teacher_summary.macs},
-                    {"bytes", measures.teacher_bytes},
-                    {"latency_ms", measures.teacher_latency.median_ms},
-                    {"metrics", metrics_json(measures.teacher)}};
+                    {"bytes", measures.teacher.bytes},
+                    {"latency_ms", measures.teacher.latency.median_ms},
+                    {"metrics", metrics_json(measures.teacher.metrics)}};
   s["split"] = measures.source ? json(measures.split) : json(nullptr);
-  s["eval_samples"] = measures.student.samples;
-  s["metrics"] = metrics_json(measures.student);
+  s["eval_samples"] = measures.student.metrics.samples;
+  s["metrics"] = metrics_json(measures.student.metrics);
   s["best"] = {{"epoch", result.best_epoch}, {"accuracy", result.best_accuracy}};
   s["steps"] = result.steps;
   s["samples"] = result.samples;

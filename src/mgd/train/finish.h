@@ -7,15 +7,18 @@
 
 namespace mgd {
 
+struct ModelMeasures {
+  at::Tensor logits;  // (N, K); undefined when there was nothing to measure on, or no such model
+  ClassifyMetrics metrics;
+  Latency latency;
+  std::uint64_t bytes = 0;  // of the weights as stored
+};
+
 // Measured once, after training, on the test split; on the validation part where the data has no test split.
 struct FinalMeasures {
-  std::string split;  // "test" or "validation"
-  const ImageSource* source = nullptr;
-  at::Tensor student_logits;  // (N, K)
-  at::Tensor teacher_logits;  // (N, K); undefined without a teacher
-  ClassifyMetrics student, teacher;
-  Latency student_latency, teacher_latency;
-  std::uint64_t student_bytes = 0, teacher_bytes = 0;  // of the weights as stored
+  std::string split;                    // "test" or "validation"
+  const ImageSource* source = nullptr;  // null: there was neither
+  ModelMeasures student, teacher;
 };
 
 FinalMeasures measure_final(Run& run);

@@ -28,6 +28,18 @@ ModelOutput on_device(ModelOutput output, at::Device device) {
   return output;
 }
 
+ModelOutput live_teacher(Run& run, const Batch& batch) {
+  at::NoGradGuard no_grad;
+  AutocastGuard autocast(run.bf16(), run.device);
+  Forward forward(run.config.train.teacher_norm == "batch");
+  for (const auto& active : run.losses)
+    for (const auto& tap : active.loss->teacher_taps()) forward.capture(tap);
+  ModelOutput output;
+  output.logits = run.teacher->forward(batch.input, forward);
+  output.taps = forward.captured();
+  return output;
+}
+
 }  // namespace
 
 StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step) {
@@ -59,19 +71,14 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
 
 ModelOutput teacher_forward(Run& run, const Batch& batch) {
   if (!run.teacher) return {};
-  const bool cached = run.teacher_cache && batch.view >= 0;
-  if (cached)
-    if (auto known = run.teacher_cache->load(batch.view, batch.sample_ids))
-      return on_device(std::move(*known), run.device);
-  at::NoGradGuard no_grad;
-  AutocastGuard autocast(run.bf16(), run.device);
-  Forward forward(run.config.train.teacher_norm == "batch");
-  for (const auto& active : run.losses)
-    for (const auto& tap : active.loss->teacher_taps()) forward.capture(tap);
-  ModelOutput output;
-  output.logits = run.teacher->forward(batch.input, forward);
-  output.taps = forward.captured();
-  if (cached) run.teacher_cache->store(batch.view, batch.sample_ids, output);
+  if (!run.teacher_cache || batch.view < 0) return live_teacher(run, batch);
+  TeacherCache& cache = *run.teacher_cache;
+  if (auto known = cache.load(batch.view, batch.sample_ids)) {
+    if (!cache.verified()) cache.verify(*known, live_teacher(run, batch));
+    return on_device(std::move(*known), run.device);
+  }
+  const ModelOutput output = live_teacher(run, batch);
+  cache.store(batch.view, batch.sample_ids, output);
   return output;
 }
 

@@ -92,7 +92,8 @@ void RecordFile::write(std::int64_t record, const float* values) {
   std::memcpy(bytes, &head, sizeof head);
 }
 
-TeacherCache::TeacherCache(const TeacherCacheOptions& options) : num_samples_(options.num_samples) {
+TeacherCache::TeacherCache(const TeacherCacheOptions& options)
+    : folder_(options.folder), num_samples_(options.num_samples) {
   for (const auto& [name, shape] : options.tensors) {
     const std::string key =
         sha256_hex(fmt::format("{}\n{} {}", options.identity, name, numel(shape))).substr(0, 16);
@@ -135,6 +136,23 @@ void TeacherCache::store(std::int64_t view, const std::vector<std::int64_t>& ids
       row += numel(tensor.shape);
     }
   }
+}
+
+void TeacherCache::verify(const ModelOutput& kept, const ModelOutput& live) {
+  const auto difference = [](const at::Tensor& a, const at::Tensor& b) {
+    const at::Tensor now = b.to(at::kCPU, at::kFloat);
+    return a.sub(now).abs().max().item<double>() / std::max(now.abs().max().item<double>(), 1e-30);
+  };
+  double largest = difference(kept.logits, live.logits);
+  for (const auto& [name, tap] : kept.taps) largest = std::max(largest, difference(tap, live.taps.at(name)));
+  // bf16 keeps 8 bits; anything beyond a few of its steps is another picture, not rounding.
+  if (!(largest < 0.05))
+    fail(ExitCode::bad_data,
+         "teacher cache {}: what was kept differs from what the teacher says now (by {:.2g} of the largest "
+         "value); it was made "
+         "from other pictures or by another program; remove the folder",
+         folder_.string(), largest);
+  verified_ = true;
 }
 
 }  // namespace mgd

@@ -54,6 +54,11 @@ class TeacherCache {
   std::optional<ModelOutput> load(std::int64_t view, const std::vector<std::int64_t>& sample_ids);
   void store(std::int64_t view, const std::vector<std::int64_t>& sample_ids, const ModelOutput& output);
 
+  // Once a process: what was kept against what the teacher says of the same batch now. Hashes cannot know of
+  // a changed decoder or augmentation; this does. Throws Error(bad_data) naming the folder.
+  bool verified() const { return verified_; }
+  void verify(const ModelOutput& kept, const ModelOutput& live);
+
   std::int64_t hits() const { return hits_; }  // samples
   std::int64_t misses() const { return misses_; }
   std::int64_t damaged() const { return damaged_; }  // records whose checksum failed
@@ -64,8 +69,10 @@ class TeacherCache {
     TapShape shape;
     std::unique_ptr<RecordFile> file;
   };
+  fs::path folder_;
   std::int64_t num_samples_;
   std::vector<Tensor> tensors_;
+  bool verified_ = false;
   std::int64_t hits_ = 0, misses_ = 0, damaged_ = 0;
 };
 
