@@ -166,9 +166,14 @@ def part_of(tensors, prefix):
 def train(args, start):
     """The losses of each step, and the trained tensors at the end."""
     dtype = getattr(torch, args.dtype)
-    start = {k: v.clone().to(dtype) if v.is_floating_point() else v for k, v in start.items()}
+    # Channels-last weights, as ours: the same kernels then round alike, and only real differences are left.
+    def prepared(value):
+        value = value.clone().to(dtype) if value.is_floating_point() else value
+        return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
+
+    start = {k: prepared(v) for k, v in start.items()}
     student, blocks = part_of(start, "student/"), part_of(start, "loss/mgd/")
-    teacher = {k: v.to(dtype) if v.is_floating_point() else v for k, v in load_file(args.teacher).items()}
+    teacher = {k: prepared(v) for k, v in load_file(args.teacher).items()}
     learned = {k: v for k, v in start.items() if v.is_floating_point() and "running_" not in k}
     for tensor in learned.values():
         tensor.requires_grad_()
