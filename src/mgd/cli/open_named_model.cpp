@@ -20,24 +20,9 @@ bool same_tensors(const Module& module, const TensorMap& tensors) {
   return matched == tensors.size();
 }
 
-// The classes and channels a file was made for are the outer sizes of its last and first weights.
-struct Borders {
-  std::int64_t classes = 10, channels = 3;
-};
-Borders borders_of(const TensorMap& tensors) {
-  Borders b;
-  for (const char* name : {"linear.weight", "fc.weight", "classifier.1.weight"})
-    if (auto it = tensors.find(name); it != tensors.end() && it->second.dim() == 2)
-      b.classes = it->second.size(0);
-  for (const char* name : {"conv1.weight", "features.0.0.weight"})
-    if (auto it = tensors.find(name); it != tensors.end() && it->second.dim() == 4)
-      b.channels = it->second.size(1);
-  return b;
-}
-
 OpenedModel open_weights(const std::string& file, std::string architecture) {
   const TensorMap tensors = load_tensors(file);
-  const Borders borders = borders_of(tensors);
+  const WeightBorders borders = borders_of(tensors);
   const ModelDefaults defaults{.num_classes = borders.classes, .in_channels = borders.channels};
   if (architecture.empty()) {
     for (const auto& name : known_models()) {
@@ -66,11 +51,9 @@ OpenedModel open_named_model(const std::string& model, const std::string& archit
 }
 
 void fill_normalisation(ModelFolderInfo& info) {
-  const auto channels = static_cast<std::size_t>(info.in_channels);
-  if (info.mean.empty())
-    info.mean = channels == 3 ? std::vector{0.485, 0.456, 0.406} : std::vector<double>(channels, 0.5);
-  if (info.std.empty())
-    info.std = channels == 3 ? std::vector{0.229, 0.224, 0.225} : std::vector<double>(channels, 0.5);
+  const Normalisation usual = default_normalisation(info.in_channels);
+  if (info.mean.empty()) info.mean = usual.mean;
+  if (info.std.empty()) info.std = usual.std;
 }
 
 }  // namespace mgd

@@ -27,14 +27,29 @@ OpenedModel open_folder(const ModelConfig& config, const std::string& role) {
   return opened;
 }
 
-// The rows of the classifier decide how many classes a bare weights file has: its last matrix.
-std::int64_t classes_in(const TensorMap& tensors, std::int64_t fallback) {
-  for (const char* name : {"linear.weight", "fc.weight", "classifier.1.weight"})
-    if (auto it = tensors.find(name); it != tensors.end() && it->second.dim() == 2) return it->second.size(0);
-  return fallback;
+}  // namespace
+
+WeightBorders borders_of(const TensorMap& tensors, WeightBorders borders) {
+  for (const char* name : {"linear.weight", "fc.weight", "classifier.1.weight"}) {
+    const auto it = tensors.find(name);
+    if (it == tensors.end() || it->second.dim() != 2) continue;
+    borders.classes = it->second.size(0);
+    break;
+  }
+  for (const char* name : {"conv1.weight", "features.0.0.weight"}) {
+    const auto it = tensors.find(name);
+    if (it == tensors.end() || it->second.dim() != 4) continue;
+    borders.channels = it->second.size(1);
+    break;
+  }
+  return borders;
 }
 
-}  // namespace
+Normalisation default_normalisation(std::int64_t channels) {
+  if (channels == 3) return {.mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}};
+  const std::vector<double> half(static_cast<std::size_t>(channels), 0.5);
+  return {.mean = half, .std = half};
+}
 
 OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, const std::string& role) {
   if (!config.path.empty()) return open_folder(config, role);
@@ -46,7 +61,7 @@ OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults,
   std::int64_t num_classes = defaults.num_classes;
   if (!config.weights.empty()) {
     tensors = load_tensors(config.weights);
-    num_classes = classes_in(tensors, num_classes);
+    num_classes = borders_of(tensors, {.classes = num_classes}).classes;
   }
   const ModelSpec spec{.architecture = config.model,
                        .num_classes = num_classes,

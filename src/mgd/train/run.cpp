@@ -28,13 +28,9 @@ std::vector<double> or_else(const std::vector<double>& first, const std::vector<
 void resolve_normalisation(const DataConfig& data, const ModelFolderInfo& teacher,
                            const ModelFolderInfo& given_student, std::int64_t channels,
                            ModelFolderInfo& student) {
-  const bool rgb = channels == 3;
-  const std::vector<double> mean =
-      rgb ? std::vector{0.485, 0.456, 0.406} : std::vector<double>(static_cast<std::size_t>(channels), 0.5);
-  const std::vector<double> std =
-      rgb ? std::vector{0.229, 0.224, 0.225} : std::vector<double>(static_cast<std::size_t>(channels), 0.5);
-  student.mean = or_else(data.mean, or_else(teacher.mean, or_else(given_student.mean, mean)));
-  student.std = or_else(data.std, or_else(teacher.std, or_else(given_student.std, std)));
+  const Normalisation usual = default_normalisation(channels);
+  student.mean = or_else(data.mean, or_else(teacher.mean, or_else(given_student.mean, usual.mean)));
+  student.std = or_else(data.std, or_else(teacher.std, or_else(given_student.std, usual.std)));
   for (const auto* values : {&student.mean, &student.std})
     if (static_cast<std::int64_t>(values->size()) != channels)
       fail(ExitCode::usage, "data: mean and std need one value a channel: got {}, the images have {}",

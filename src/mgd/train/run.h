@@ -69,6 +69,19 @@ struct ModelDefaults {
   std::int64_t num_classes = 10, in_channels = 3, height = 32, width = 32;
   std::uint64_t seed = 1;
 };
+// The classes and channels weights were made for: the outer sizes of their last and first matrices; what they
+// do not tell stays as in `fallback`.
+struct WeightBorders {
+  std::int64_t classes = 10, channels = 3;
+};
+WeightBorders borders_of(const TensorMap& tensors, WeightBorders fallback = {});
+
+// ImageNet's for RGB, the habit of the field; 0.5 for anything else.
+struct Normalisation {
+  std::vector<double> mean, std;
+};
+Normalisation default_normalisation(std::int64_t channels);
+
 OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, const std::string& role);
 
 // SHA-256 over names, shapes and bytes of all tensors.
