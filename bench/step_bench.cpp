@@ -15,7 +15,7 @@
 
 #include "mgd/loss/loss.h"
 #include "mgd/mask/sampler.h"
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 
 namespace {
 
@@ -41,13 +41,13 @@ void report(const char* name, std::int64_t batch, std::int64_t macs, const std::
   fmt::print("\n");
 }
 
-mgd::ModelOutput run(mgd::Model& model, const at::Tensor& input, bool training,
+mgd::ModelOutput run(mgd::ImageModel& model, const at::Tensor& input, bool training,
                      std::int64_t* macs = nullptr) {
   mgd::Forward forward(training);
   forward.capture(model.default_tap());
   const at::Tensor logits = model.forward(input, forward);
   if (macs != nullptr) *macs = forward.macs();
-  return {logits, forward.captured()};
+  return {.logits = logits, .taps = forward.captured()};
 }
 
 mgd::TapShapes shapes(const mgd::Features& taps) {

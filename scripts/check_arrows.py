@@ -11,8 +11,10 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLOORS = [
     ["core"],
-    ["format", "kernels", "text"],
+    ["format", "kernels"],
+    ["text"],
     ["types"],
+    ["ops"],
     ["nn"],
     ["mask", "loss", "data", "model", "io"],
     ["eval"],

@@ -6,7 +6,7 @@
 
 #include "mgd/loss/loss.h"
 #include "mgd/mask/sampler.h"
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 
 int main() {
   const auto student = mgd::make_model({.architecture = "cifar_resnet8"}, /*seed=*/1);
@@ -16,11 +16,12 @@ int main() {
                    .target_probs = {},
                    .sample_ids = {0, 1, 2, 3}};
 
-  const auto run = [&](mgd::Model& model) {  // features and logits at the model's last stage
+  const auto run = [&](mgd::ImageModel& model) {  // features and logits at the model's last stage
     mgd::Forward forward(/*training=*/false);
     forward.capture(model.default_tap());
-    const at::Tensor logits = model.forward(batch.input, forward);
-    return mgd::ModelOutput{logits, forward.captured()};
+    mgd::ModelOutput output = model.run(batch, forward);
+    output.taps = forward.captured();
+    return output;
   };
   const mgd::ModelOutput s = run(*student), t = run(*teacher);
 

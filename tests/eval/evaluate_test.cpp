@@ -34,9 +34,9 @@ class LevelSource : public ImageSource {
 };
 
 // Reads the level back: logit k = -(level - k)^2.
-class LevelModel : public Model {
+class LevelModel : public ImageModel {
  public:
-  LevelModel() : Model({.architecture = "level", .num_classes = kClasses, .in_channels = 1}) {}
+  LevelModel() : ImageModel({.architecture = "level", .num_classes = kClasses, .in_channels = 1}) {}
   at::Tensor forward(at::Tensor input, Forward& forward) override {
     EXPECT_FALSE(forward.training());
     EXPECT_FALSE(at::GradMode::is_enabled());

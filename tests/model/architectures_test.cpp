@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 #include "model/support.h"
 
 namespace mgd {

@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 
 namespace mgd {
 
@@ -36,7 +36,7 @@ inline at::Tensor pattern(const std::string& name, at::IntArrayRef shape) {
   return values;
 }
 
-inline void fill_with_pattern(Model& model) {
+inline void fill_with_pattern(ImageModel& model) {
   for (const NamedTensor& entry : model.state()) {
     if (entry.tensor.scalar_type() == at::kLong) continue;
     at::Tensor u = pattern(entry.name, entry.tensor.sizes());

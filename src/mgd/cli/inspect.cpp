@@ -24,7 +24,7 @@ struct InspectFlags {
   }
 };
 
-json to_json(const Model& model, const ModelSummary& summary) {
+json to_json(const ImageModel& model, const ModelSummary& summary) {
   json tensors = json::array(), taps = json::array();
   for (const auto& entry : model.state())
     tensors.push_back({{"name", entry.name},

@@ -28,7 +28,7 @@ LoaderOptions loader_options(const EvalOptions& options) {
 
 }  // namespace
 
-Answers answer_all(Model& model, const ImageSource& source, const EvalOptions& options) {
+Answers answer_all(ImageModel& model, const ImageSource& source, const EvalOptions& options) {
   const bool bf16 = autocast_wanted(options.precision);
   Answers answers;
   answers.logits = at::empty({0, model.spec().num_classes}, at::kFloat);
@@ -51,7 +51,8 @@ Answers answer_all(Model& model, const ImageSource& source, const EvalOptions& o
   return answers;
 }
 
-ClassifyMetrics evaluate_classifier(Model& model, const ImageSource& source, const EvalOptions& options) {
+ClassifyMetrics evaluate_classifier(ImageModel& model, const ImageSource& source,
+                                    const EvalOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const Answers answers = answer_all(model, source, options);
   ClassifyMetrics metrics = classify_metrics(answers.logits, answers.labels);

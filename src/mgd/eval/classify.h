@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "mgd/data/loader.h"
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 
 namespace mgd {
 
@@ -48,17 +48,17 @@ struct Answers {
 };
 
 // Eval mode, no gradient.
-Answers answer_all(Model& model, const ImageSource& source, const EvalOptions& options);
+Answers answer_all(ImageModel& model, const ImageSource& source, const EvalOptions& options);
 
 // logits (N, K), labels (N) -> everything but the times. N = 0: zeros.
 ClassifyMetrics classify_metrics(const at::Tensor& logits, const std::vector<std::int64_t>& labels);
 
-ClassifyMetrics evaluate_classifier(Model& model, const ImageSource& source, const EvalOptions& options);
+ClassifyMetrics evaluate_classifier(ImageModel& model, const ImageSource& source, const EvalOptions& options);
 
 struct Latency {
   double median_ms = 0, p90_ms = 0;  // one sample at a time
   std::int64_t runs = 0;
 };
-Latency measure_latency(Model& model, std::int64_t height, std::int64_t width, int runs = 50);
+Latency measure_latency(ImageModel& model, std::int64_t height, std::int64_t width, int runs = 50);
 
 }  // namespace mgd

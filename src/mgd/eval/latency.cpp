@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kWarmUps = 5;  // the first passes pay for memory, kernel choice and cold caches
 
-double one_pass_ms(Model& model, const at::Tensor& input) {
+double one_pass_ms(ImageModel& model, const at::Tensor& input) {
   const auto start = std::chrono::steady_clock::now();
   Forward forward(false);
   model.forward(input, forward).to(at::kCPU);  // reading the answer back waits for an accelerator
@@ -22,7 +22,7 @@ double one_pass_ms(Model& model, const at::Tensor& input) {
 
 }  // namespace
 
-Latency measure_latency(Model& model, std::int64_t height, std::int64_t width, int runs) {
+Latency measure_latency(ImageModel& model, std::int64_t height, std::int64_t width, int runs) {
   Latency latency;
   if (runs <= 0) return latency;
   const at::NoGradGuard no_grad;

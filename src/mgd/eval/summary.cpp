@@ -32,7 +32,8 @@ class NodeList {
 };
 
 // Layers count before they name themselves, so what was added since the last node is this layer's own work.
-std::vector<LayerSummary> observe_nodes(Model& model, const at::Tensor& sample, std::int64_t& total_macs) {
+std::vector<LayerSummary> observe_nodes(ImageModel& model, const at::Tensor& sample,
+                                        std::int64_t& total_macs) {
   NodeList nodes;
   std::int64_t counted = 0;
   Forward forward;
@@ -56,7 +57,7 @@ TapShapes ModelSummary::tap_shapes() const {
   return shapes;
 }
 
-ModelSummary summarize(Model& model) {
+ModelSummary summarize(ImageModel& model) {
   const ModelSpec& spec = model.spec();
   const std::vector<NamedTensor> parameters = model.parameters();
   at::TensorOptions like = at::kFloat;

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 
 namespace mgd {
 
@@ -26,6 +26,6 @@ struct ModelSummary {
 // Runs one zero sample of the model's own size (spec) through it: eval mode, no gradient, on the device and
 // in the type of its parameters. A node counts every parameter and multiply-accumulate at or below its path,
 // so a stage holds the sum of its blocks, and "input" and "pool" hold 0.
-ModelSummary summarize(Model& model);
+ModelSummary summarize(ImageModel& model);
 
 }  // namespace mgd

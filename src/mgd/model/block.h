@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "mgd/core/philox.h"
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 #include "mgd/nn/layers.h"
 
 namespace mgd {

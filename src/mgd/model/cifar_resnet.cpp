@@ -21,10 +21,10 @@ struct SmallImageOptions {
   std::string classifier = "linear";
 };
 
-class SmallImageResNet : public Model {
+class SmallImageResNet : public ImageModel {
  public:
   SmallImageResNet(const ModelSpec& spec, const SmallImageOptions& options, RandomStream& random)
-      : Model(spec),
+      : ImageModel(spec),
         conv1_(make_child<Conv2d>("conv1", conv3x3(spec.in_channels, scaled_channels(options.stem, spec)),
                                   random, options.conv_init)),
         bn1_(make_child<BatchNorm2d>("bn1", scaled_channels(options.stem, spec))) {
@@ -66,11 +66,12 @@ class SmallImageResNet : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_cifar_resnet(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
+std::unique_ptr<ImageModel> make_cifar_resnet(const ModelSpec& spec, std::int64_t depth,
+                                              RandomStream& random) {
   return std::make_unique<SmallImageResNet>(spec, SmallImageOptions{.depth = depth}, random);
 }
 
-std::unique_ptr<Model> make_resnet_x4(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
+std::unique_ptr<ImageModel> make_resnet_x4(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
   const SmallImageOptions options{.depth = depth,
                                   .stem = 32,
                                   .widths = {64, 128, 256},

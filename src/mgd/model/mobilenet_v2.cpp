@@ -79,10 +79,10 @@ class Classifier : public Module {
   Linear& linear_;
 };
 
-class MobileNetV2 : public Model {
+class MobileNetV2 : public ImageModel {
  public:
   MobileNetV2(const ModelSpec& spec, RandomStream& random)
-      : Model(spec), features_(make_child<Stage>("features")) {
+      : ImageModel(spec), features_(make_child<Stage>("features")) {
     struct Row {
       std::int64_t expansion, channels, blocks, stride;
     };
@@ -119,7 +119,7 @@ class MobileNetV2 : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_mobilenet_v2(const ModelSpec& spec, RandomStream& random) {
+std::unique_ptr<ImageModel> make_mobilenet_v2(const ModelSpec& spec, RandomStream& random) {
   return std::make_unique<MobileNetV2>(spec, random);
 }
 

@@ -1,11 +1,7 @@
-// Architectures by name. A model is a Module with a forward pass over a batch.
+// What training, distillation and evaluation know of a model: a Module with a forward pass over a batch.
 #pragma once
 
-#include <cstdint>
-#include <memory>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "mgd/nn/forward.h"
 #include "mgd/nn/module.h"
@@ -13,39 +9,16 @@
 
 namespace mgd {
 
-struct ModelSpec {
-  std::string architecture;  // "cifar_resnet56", "resnet18", "wrn_40_2", "mobilenet_v2", ...
-  std::int64_t num_classes = 10;
-  std::int64_t in_channels = 3;
-  std::int64_t image_height =
-      32;  // what it is meant for: any size runs, this one is used to count and to describe
-  std::int64_t image_width = 32;
-  // Multiplier of every channel count, each rounded to the nearest whole number >= 1; MobileNets round to
-  // multiples of 8 and keep their last layer, as their paper does.
-  double width = 1.0;
-};
-
 class Model : public Module {
  public:
-  explicit Model(ModelSpec spec) : spec_(std::move(spec)) {}
-  const ModelSpec& spec() const { return spec_; }
+  virtual const std::string& architecture() const = 0;  // "cifar_resnet8", "bert", ...
 
-  // input (B, C, Y, X) -> logits (B, K). Nodes are named by layer path; "input" is the batch itself.
-  virtual at::Tensor forward(at::Tensor input, Forward& forward) = 0;
+  // Reads what it understands of the batch and fills what it has of the output; taps are the caller's to take
+  // from `forward`. Nodes are named by layer path.
+  virtual ModelOutput run(const Batch& batch, Forward& forward) = 0;
 
-  // The default tap of feature distillation: the last stage's map.
+  // The default tap of feature distillation: the last stage's map, the last layer's hidden states.
   virtual std::string default_tap() const = 0;
-
- private:
-  ModelSpec spec_;
 };
-
-// Initialised from (seed), with paths set and every parameter requiring a gradient. Throws Error(usage) for a
-// spec out of range and for an unknown architecture, naming the nearest known one.
-std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed);
-
-// Every name make_model takes, except that wrn_{depth}_{widen} with other numbers works too (depth = 4 + 6
-// n).
-std::vector<std::string> known_models();
 
 }  // namespace mgd

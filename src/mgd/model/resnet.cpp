@@ -67,10 +67,10 @@ StagePlan stage_plan(std::int64_t depth) {
   return {};
 }
 
-class ResNet : public Model {
+class ResNet : public ImageModel {
  public:
   ResNet(const ModelSpec& spec, const StagePlan& plan, RandomStream& random)
-      : Model(spec),
+      : ImageModel(spec),
         conv1_(make_child<Conv2d>("conv1",
                                   Conv2dOptions{.in = spec.in_channels,
                                                 .out = scaled_channels(64, spec),
@@ -114,7 +114,7 @@ class ResNet : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_resnet(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
+std::unique_ptr<ImageModel> make_resnet(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
   return std::make_unique<ResNet>(spec, stage_plan(depth), random);
 }
 

@@ -56,10 +56,10 @@ class WideStage : public Block {
   Stage& layer_;
 };
 
-class WideResNet : public Model {
+class WideResNet : public ImageModel {
  public:
   WideResNet(const ModelSpec& spec, std::int64_t blocks, std::int64_t widen, RandomStream& random)
-      : Model(spec),
+      : ImageModel(spec),
         conv1_(make_child<Conv2d>("conv1", conv3x3(spec.in_channels, scaled_channels(16, spec)), random,
                                   Init::kaiming_fan_out)) {
     std::int64_t in = scaled_channels(16, spec);
@@ -93,8 +93,8 @@ class WideResNet : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_wide_resnet(const ModelSpec& spec, std::int64_t depth, std::int64_t widen,
-                                        RandomStream& random) {
+std::unique_ptr<ImageModel> make_wide_resnet(const ModelSpec& spec, std::int64_t depth, std::int64_t widen,
+                                             RandomStream& random) {
   MGD_ASSERT(depth >= 10 && (depth - 4) % 6 == 0 && widen >= 1);
   return std::make_unique<WideResNet>(spec, (depth - 4) / 6, widen, random);
 }

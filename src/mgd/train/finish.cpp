@@ -16,7 +16,7 @@ std::uint64_t bytes_of(const Module& module) {
   return total;
 }
 
-ModelMeasures measure_model(Model& model, const ImageSource* source, const EvalOptions& options) {
+ModelMeasures measure_model(ImageModel& model, const ImageSource* source, const EvalOptions& options) {
   ModelMeasures m;
   m.bytes = bytes_of(model);
   m.latency = measure_latency(model, options.height, options.width);

@@ -39,7 +39,7 @@ void resolve_normalisation(const DataConfig& data, const ModelFolderInfo& teache
 
 void check_classes(const Run& run) {
   const auto classes = static_cast<std::int64_t>(run.train_source->class_names().size());
-  const auto check = [&](const Model& model, const char* role) {
+  const auto check = [&](const ImageModel& model, const char* role) {
     if (model.spec().num_classes != classes)
       fail(ExitCode::usage, "{}: {} has {} classes, the data in {} has {} ({})", role,
            model.spec().architecture, model.spec().num_classes, run.config.data.path, classes,

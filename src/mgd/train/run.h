@@ -12,7 +12,7 @@
 #include "mgd/io/model_folder.h"
 #include "mgd/loss/loss.h"
 #include "mgd/mask/sampler.h"
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 #include "mgd/train/node_mask.h"
 #include "mgd/train/teacher_cache.h"
 
@@ -32,8 +32,8 @@ struct Run {
 
   std::unique_ptr<ImageSource> train_source, validation_source, test_source;  // the last two may be null
   ModelFolderInfo student_info;  // what the exported folder will say; holds the normalisation of the run
-  std::unique_ptr<Model> student;
-  std::unique_ptr<Model> teacher;               // null in `train`
+  std::unique_ptr<ImageModel> student;
+  std::unique_ptr<ImageModel> teacher;          // null in `train`
   std::string teacher_fingerprint;              // SHA-256 of its tensors
   std::unique_ptr<TeacherCache> teacher_cache;  // null: the teacher runs in every step
   ModelSummary student_summary, teacher_summary;
@@ -61,7 +61,7 @@ std::unique_ptr<Run> make_run(const Config& config);
 // given size; both are overridden by the folder's config.json. `role` names it in errors. With neither
 // weights nor folder it is initialised from `seed`.
 struct OpenedModel {
-  std::unique_ptr<Model> model;
+  std::unique_ptr<ImageModel> model;
   ModelFolderInfo info;
   std::string source;  // file or folder of the weights; "" when fresh
 };

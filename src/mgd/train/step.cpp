@@ -34,8 +34,7 @@ ModelOutput live_teacher(Run& run, const Batch& batch) {
   Forward forward(run.config.train.teacher_norm == "batch");
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->teacher_taps()) forward.capture(tap);
-  ModelOutput output;
-  output.logits = run.teacher->forward(batch.input, forward);
+  ModelOutput output = run.teacher->run(batch, forward);
   output.taps = forward.captured();
   return output;
 }
@@ -90,8 +89,7 @@ ModelOutput student_forward(Run& run, const Batch& batch, const std::vector<at::
   for (std::size_t i = 0; i < run.node_masks.size(); ++i)
     forward.edit(run.node_masks[i]->options().node, [&mask = *run.node_masks[i], &keep = node_keep[i]](
                                                         const at::Tensor& x) { return mask.apply(x, keep); });
-  ModelOutput output;
-  output.logits = run.student->forward(batch.input, forward);
+  ModelOutput output = run.student->run(batch, forward);
   output.taps = forward.captured();
   return output;
 }

@@ -8,12 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "mgd/types/tokens.h"
+
 namespace mgd {
 
-// One micro-batch. B samples.
+// One micro-batch of B samples. A task fills what it uses and leaves the rest undefined.
 struct Batch {
-  at::Tensor input;         // (B, C, Y, X) float, normalised
-  at::Tensor target;        // (B) int64, class index
+  at::Tensor input;  // images: (B, C, Y, X) float, normalised
+  PackedTokens
+      tokens;  // text: what the encoder, or a decoder alone, reads; sentence pairs to compare: 2 B sequences
+  PackedTokens decoder_tokens;  // encoder-decoder: what its decoder reads; as many sequences as `tokens`
+  // Rows of `tokens` (of `decoder_tokens` where there are some) whose next or hidden token is a target;
+  // language models give one row of LmHead::hidden for each. (n) int64; undefined: every row
+  at::Tensor target_rows;
+  at::Tensor target;        // (B) int64 class index | (n) int64 token id of each target row | (B) float score
   at::Tensor target_probs;  // (B, K) float: soft targets of MixUp and CutMix; undefined when targets are hard
   std::vector<std::int64_t>
       sample_ids;          // B, index of each sample in its dataset: the key of everything random
@@ -24,7 +32,9 @@ struct Batch {
 using Features = std::map<std::string, at::Tensor>;  // tap name -> activation, e.g. (B, C, Y, X)
 
 struct ModelOutput {
-  at::Tensor logits;  // (B, K)
+  at::Tensor logits;     // (B, K) classifiers; (N, K) token classifiers
+  at::Tensor embedding;  // (B, H) sentence encoders
+  LmHead head;           // language models
   Features taps;
 };
 

@@ -1,4 +1,4 @@
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 
 #include <charconv>
 #include <cmath>
@@ -11,7 +11,7 @@ namespace mgd {
 
 namespace {
 
-using Build = std::unique_ptr<Model> (*)(const ModelSpec&, std::int64_t depth, RandomStream&);
+using Build = std::unique_ptr<ImageModel> (*)(const ModelSpec&, std::int64_t depth, RandomStream&);
 
 struct Entry {
   const char* name;
@@ -19,7 +19,7 @@ struct Entry {
   Build build;
 };
 
-std::unique_ptr<Model> build_mobilenet_v2(const ModelSpec& spec, std::int64_t, RandomStream& random) {
+std::unique_ptr<ImageModel> build_mobilenet_v2(const ModelSpec& spec, std::int64_t, RandomStream& random) {
   return make_mobilenet_v2(spec, random);
 }
 
@@ -71,7 +71,7 @@ std::optional<WideSize> wide_size(std::string_view name) {
   return WideSize{*depth, *widen};
 }
 
-std::unique_ptr<Model> build_wide(const ModelSpec& spec, WideSize size, RandomStream& random) {
+std::unique_ptr<ImageModel> build_wide(const ModelSpec& spec, WideSize size, RandomStream& random) {
   if (size.depth < 10 || (size.depth - 4) % 6 != 0)
     fail(ExitCode::usage, "model '{}': depth: got {}, expected 4 + 6 n, such as 10, 16, 22, 28 or 40{}",
          spec.architecture, size.depth, suggestion(spec.architecture, known_models()));
@@ -95,7 +95,7 @@ void check_spec(const ModelSpec& spec) {
          spec.width);
 }
 
-std::unique_ptr<Model> build(const ModelSpec& spec, RandomStream& random) {
+std::unique_ptr<ImageModel> build(const ModelSpec& spec, RandomStream& random) {
   for (const Entry& entry : kModels)
     if (spec.architecture == entry.name) return entry.build(spec, entry.depth, random);
   if (const auto size = wide_size(spec.architecture)) return build_wide(spec, *size, random);
@@ -105,10 +105,10 @@ std::unique_ptr<Model> build(const ModelSpec& spec, RandomStream& random) {
 
 }  // namespace
 
-std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed) {
+std::unique_ptr<ImageModel> make_model(const ModelSpec& spec, std::uint64_t seed) {
   check_spec(spec);
   RandomStream random(random_key(seed, "model/init"), 0, 0);
-  std::unique_ptr<Model> model = build(spec, random);
+  std::unique_ptr<ImageModel> model = build(spec, random);
   model->set_path("");
   model->set_requires_grad(true);
   return model;

@@ -1,4 +1,4 @@
-#include "mgd/model/model.h"
+#include "mgd/model/image_model.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
@@ -32,7 +32,7 @@ std::string refusal(const ModelSpec& spec) {
   return usage_error([&] { make_model(spec, 0); });
 }
 
-TEST(Model, RefusesUnknownNamesAndNumbers) {
+TEST(ImageModel, RefusesUnknownNamesAndNumbers) {
   EXPECT_THAT(refusal({.architecture = "resnet65"}), HasSubstr("'resnet65'; did you mean 'resnet"));
   EXPECT_THAT(refusal({.architecture = "cifar_resnet57"}), HasSubstr("did you mean 'cifar_resnet"));
   EXPECT_THAT(refusal({.architecture = "wrn_41_2"}), HasSubstr("got 41, expected 4 + 6 n"));
@@ -46,7 +46,7 @@ TEST(Model, RefusesUnknownNamesAndNumbers) {
   EXPECT_THAT(refusal({.architecture = "resnet18", .width = 0}), HasSubstr("width: got 0"));
 }
 
-TEST(Model, RefusesInputOfAnotherShape) {
+TEST(ImageModel, RefusesInputOfAnotherShape) {
   const auto model = make_model({.architecture = "cifar_resnet8"}, 0);
   auto message = [&](at::IntArrayRef shape) {
     return usage_error([&] {
@@ -59,7 +59,7 @@ TEST(Model, RefusesInputOfAnotherShape) {
   EXPECT_THAT(message({0, 3, 8, 8}), HasSubstr("(0, 3, 8, 8)"));
 }
 
-TEST(Model, StartDependsOnTheSeedAlone) {
+TEST(ImageModel, StartDependsOnTheSeedAlone) {
   const ModelSpec spec{.architecture = "cifar_resnet8"};
   const auto a = make_model(spec, 5)->state(), b = make_model(spec, 5)->state(),
              c = make_model(spec, 6)->state();
@@ -67,7 +67,7 @@ TEST(Model, StartDependsOnTheSeedAlone) {
   EXPECT_FALSE(at::equal(a[0].tensor, c[0].tensor));
 }
 
-TEST(Model, TrainingReachesEveryParameterAndMovesStatistics) {
+TEST(ImageModel, TrainingReachesEveryParameterAndMovesStatistics) {
   for (const std::string name : {"cifar_resnet8", "resnet8x4", "wrn_10_1", "resnet50", "mobilenet_v2"}) {
     const auto model = make_model({.architecture = name, .width = 0.125}, 3);
     Forward forward(/*training=*/true);
@@ -87,7 +87,7 @@ TEST(Model, TrainingReachesEveryParameterAndMovesStatistics) {
   }
 }
 
-TEST(Model, EvalLeavesBuffersUntouched) {
+TEST(ImageModel, EvalLeavesBuffersUntouched) {
   const auto model = make_model({.architecture = "mobilenet_v2", .width = 0.35}, 3);
   std::vector<at::Tensor> before;
   for (const NamedTensor& entry : model->buffers()) before.push_back(entry.tensor.clone());
@@ -98,7 +98,7 @@ TEST(Model, EvalLeavesBuffersUntouched) {
     EXPECT_TRUE(at::equal(before[i], after[i].tensor)) << after[i].name;
 }
 
-TEST(Model, TapsHaveTheirShapes) {
+TEST(ImageModel, TapsHaveTheirShapes) {
   using Shape = std::vector<std::int64_t>;
   const auto model = make_model({.architecture = "cifar_resnet20"}, 0);
   const std::map<std::string, Shape> expected = {{"input", {2, 3, 32, 32}},
@@ -121,7 +121,7 @@ TEST(Model, TapsHaveTheirShapes) {
 }
 
 // A captured activation must stay what the layer gave: a later relu may not write into it.
-TEST(Model, CapturedTapsAreNotOverwritten) {
+TEST(ImageModel, CapturedTapsAreNotOverwritten) {
   for (const std::string name : {"cifar_resnet8", "wrn_10_1", "resnet18", "resnet50", "mobilenet_v2"}) {
     const auto model = make_model({.architecture = name, .width = 0.25}, 1);
     std::map<std::string, at::Tensor> seen, copies;
@@ -139,7 +139,7 @@ TEST(Model, CapturedTapsAreNotOverwritten) {
   }
 }
 
-TEST(Model, EditsReachTheLogits) {
+TEST(ImageModel, EditsReachTheLogits) {
   const auto model = make_model({.architecture = "cifar_resnet8"}, 2);
   const at::Tensor images = pattern("input", {2, 3, 16, 16}).to(at::kFloat);
   Forward plain, edited;
@@ -152,7 +152,7 @@ TEST(Model, EditsReachTheLogits) {
   EXPECT_EQ(edited.captured().at("layer3").abs().sum().item<double>(), 0);
 }
 
-TEST(Model, BatchOfOnePixelInTrainingIsAnError) {
+TEST(ImageModel, BatchOfOnePixelInTrainingIsAnError) {
   const auto model = make_model({.architecture = "cifar_resnet8"}, 0);
   const std::string message = usage_error([&] {
     Forward forward(/*training=*/true);
@@ -197,7 +197,7 @@ TEST(BasicBlock, GradientMatchesDifferences) {
   }
 }
 
-TEST(Model, EveryKnownNameIsListedOnce) {
+TEST(ImageModel, EveryKnownNameIsListedOnce) {
   const auto names = known_models();
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
   EXPECT_THAT(names,
