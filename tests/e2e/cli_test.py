@@ -135,6 +135,15 @@ class MainPath(WithFolder):
         self.assertEqual(len(lines[0]["logits"]), 2)
         self.assertIn(lines[0]["predictions"][0]["label"], ("rows", "columns"))
 
+        listed = mgd("predict", "photos-run/model", "-", "--json", "--logits", cwd=self.folder,
+                     input="".join(line["input"] + "\n" for line in lines[:3]) + "\n" + lines[3]["input"] + "\r\n")
+        self.expect(listed, 0)
+        self.assertEqual([(row["input"], row["predictions"][0]["label"]) for row in map(json.loads, listed.stdout.splitlines())],
+                         [(row["input"], row["predictions"][0]["label"]) for row in lines[:4]])
+        self.expect(mgd("predict", "photos-run/model", "-", cwd=self.folder, input="\n"), 66, "no path on standard input")
+        self.expect(mgd("predict", "photos-run/model", "-", cwd=self.folder, input="gone.png\n"), 66, "gone.png")
+        self.expect(mgd("predict", "photos-run/model", "-", cwd=self.folder, input="\x7fELF\0\0\n"), 65, "line 1", "one path a line")
+
     def test_hostile_names_are_text_everywhere(self):
         """faults.md row 25."""
         script, odd = "<script>alert(1)<", "new\nline \x1b[31mred"
