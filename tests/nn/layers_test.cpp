@@ -145,21 +145,6 @@ TEST(Dropout, DependsOnSeedStepSampleAndPathAndOnNothingElse) {
   EXPECT_TRUE(at::equal(half.to(at::kFloat), y));
 }
 
-// Packed rows are those of the padded batch without its padding; after pooling there is a row a sample again.
-TEST(Dropout, PackedSequencesDropWhatPaddedOnesDrop) {
-  Dropout layer(0.5);
-  layer.set_path("a");
-  const ForwardDraws padded{.seed = 1, .step = 2, .sample_ids = {3, 4}};
-  const ForwardDraws packed{.seed = 1, .step = 2, .sample_ids = {3, 4}, .offsets = {0, 5, 7}};
-  const at::Tensor y = dropped(layer, at::ones({2, 5, 16}), padded),
-                   z = dropped(layer, at::ones({7, 16}), packed);
-  EXPECT_TRUE(at::equal(z.narrow(0, 0, 5), y[0]));
-  EXPECT_TRUE(at::equal(z.narrow(0, 5, 2), y[1].narrow(0, 0, 2)));
-  EXPECT_TRUE(
-      at::equal(dropped(layer, at::ones({2, 16}), packed), dropped(layer, at::ones({2, 16}), padded)));
-  EXPECT_THROW(dropped(layer, at::ones({6, 16}), packed), std::logic_error);
-}
-
 TEST(Dropout, IsTheIdentityWithoutTrainingDrawsOrProbability) {
   const at::Tensor x = at::ones({2, 8});
   const ForwardDraws draws{.seed = 1, .step = 0, .sample_ids = {0, 1}};

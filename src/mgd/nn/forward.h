@@ -17,9 +17,7 @@ namespace mgd {
 struct ForwardDraws {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;                // optimizer step
-  std::vector<std::int64_t> sample_ids;  // S
-  std::vector<std::int64_t>
-      offsets;  // packed: sample s is rows [offsets[s], offsets[s + 1]); empty: a row each
+  std::vector<std::int64_t> sample_ids;  // B, of the rows of the batch
 };
 
 // Every layer of every model calls node(name, activation) and goes on with what it returns. That single point

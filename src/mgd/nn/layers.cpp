@@ -144,24 +144,21 @@ Dropout::Dropout(double p) : p_(p) {
 
 at::Tensor Dropout::forward(const at::Tensor& x, Forward& forward) {
   if (!forward.training() || !forward.draws() || p_ == 0) return forward.node(path(), x);
-  const auto& [seed, step, samples, offsets] = *forward.draws();
-  const auto num_samples = static_cast<std::int64_t>(samples.size());
-  // What a packed sequence was pooled into has a row a sample again.
-  const bool packed = !offsets.empty() && x.size(0) == offsets.back();
-  MGD_ASSERT(packed ? offsets.size() == samples.size() + 1 : x.size(0) == num_samples);
-  const std::int64_t width = x.numel() / std::max<std::int64_t>(x.size(0), 1);
-  const PhiloxKey key = random_key(seed, "dropout/" + path());
+  const ForwardDraws& draws = *forward.draws();
+  const auto batch = static_cast<std::int64_t>(draws.sample_ids.size());
+  MGD_ASSERT(x.dim() > 0 && x.size(0) == batch);
+  const std::int64_t row = batch > 0 ? x.numel() / batch : 0;
+  const PhiloxKey key = random_key(draws.seed, "dropout/" + path());
   // 64 bits: the threshold of p = 1 is 2^32, which every word is below.
   const auto threshold = static_cast<std::uint64_t>(std::ldexp(p_, 32));
   const float scale = p_ < 1 ? static_cast<float>(1 / (1 - p_)) : 0.0F;
   at::Tensor factor = at::empty(x.sizes(), at::kFloat);
   float* data = factor.mutable_data_ptr<float>();
-  at::parallel_for(0, num_samples, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto s = static_cast<std::size_t>(begin); s < static_cast<std::size_t>(end); ++s) {
-      const std::int64_t first = packed ? offsets[s] : static_cast<std::int64_t>(s);
-      const std::int64_t last = packed ? offsets[s + 1] : first + 1;
-      RandomStream stream(key, step, static_cast<std::uint64_t>(samples[s]));
-      for (float* value = data + first * width; value != data + last * width; ++value)
+  at::parallel_for(0, batch, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = begin; b < end; ++b) {
+      const auto sample = static_cast<std::uint64_t>(draws.sample_ids[static_cast<std::size_t>(b)]);
+      RandomStream stream(key, draws.step, sample);
+      for (float* value = data + b * row; value != data + (b + 1) * row; ++value)
         *value = stream.next_u32() >= threshold ? scale : 0.0F;
     }
   });
