@@ -30,7 +30,9 @@ struct LossInput {
 
 // What a loss may know before any forward pass.
 struct CountInput {
-  std::int64_t batch_size = 0;
+  std::int64_t batch_size = 0;  // B
+  std::int64_t num_targets =
+      0;            // n of Batch::target; language models: often not B, and 0 when nothing is hidden
   at::Tensor keep;  // as in LossInput
 };
 

@@ -57,7 +57,8 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
                             {.key = active.mask_key, .step = step32, .sample_ids = batch.sample_ids})
                    .to(run.device);
       }
-      plan.counts[i] += active.loss->count({.batch_size = batch.size(), .keep = keep});
+      plan.counts[i] +=
+          active.loss->count({.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep});
       loss_keep.push_back(keep);
     }
     for (const auto& mask : run.node_masks)
