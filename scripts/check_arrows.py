@@ -11,7 +11,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLOORS = [
     ["core"],
-    ["format", "kernels", "text"],
+    ["format", "kernels"],
+    ["text"],
     ["types"],
     ["nn"],
     ["mask", "loss", "data", "model", "io"],

@@ -39,16 +39,17 @@ class Tokenizer {
 
   // All const members may be called from several threads at once. An empty text gives the special tokens
   // alone. Throws Error(bad_data) when the text cannot be tokenised: no unknown token where one is needed, a
-  // pattern of the file that runs beyond its match limit, a text above 1 GiB.
+  // pattern of the file that runs beyond its match limit, a text above 64 MiB.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
-  Encoding encode_pair(std::string_view first, std::string_view second, const EncodeOptions& options = {}) const;
+  Encoding encode_pair(std::string_view first, std::string_view second,
+                       const EncodeOptions& options = {}) const;
 
   // Ids outside the vocabulary are skipped, as the package does.
   std::string decode(std::span<const std::int64_t> ids, bool skip_special = true) const;
 
   std::optional<std::int64_t> id_of(std::string_view token) const;
   const std::string& token_of(std::int64_t id) const;  // throws Error(usage) outside the vocabulary
-  std::int64_t vocab_size() const;                      // the largest id + 1, added tokens included
+  std::int64_t vocab_size() const;                     // the largest id + 1, added tokens included
   bool is_special(std::int64_t id) const;
   std::vector<std::int64_t> special_ids() const;  // ascending
 
@@ -58,6 +59,8 @@ class Tokenizer {
  private:
   struct Parts;
   explicit Tokenizer(std::unique_ptr<const Parts> parts);
+  static Tokenizer read(std::string_view json, const std::string& source, const fs::path& folder);
+  Encoding encode_texts(std::span<const std::string_view> texts, const EncodeOptions& options) const;
   std::unique_ptr<const Parts> parts_;
 };
 
@@ -70,6 +73,7 @@ class DecodeStream {
   std::string finish();               // what is left, incomplete characters as U+FFFD
 
  private:
+  std::string advance(const std::string& text);
   const Tokenizer& tokenizer_;
   bool skip_special_;
   std::vector<std::int64_t> ids_;  // of the last piece of text given and after it
