@@ -92,7 +92,7 @@ TEST(Step, LossesAreToldTheTargetsOfAllMicroBatches) {
    private:
     std::string label_ = "counting";
   };
-  Run run;
+  mgd::Run run;
   run.losses.push_back({.loss = std::make_unique<Counting>(), .mask = {}, .sampler = nullptr});
   StepBatches batches;
   for (const std::int64_t targets : {5, 0, 2}) {

@@ -142,6 +142,10 @@ const std::string& Tokenizer::token_of(std::int64_t id) const {
   return *token;
 }
 
+bool Tokenizer::has_id(std::int64_t id) const {
+  return parts_->find_token(id) != nullptr;
+}
+
 std::int64_t Tokenizer::vocab_size() const {
   return parts_->num_ids;
 }
