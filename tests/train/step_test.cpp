@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -90,6 +91,31 @@ TEST(Step, DropoutFollowsTheStepAndSparesEvaluation) {
   Forward eval;
   const at::Tensor without = run->student->forward(batch.input, eval);
   EXPECT_TRUE(at::equal(without, run->student->forward(batch.input, eval)));
+}
+
+// A language model's targets are not its samples.
+TEST(Step, LossesAreToldTheTargetsOfAllMicroBatches) {
+  class Counting final : public Loss {
+   public:
+    const std::string& label() const override { return label_; }
+    double weight() const override { return 1; }
+    double count(const CountInput& input) const override { return static_cast<double>(input.num_targets); }
+    at::Tensor sum(const LossInput&) override { return {}; }
+
+   private:
+    std::string label_ = "counting";
+  };
+  mgd::Run run;
+  run.losses.push_back({.loss = std::make_unique<Counting>(), .mask = {}});
+  StepBatches batches;
+  for (const std::int64_t targets : {5, 0, 2}) {
+    Batch batch;
+    batch.sample_ids = {0, 1, 2};
+    batch.target = at::zeros({targets}, at::kLong);
+    batches.micro.push_back(batch);
+  }
+  batches.micro.emplace_back().sample_ids = {3};  // no target at all
+  EXPECT_EQ(plan_step(run, batches, 0).counts, std::vector<double>{7});
 }
 
 // masks.md line 23.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/data/loader.h"
 
 namespace mgd {
 

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "mgd/data/loader.h"
+#include "mgd/data/batch_stream.h"
+#include "mgd/data/image_source.h"
 #include "mgd/eval/classify.h"
 #include "mgd/eval/summary.h"
 #include "mgd/format/config.h"
@@ -38,7 +39,7 @@ struct Run {
 
   std::vector<ActiveLoss> losses;
   std::vector<std::unique_ptr<NodeMask>> node_masks;
-  std::unique_ptr<Loader> loader;  // of train_source
+  std::unique_ptr<BatchStream> loader;  // of train_source
 
   std::int64_t steps_per_epoch = 0;
   std::int64_t total_steps = 0;

@@ -54,7 +54,8 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
       if (active.mask)
         keep = active.mask->draw(active.loss->mask_request()->shape, step32, progress, batch.sample_ids)
                    .to(run.device);
-      plan.counts[i] += active.loss->count({.batch_size = batch.size(), .keep = keep});
+      plan.counts[i] +=
+          active.loss->count({.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep});
       loss_keep.push_back(keep);
     }
     for (const auto& mask : run.node_masks)
@@ -106,6 +107,7 @@ at::Tensor distill_loss(Run& run, const Batch& batch, const ModelOutput& student
     const at::Tensor sum = loss.sum({.batch = batch,
                                      .student_logits = student.logits,
                                      .teacher_logits = teacher.logits,
+                                     .student_head = student.head,
                                      .student = student.taps,
                                      .teacher = teacher.taps,
                                      .keep = keep[i]});
