@@ -1,24 +1,16 @@
 #include "mgd/train/run.h"
 
-#include <ATen/Context.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "mgd/core/error.h"
 #include "mgd/data/loader.h"
+#include "mgd/nn/device.h"
 
 namespace mgd {
 
 namespace {
-
-at::Device open_device(const std::string& name) {
-  const at::Device device(name);
-  if (device.is_cuda() && !at::globalContext().hasCUDA())
-    fail(ExitCode::environment, "run.device: {}: this LibTorch was built without CUDA; use run.device=cpu",
-         name);
-  return device;
-}
 
 std::vector<double> or_else(const std::vector<double>& first, const std::vector<double>& second) {
   return first.empty() ? second : first;
@@ -225,7 +217,7 @@ std::vector<NamedTensor> Run::trainable() const {
 std::unique_ptr<Run> make_run(const Config& config) {
   auto run = std::make_unique<Run>();
   run->config = config;
-  run->device = open_device(config.run.device);
+  run->device = open_device(config.run.device, "run.device");
   if (!config.run.baseline.empty()) require_regular_file(fs::path(config.run.baseline) / "summary.json");
   open_data(*run);
   open_models(*run);
