@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cmath>
 
 #include "mgd/core/error.h"
@@ -91,6 +92,70 @@ TEST(BatchNorm2d, OneValuePerChannelInTrainingIsAnError) {
     EXPECT_THAT(error.what(), testing::HasSubstr("1x3x1x1"));
   }
   EXPECT_EQ(tensor_of(norm, "num_batches_tracked").item<std::int64_t>(), 1);
+}
+
+at::Tensor dropped(Dropout& layer, const at::Tensor& x, ForwardDraws draws) {
+  Forward forward(/*training=*/true);
+  forward.draw_from(std::move(draws));
+  return layer.forward(x, forward);
+}
+
+// Against the generator itself: which values go is written in the header, so that a resumed run and another
+// program can repeat it.
+TEST(Dropout, DropsWhatTheGeneratorSaysAndScalesTheRest) {
+  Dropout layer(0.25);
+  layer.set_path("head.0");
+  at::Tensor x = at::arange(1, 1 + 3 * 400, at::kFloat).view({3, 20, 20}).requires_grad_();
+  const at::Tensor y = dropped(layer, x, {.seed = 9, .step = 4, .sample_ids = {7, 0, std::int64_t{1} << 40}});
+  y.sum().backward();
+  std::int64_t zeros = 0;
+  for (std::int64_t b = 0; b < 3; ++b) {
+    const std::uint64_t sample = std::array<std::uint64_t, 3>{7, 0, 1ULL << 40}[static_cast<std::size_t>(b)];
+    RandomStream random(random_key(9, "dropout/head.0"), 4, sample);
+    const at::Tensor row = y.detach()[b].view({-1}), grad = x.grad()[b].view({-1}),
+                     old = x.detach()[b].view({-1});
+    for (std::int64_t i = 0; i < 400; ++i) {
+      const float factor = random.next_u32() < (1U << 30) ? 0.0F : 4.0F / 3.0F;
+      EXPECT_FLOAT_EQ(row[i].item<float>(), factor * old[i].item<float>());
+      EXPECT_FLOAT_EQ(grad[i].item<float>(), factor);
+      zeros += factor == 0 ? 1 : 0;
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(zeros), 300, 5 * std::sqrt(1200 * 0.25 * 0.75));
+}
+
+TEST(Dropout, DependsOnSeedStepSampleAndPathAndOnNothingElse) {
+  Dropout a(0.5), b(0.5);
+  a.set_path("a");
+  b.set_path("b");
+  const at::Tensor x = at::ones({2, 6, 32});
+  const ForwardDraws draws{.seed = 1, .step = 2, .sample_ids = {3, 4}};
+  const at::Tensor y = dropped(a, x, draws);
+  EXPECT_TRUE(at::equal(y, dropped(a, x, draws)));
+  EXPECT_FALSE(at::equal(y, dropped(b, x, draws)));
+  EXPECT_FALSE(at::equal(y, dropped(a, x, {.seed = 5, .step = 2, .sample_ids = {3, 4}})));
+  EXPECT_FALSE(at::equal(y, dropped(a, x, {.seed = 1, .step = 5, .sample_ids = {3, 4}})));
+  EXPECT_FALSE(at::equal(y[0], y[1]));
+  // Another cut and another order of the batch, longer padding, another precision.
+  EXPECT_TRUE(at::equal(y[1], dropped(a, x.narrow(0, 0, 1), {.seed = 1, .step = 2, .sample_ids = {4}})[0]));
+  EXPECT_TRUE(at::equal(dropped(a, at::ones({2, 9, 32}), draws).narrow(1, 0, 6), y));
+  EXPECT_TRUE(at::equal(dropped(a, x.to(at::kDouble), draws).to(at::kFloat), y));
+  const at::Tensor half = dropped(a, x.to(at::kBFloat16), draws);
+  EXPECT_EQ(half.scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(at::equal(half.to(at::kFloat), y));
+}
+
+TEST(Dropout, IsTheIdentityWithoutTrainingDrawsOrProbability) {
+  const at::Tensor x = at::ones({2, 8});
+  const ForwardDraws draws{.seed = 1, .step = 0, .sample_ids = {0, 1}};
+  Dropout half(0.5), none(0), all(1);
+  Forward eval, without_draws(/*training=*/true);
+  eval.draw_from(draws);
+  EXPECT_TRUE(half.forward(x, eval).is_same(x));
+  EXPECT_TRUE(half.forward(x, without_draws).is_same(x));
+  EXPECT_TRUE(dropped(none, x, draws).is_same(x));
+  EXPECT_EQ(dropped(all, x, draws).abs().sum().item<float>(), 0);
+  EXPECT_THROW(dropped(half, x, {.sample_ids = {0}}), std::logic_error);  // rows and samples do not match
 }
 
 // Moments within five standard errors of what the formula says.

@@ -79,6 +79,19 @@ TEST(Step, AccumulationIsExactForEveryLossAndMask) {
   }
 }
 
+TEST(Step, DropoutFollowsTheStepAndSparesEvaluation) {
+  const toy::TempFolder folder;
+  const auto run = make_run(toy::config(folder, {"student={model: mobilenet_v2, width: 0.125}"}));
+  const Batch batch = run->loader->next().micro.at(0);
+  const auto logits = [&](std::int64_t step) { return student_forward(*run, batch, step, {}).logits; };
+  const at::Tensor first = logits(0);
+  EXPECT_TRUE(at::equal(first, logits(0)));
+  EXPECT_FALSE(at::allclose(first, logits(1), 1e-3, 1e-3));
+  Forward eval;
+  const at::Tensor without = run->student->forward(batch.input, eval);
+  EXPECT_TRUE(at::equal(without, run->student->forward(batch.input, eval)));
+}
+
 // masks.md line 23.
 TEST(MaskContract, Line23_NodesAreHiddenFromTheStudentInTrainingOnly) {
   const toy::TempFolder folder;
@@ -94,9 +107,9 @@ TEST(MaskContract, Line23_NodesAreHiddenFromTheStudentInTrainingOnly) {
 
   // NaN planted where the student may not look does not reach it; the teacher sees everything, so it does
   // reach the teacher.
-  const at::Tensor clean = student_forward(*run, batch, plan.node_keep[0]).logits;
+  const at::Tensor clean = student_forward(*run, batch, 0, plan.node_keep[0]).logits;
   batch.input = batch.input.masked_fill(keep.logical_not(), std::numeric_limits<float>::quiet_NaN());
-  const at::Tensor planted = student_forward(*run, batch, plan.node_keep[0]).logits;
+  const at::Tensor planted = student_forward(*run, batch, 0, plan.node_keep[0]).logits;
   EXPECT_TRUE(at::allclose(clean, planted, 1e-5, 1e-6));
   EXPECT_TRUE(teacher_forward(*run, batch).logits.isnan().any().item<bool>());
 

@@ -99,6 +99,19 @@ TEST(Resume, IsByteIdenticalForAnyNumberOfLoaderThreadsAndPrecision) {
   }
 }
 
+TEST(Resume, RepeatsDropout) {
+  const toy::TempFolder folder;
+  Config config = toy::config(folder, {"student={model: mobilenet_v2, width: 0.125}", "train.epochs=1",
+                                       "train.schedule=constant", "train.export_weights=last"});
+  const Outcome straight = train_all(config, folder / "straight");
+  Config half = config;
+  half.train.max_steps = 2;
+  train_all(half, folder / "parts");
+  const Outcome resumed = train_all(config, folder / "parts", RunFolder::Open::resume);
+  EXPECT_EQ(resumed.weights, straight.weights);
+  EXPECT_EQ(resumed.optimizer, straight.optimizer);
+}
+
 TEST(Resume, RefusesAChangedRunWithTheDifference) {
   const toy::TempFolder folder;
   const std::string teacher = toy::teacher(folder);

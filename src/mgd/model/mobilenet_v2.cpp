@@ -1,5 +1,4 @@
-// MobileNetV2 under torchvision's names. Its dropout of 0.2 before the classifier is left out: it would be
-// the only random part of a forward pass.
+// MobileNetV2 (Sandler et al., CVPR 2018) under torchvision's names.
 #include <algorithm>
 
 #include "mgd/model/architectures.h"
@@ -68,14 +67,17 @@ class InvertedResidual : public Block {
   bool residual_;
 };
 
-// "classifier.1": index 0 is torchvision's dropout, which has no tensors.
 class Classifier : public Module {
  public:
   Classifier(std::int64_t in, std::int64_t out, RandomStream& random)
-      : linear_(make_child<Linear>("1", in, out, random, Init::normal_001)) {}
-  at::Tensor forward(const at::Tensor& x, Forward& forward) { return linear_.forward(x, forward); }
+      : dropout_(make_child<Dropout>("0", 0.2)),
+        linear_(make_child<Linear>("1", in, out, random, Init::normal_001)) {}
+  at::Tensor forward(const at::Tensor& x, Forward& forward) {
+    return linear_.forward(dropout_.forward(x, forward), forward);
+  }
 
  private:
+  Dropout& dropout_;
   Linear& linear_;
 };
 

@@ -6,9 +6,19 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace mgd {
+
+// What random layers draw from. Together with the layer's path it makes every draw a pure function, so that
+// neither a resume nor the cut of a batch into micro-batches changes it.
+struct ForwardDraws {
+  std::uint64_t seed = 0;
+  std::uint32_t step = 0;                // optimizer step
+  std::vector<std::int64_t> sample_ids;  // B, of the rows of the batch
+};
 
 // Every layer of every model calls node(name, activation) and goes on with what it returns. That single point
 // serves taps (capture), masked nodes (edit) and inspection (observe).
@@ -19,6 +29,11 @@ class Forward {
 
   explicit Forward(bool training = false) : training_(training) {}
   bool training() const { return training_; }
+
+  // A pass without draws has nothing random in it, whatever its mode: a teacher may use the statistics of the
+  // batch, but it never drops anything.
+  void draw_from(ForwardDraws draws) { draws_ = std::move(draws); }
+  const std::optional<ForwardDraws>& draws() const { return draws_; }
 
   void capture(const std::string& name) { captured_[name]; }
   void edit(const std::string& name, Edit edit) { edits_[name] = std::move(edit); }
@@ -37,6 +52,7 @@ class Forward {
 
  private:
   bool training_;
+  std::optional<ForwardDraws> draws_;
   std::int64_t macs_ = 0;
   std::map<std::string, at::Tensor> captured_;
   std::map<std::string, Edit> edits_;

@@ -138,4 +138,31 @@ at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
   return forward.node(path(), std::move(y));
 }
 
+Dropout::Dropout(double p) : p_(p) {
+  MGD_ASSERT(p >= 0 && p <= 1);
+}
+
+at::Tensor Dropout::forward(const at::Tensor& x, Forward& forward) {
+  if (!forward.training() || !forward.draws() || p_ == 0) return forward.node(path(), x);
+  const ForwardDraws& draws = *forward.draws();
+  const auto batch = static_cast<std::int64_t>(draws.sample_ids.size());
+  MGD_ASSERT(x.dim() > 0 && x.size(0) == batch);
+  const std::int64_t row = batch > 0 ? x.numel() / batch : 0;
+  const PhiloxKey key = random_key(draws.seed, "dropout/" + path());
+  // 64 bits: the threshold of p = 1 is 2^32, which every word is below.
+  const auto threshold = static_cast<std::uint64_t>(std::ldexp(p_, 32));
+  const float scale = p_ < 1 ? static_cast<float>(1 / (1 - p_)) : 0.0F;
+  at::Tensor factor = at::empty(x.sizes(), at::kFloat);
+  float* data = factor.mutable_data_ptr<float>();
+  at::parallel_for(0, batch, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = begin; b < end; ++b) {
+      const auto sample = static_cast<std::uint64_t>(draws.sample_ids[static_cast<std::size_t>(b)]);
+      RandomStream stream(key, draws.step, sample);
+      for (float* value = data + b * row; value != data + (b + 1) * row; ++value)
+        *value = stream.next_u32() >= threshold ? scale : 0.0F;
+    }
+  });
+  return forward.node(path(), x.mul(factor.to(x.options())));
+}
+
 }  // namespace mgd

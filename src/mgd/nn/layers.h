@@ -57,4 +57,17 @@ class Linear : public Module {
   at::Tensor &weight_, &bias_;  // (out, in), (out)
 };
 
+// In training each value of each sample becomes 0 with probability p and is otherwise scaled by 1 / (1 - p)
+// (Srivastava et al., JMLR 2014). Which ones is a function of (seed, step, sample, path, place in the
+// sample), so longer padding does not change a sample's draws. Identity in evaluation and in a pass without
+// draws.
+class Dropout : public Module {
+ public:
+  explicit Dropout(double p);                                 // 0 ... 1; 1 leaves nothing
+  at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, ...), same shape
+
+ private:
+  double p_;
+};
+
 }  // namespace mgd

@@ -81,9 +81,13 @@ ModelOutput teacher_forward(Run& run, const Batch& batch) {
   return output;
 }
 
-ModelOutput student_forward(Run& run, const Batch& batch, const std::vector<at::Tensor>& node_keep) {
+ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,
+                            const std::vector<at::Tensor>& node_keep) {
   AutocastGuard autocast(run.bf16(), run.device);
   Forward forward(/*training=*/true);
+  forward.draw_from({.seed = static_cast<std::uint64_t>(run.config.run.seed),
+                     .step = static_cast<std::uint32_t>(step),
+                     .sample_ids = batch.sample_ids});
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
   for (std::size_t i = 0; i < run.node_masks.size(); ++i)
@@ -122,7 +126,7 @@ StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t s
     Batch batch = on_device(batches.micro[m], run.device);
     batch.view = run.num_views() > 0 ? batches.epoch % run.num_views() : -1;
     const ModelOutput teacher = teacher_forward(run, batch);
-    const ModelOutput student = student_forward(run, batch, plan.node_keep[m]);
+    const ModelOutput student = student_forward(run, batch, step, plan.node_keep[m]);
     const at::Tensor loss =
         distill_loss(run, batch, student, teacher, plan.loss_keep[m], plan.counts, result);
     if (loss.defined() && loss.requires_grad()) loss.backward();

@@ -28,7 +28,9 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
 
 // Teacher's logits and taps, without gradient; in eval mode unless `train.teacher_norm: batch`.
 ModelOutput teacher_forward(Run& run, const Batch& batch);
-ModelOutput student_forward(Run& run, const Batch& batch, const std::vector<at::Tensor>& node_keep);
+// `step` is that of the plan `node_keep` comes from: dropout draws by it.
+ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,
+                            const std::vector<at::Tensor>& node_keep);
 
 // Weighted total of one micro-batch, already divided by the counts of the whole step: (scalar with gradient).
 // Adds this micro-batch's share to `result`.
