@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""The two halves of teacher_logits.sh around `mgd predict`.
+"""The steps of teacher_logits.sh around the program.
 
-prepare TEACHER ARCHIVE EXPECTED FOLDER: FOLDER/model (config.json, model.safetensors) and FOLDER/images
-compare EXPECTED GOT: every logit within 1e-3 (JPEG decoders may differ by a level), every best class the same
+prepare TEACHER ARCHIVE EXPECTED FOLDER: FOLDER/model (config.json, model.safetensors), FOLDER/images (those of EXPECTED)
+    and FOLDER/data/test (the whole test split, unpacked)
+compare EXPECTED GOT: every logit within 1e-4 of the image's largest one, every best class the same
+evaluations ACCURACY RESULT...: each accuracy within 2 of 10,000, and all results the same to the last digit
 """
 
 import json
@@ -20,11 +22,9 @@ def flat_name(member):
     return f"{parts[-2]}-{parts[-1]}"
 
 
-def prepare(teacher, archive, expected, folder):
-    folder = Path(folder)
-    (folder / "model").mkdir()
-    (folder / "images").mkdir()
-    shutil.copy(teacher, folder / "model/model.safetensors")
+def write_model(teacher, folder):
+    folder.mkdir()
+    shutil.copy(teacher, folder / "model.safetensors")
     config = {
         "architecture": "cifar_resnet56",
         "num_classes": len(CLASSES),
@@ -32,12 +32,25 @@ def prepare(teacher, archive, expected, folder):
         "pretrained_cfg": {"input_size": [3, 32, 32], "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
                            "interpolation": "bilinear", "crop_pct": 1.0},
     }
-    (folder / "model/config.json").write_text(json.dumps(config, indent=2))
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
+
+
+def prepare(teacher, archive, expected, folder):
+    folder = Path(folder)
+    write_model(teacher, folder / "model")
+    (folder / "images").mkdir()
     wanted = set(json.loads(Path(expected).read_text())["inputs"])
     with tarfile.open(archive) as tar:
         for member in tar:
+            parts = Path(member.name).parts
+            if not member.isfile() or "test" not in parts:
+                continue
+            data = tar.extractfile(member).read()
+            place = folder.joinpath("data", *parts[-3:])
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
             if member.name in wanted:
-                (folder / "images" / flat_name(member.name)).write_bytes(tar.extractfile(member).read())
+                (folder / "images" / flat_name(member.name)).write_bytes(data)
 
 
 def compare(expected, got):
@@ -48,21 +61,33 @@ def compare(expected, got):
         have = rows.pop(flat_name(name), None)
         if have is None:
             sys.exit(f"teacher_logits: no prediction for {name}")
-        worst = max(worst, max(abs(a - b) for a, b in zip(want, have, strict=True)))
+        largest = max(map(abs, want))
+        worst = max(worst, max(abs(a - b) for a, b in zip(want, have, strict=True)) / largest)
         flips += want.index(max(want)) != have.index(max(have))
     if rows:
         sys.exit(f"teacher_logits: predictions nobody asked for: {sorted(rows)[:3]}")
-    print(f"{len(expected['inputs'])} images, largest difference {worst:.2e}, other best class {flips}")
-    sys.exit(0 if worst <= 1e-3 and flips == 0 else 1)
+    print(f"{len(expected['inputs'])} images, largest relative difference {worst:.1e}, other best class {flips}")
+    sys.exit(0 if worst <= 1e-4 and flips == 0 else 1)
+
+
+def evaluations(accuracy, *results):
+    good = True
+    first = None
+    for result in results:
+        metrics = json.loads(Path(result).read_text())["metrics"]
+        same = {key: metrics[key] for key in ("accuracy", "loss", "confusion")}
+        first = first or same
+        right = abs(metrics["accuracy"] - float(accuracy)) <= 2e-4 and same == first
+        good = good and right
+        print(f"{Path(result).stem:<16} accuracy {metrics['accuracy']:.4f}, loss {metrics['loss']!r}{'' if right else '  WRONG'}")
+    sys.exit(0 if good else 1)
 
 
 def main():
-    if len(sys.argv) == 6 and sys.argv[1] == "prepare":
-        prepare(*sys.argv[2:])
-    elif len(sys.argv) == 4 and sys.argv[1] == "compare":
-        compare(*sys.argv[2:])
-    else:
+    steps = {"prepare": prepare, "compare": compare, "evaluations": evaluations}
+    if len(sys.argv) < 4 or sys.argv[1] not in steps:
         sys.exit(__doc__)
+    steps[sys.argv[1]](*sys.argv[2:])
 
 
 if __name__ == "__main__":

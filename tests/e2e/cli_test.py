@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import unittest
 from pictures import png, stripes, write_folders
 
 MGD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/mgd").resolve()
+OTHER_TORCH = MGD.parent / "libother_torch.so"
 
 RECIPE = """
 data: {path: toy.csv, validation: 0.2, loader_threads: THREADS, mean: [0.5], std: [0.5]}
@@ -50,8 +52,8 @@ def write_recipe(folder, name="recipe.yaml", teacher="", losses="[{name: cross_e
     (folder / name).write_text(text.replace("TEACHER", teacher))
 
 
-def mgd(*args, cwd, timeout=120):
-    return subprocess.run([MGD, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=timeout, errors="replace")
+def mgd(*args, cwd, timeout=120, **options):
+    return subprocess.run([MGD, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=timeout, errors="replace", **options)
 
 
 def rows(run):
@@ -132,6 +134,15 @@ class MainPath(WithFolder):
         self.assertEqual(len(lines), 12)
         self.assertEqual(len(lines[0]["logits"]), 2)
         self.assertIn(lines[0]["predictions"][0]["label"], ("rows", "columns"))
+
+        listed = mgd("predict", "photos-run/model", "-", "--json", "--logits", cwd=self.folder,
+                     input="".join(line["input"] + "\n" for line in lines[:3]) + "\n" + lines[3]["input"] + "\r\n")
+        self.expect(listed, 0)
+        self.assertEqual([(row["input"], row["predictions"][0]["label"]) for row in map(json.loads, listed.stdout.splitlines())],
+                         [(row["input"], row["predictions"][0]["label"]) for row in lines[:4]])
+        self.expect(mgd("predict", "photos-run/model", "-", cwd=self.folder, input="\n"), 66, "no path on standard input")
+        self.expect(mgd("predict", "photos-run/model", "-", cwd=self.folder, input="gone.png\n"), 66, "gone.png")
+        self.expect(mgd("predict", "photos-run/model", "-", cwd=self.folder, input="\x7fELF\0\0\n"), 65, "line 1", "one path a line")
 
     def test_hostile_names_are_text_everywhere(self):
         """faults.md row 25."""
@@ -360,6 +371,33 @@ class Faults(WithFolder):
         (self.folder / "file").write_text("")
         done = mgd("train", "teacher.yaml", "--run-dir", "file/run", cwd=self.folder)
         self.expect(done, 73, "file/run")
+
+    def test_another_torch_than_at_build_time_is_refused(self):
+        """faults.md row 29."""
+        other = dict(os.environ, LD_PRELOAD=str(OTHER_TORCH))
+        built = json.loads(mgd("doctor", "--json", cwd=self.folder).stdout)["torch_built"]
+        for args in (("eval", "teacher/model", "--data", "toy.csv"), ("train", "teacher.yaml", "--run-dir", "other"), ("doctor",)):
+            done = mgd(*args, cwd=self.folder, env=other)
+            self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
+            told = done.stdout if args == ("doctor",) else done.stderr
+            self.assertIn(f"built with {built} and has loaded 1.13.1", told)
+        self.assertFalse((self.folder / "other").exists())
+
+    def test_out_of_memory_ends_with_71(self):
+        """faults.md row 13: the forward pass of a batch does not fit, before and after good steps."""
+        run = self.folder / "memory"
+        big = ("train", "teacher.yaml", "--run-dir", run, "data.image_size=96", "train.batch_size=120", "train.schedule=constant")
+        self.expect(mgd(*big, "train.max_steps=1", cwd=self.folder), 0)
+        # What the program needs to start differs from machine to machine: the limit goes up until a step begins and fails.
+        # Within a few MiB of some limits oneDNN crashes instead, for want of a check of its own: the next limit then.
+        for mib in range(512, 4096, 64):
+            limit = mib << 20
+            done = mgd(*big, "--resume", "train.max_steps=3", cwd=self.folder,
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+            if done.returncode == 0 or ("resumed from" in done.stderr and done.returncode != -signal.SIGSEGV):
+                break
+        self.expect(done, 71, "resumed from", "bytes were requested", f"{mib} allowed", "train.batch_size", "checkpoints are safe")
+        self.expect(mgd(*big, "--resume", "--strict", "train.max_steps=3", cwd=self.folder), 0, "resumed from")
 
     def test_pickle_is_refused(self):
         (self.folder / "model.pth").write_bytes(b"\x80\x02}q\x00.")

@@ -1,6 +1,10 @@
 #include "mgd/format/image.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
 
 #include <fstream>
 #include <iterator>
@@ -72,6 +76,72 @@ TEST(Image, BombsAreRefused) {
       EXPECT_EQ(error.code(), ExitCode::bad_data);
     }
   }
+}
+
+std::string with_size(std::string jpeg, int side) {
+  std::size_t frame = jpeg.find("\xff\xc0");  // baseline
+  if (frame == std::string::npos) frame = jpeg.find("\xff\xc2");
+  for (const std::size_t at : {frame + 5, frame + 7}) {
+    jpeg[at] = static_cast<char>(side >> 8);
+    jpeg[at + 1] = static_cast<char>(side & 0xff);
+  }
+  return jpeg;
+}
+
+std::string with_png_size(std::string png, int side) {
+  for (const std::size_t at : {18U, 22U}) {
+    png[at] = static_cast<char>(side >> 8);
+    png[at + 1] = static_cast<char>(side & 0xff);
+  }
+  const auto crc = static_cast<std::uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(png.data()) + 12, 17));
+  for (std::size_t i = 0; i < 4; ++i) png[29 + i] = static_cast<char>(crc >> (24 - 8 * i));
+  return png;
+}
+
+// Under the limit of pixels, but a file of a kilobyte cannot hold them.
+TEST(Image, APromiseTheFileCannotKeepIsRefused) {
+  EXPECT_THAT(error_of(with_size(fixture("colour.jpg"), 7999)), testing::HasSubstr("7999 x 7999 pixels in"));
+  EXPECT_THAT(error_of(with_size(fixture("progressive.jpg"), 4000)),
+              testing::HasSubstr("4000 x 4000 pixels in"));
+  EXPECT_THAT(error_of(with_size(fixture("progressive.jpg"), 7999)),
+              testing::HasSubstr("progressive JPEG of 7999 x 7999 pixels, at most 21333333"));
+  EXPECT_THAT(error_of(with_png_size(fixture("plain.png"), 7999)),
+              testing::HasSubstr("7999 x 7999 pixels in"));
+}
+
+// Peak of a process that does nothing but decode one file, in MiB. It is a copy of this one, so that is where
+// it starts.
+long peak_mib(const std::string& bytes) {
+  const pid_t child = fork();
+  if (child == 0) {
+    try {
+      decode_image(bytes, 3);
+    } catch (const Error&) {
+    }
+    _exit(0);
+  }
+  rusage usage{};
+  int status = 0;
+  EXPECT_EQ(wait4(child, &status, 0, &usage), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  return usage.ru_maxrss / 1024;
+}
+
+// faults.md row 16.
+TEST(Image, BombsTakeLessThan256MiB) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "a sanitizer's own memory would be measured";
+#endif
+  std::vector<std::string> bombs;
+  for (const char* name : {"huge_jpeg.bad", "huge_png.bad", "scans.bad", "bomb_idat.bad", "bomb_text.bad"})
+    bombs.push_back(fixture(name));
+  bombs.push_back(with_size(fixture("colour.jpg"), 7999));
+  bombs.push_back(with_size(fixture("progressive.jpg"), 7999));
+  // Long enough for what it promises, then nothing: all memory is taken before the end is found.
+  bombs.push_back(with_size(fixture("colour.jpg"), 7999) + std::string(200'000, '\0'));
+  bombs.push_back(with_size(fixture("progressive.jpg"), 4600) + std::string(200'000, '\0'));
+  bombs.push_back(encode_png({7999, 7999, 3, std::vector<std::uint8_t>(std::size_t{3} * 7999 * 7999)}));
+  for (std::size_t i = 0; i < bombs.size(); ++i) EXPECT_LT(peak_mib(bombs[i]), 256) << "bomb " << i;
 }
 
 TEST(Image, EveryTruncationIsAnErrorOrComplete) {

@@ -4,29 +4,19 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+
+#include "mgd/core/clock.h"
+#include "mgd/core/memory.h"
 
 namespace mgd {
 
 namespace {
 
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 std::size_t terminal_width() {
   winsize size{};
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
-}
-
-double resident_gb() {
-  std::ifstream statm("/proc/self/statm");
-  long total = 0, resident = 0;
-  statm >> total >> resident;
-  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e9;
 }
 
 std::string duration(double seconds) {
@@ -41,7 +31,7 @@ std::string progress_text(const Progress& p) {
   if (p.parts.size() > 1)
     for (const auto& [label, value] : p.parts) text += fmt::format(" {} {:.3f}", label, value);
   text += fmt::format(" {:.0f}/s ETA {} wait {:.1f}% {:.1f} GB", p.throughput, duration(p.eta_seconds),
-                      100 * p.wait_frac, resident_gb());
+                      100 * p.wait_frac, static_cast<double>(resident_bytes()) / 1e9);
   return text;
 }
 

@@ -1,12 +1,12 @@
 #include <fmt/ranges.h>
 
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/text.h"
 #include "mgd/cli/training.h"
 #include "mgd/cli/verbs.h"
+#include "mgd/core/clock.h"
 #include "mgd/core/error.h"
 #include "mgd/eval/statistics.h"
 #include "mgd/report/report.h"
@@ -197,7 +197,7 @@ void write_report(const DemoResult& result, const fs::path& folder) {
 int run_demo(const std::vector<std::string>& args, const DemoFlags& flags) {
   if (!args.empty() && args[0] != "digits")
     fail(ExitCode::usage, "demo: got '{}'{}", args[0], suggestion(args[0], {"digits"}));
-  const auto start = std::chrono::steady_clock::now();
+  const double start = now_seconds();
   const std::string digits = find_digits(flags.data);
   const fs::path folder = flags.run_dir;
   Console console(flags.quiet, "auto");
@@ -232,7 +232,7 @@ int run_demo(const std::vector<std::string>& args, const DemoFlags& flags) {
     }
     result.accuracies.push_back(std::move(accuracies));
   }
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = now_seconds() - start;
   write_report(result, folder);
   print_result(result, folder);
   return 0;

@@ -2,11 +2,12 @@
 #include <malloc.h>
 
 #include <cstdio>
-#include <new>
 #include <string>
 
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
+#include "mgd/core/memory.h"
+#include "mgd/train/environment.h"
 
 namespace {
 
@@ -31,26 +32,32 @@ void keep_freed_memory() {
   mallopt(M_TOP_PAD, kGiB / 16);
 }
 
+// A verb that computes refuses another LibTorch than it was built with; the doctor tells of it among other
+// problems.
+std::vector<mgd::Verb> with_torch_checked(std::vector<mgd::Verb> verbs) {
+  for (auto& verb : verbs)
+    if (verb.name != "doctor")
+      verb.run = [run = std::move(verb.run)](const std::vector<std::string>& positionals) {
+        mgd::require_same_torch(mgd::environment());
+        return run(positionals);
+      };
+  return verbs;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   keep_freed_memory();
   try {
-    return mgd::run_command_line(mgd::all_verbs(), argc, argv);
+    return mgd::run_command_line(with_torch_checked(mgd::all_verbs()), argc, argv);
   } catch (const mgd::Error& error) {
     return report(error.code(), error.what());
-  } catch (const std::bad_alloc&) {
-    return report(mgd::ExitCode::out_of_memory,
-                  "out of memory; lower train.batch_size, set train.micro_batch_size or data.cache_mb; "
-                  "checkpoints are safe");
   } catch (const std::exception& error) {
-    const std::string line = first_line(error.what());
-    if (line.find("not enough memory") != std::string::npos ||
-        line.find("out of memory") != std::string::npos)
-      return report(
-          mgd::ExitCode::out_of_memory,
-          line +
-              "; lower train.batch_size, set train.micro_batch_size or data.cache_mb; checkpoints are safe");
-    return report(mgd::ExitCode::internal, "internal error: " + line);
+    if (const auto shortage = mgd::memory_shortage(error))
+      return report(mgd::ExitCode::out_of_memory,
+                    *shortage +
+                        "; lower train.batch_size or set train.micro_batch_size, lower data.cache_mb or "
+                        "data.loader_threads; checkpoints are safe");
+    return report(mgd::ExitCode::internal, "internal error: " + first_line(error.what()));
   }
 }

@@ -35,7 +35,7 @@ OpenedModel open_weights(const std::string& file, std::string architecture) {
       fail(ExitCode::usage, "{}: its tensors fit no architecture of default width; name it with --model",
            file);
   }
-  return open_model({.model = architecture, .weights = file}, defaults, "model");
+  return open_model({.model = architecture, .weights = file}, defaults, tensors);
 }
 
 }  // namespace

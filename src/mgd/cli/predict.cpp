@@ -3,6 +3,8 @@
 #include <ATen/ops/topk.h>
 #include <fmt/core.h>
 
+#include <climits>
+#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/console.h"
@@ -67,13 +69,34 @@ std::vector<std::string> readable(const ImageSource& source) {
   return good;
 }
 
+// Paths of standard input, one a line, where `-` stands.
+std::vector<std::string> with_stdin(const std::vector<std::string>& inputs) {
+  std::vector<std::string> paths;
+  for (const auto& input : inputs) {
+    if (input != "-") {
+      paths.push_back(input);
+      continue;
+    }
+    const std::size_t before = paths.size();
+    for (std::string line; std::getline(std::cin, line);) {
+      if (line.ends_with('\r')) line.pop_back();
+      if (line.find('\0') != std::string::npos || line.size() >= PATH_MAX)
+        fail(ExitCode::bad_data, "-: line {} is no path: '{}'; give one path a line, not a picture",
+             paths.size() - before + 1, printable(line));
+      if (!line.empty()) paths.push_back(line);
+    }
+    if (paths.size() == before) fail(ExitCode::missing_input, "-: no path on standard input");
+  }
+  return paths;
+}
+
 int run_predict(const std::vector<std::string>& args, const PredictFlags& flags) {
   if (args.size() < 2) fail(ExitCode::usage, "predict takes a model and at least one picture or folder");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/false);
   fill_normalisation(opened.info);
   const std::int64_t channels = opened.info.in_channels;
-  const auto all = open_loose_images({args.begin() + 1, args.end()}, channels);
+  const auto all = open_loose_images(with_stdin({args.begin() + 1, args.end()}), channels);
   const std::vector<std::string> good = readable(*all);
   const std::int64_t given = all->size();
   if (good.empty()) fail(ExitCode::bad_data, "predict: none of the {} pictures can be read", given);
@@ -100,7 +123,7 @@ Verb predict_verb() {
           .help = "what a model says of pictures and folders of pictures",
           .example = "mgd predict runs/cifar/student photo.jpg --top 3",
           .positional_name = "MODEL INPUT...",
-          .positional_help = "a model folder or weights file, then pictures or folders",
+          .positional_help = "a model folder or weights file, then pictures, folders or - (paths on stdin)",
           .positional_required = true,
           .options = [flags](OptionVisitor& v) { flags->visit(v); },
           .run = [flags](const std::vector<std::string>& args) { return run_predict(args, *flags); }};

@@ -5,6 +5,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "mgd/core/error.h"
+#include "mgd/core/memory.h"
 #include "mgd/format/archive_tree.h"
 
 namespace mgd {
@@ -48,9 +49,8 @@ const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Bench&
     return *image;
   } catch (const Error&) {
     throw;  // names its sample already
-  } catch (const std::bad_alloc&) {
-    throw;
   } catch (const std::exception& e) {
+    if (memory_shortage(e)) throw;
     fail(ExitCode::internal, "{}: {}", printable(source_.name(bench.sample)), e.what());
   }
 }

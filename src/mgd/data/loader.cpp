@@ -10,7 +10,9 @@
 #include <system_error>
 #include <thread>
 
+#include "mgd/core/clock.h"
 #include "mgd/core/error.h"
+#include "mgd/core/memory.h"
 #include "mgd/data/batch_maker.h"
 #include "mgd/format/archive_tree.h"
 
@@ -145,8 +147,9 @@ struct Loader::Impl {
         --self->alive;
         self->workers.pop_back();
         self->stop();
-        fail(ExitCode::environment, "data.loader_threads: got {}, but thread {} cannot be started: {}",
-             self->options.threads, t + 1, e.what());
+        fail(memory_is_scarce() ? ExitCode::out_of_memory : ExitCode::environment,
+             "data.loader_threads: got {}, but thread {} cannot be started: {}", self->options.threads, t + 1,
+             e.what());
       }
     }
   }
@@ -244,7 +247,7 @@ StepBatches Loader::next() {
     fail(ExitCode::usage, "batch_size: got {}, expected at most the {} training samples",
          impl_->options.batch_size, impl_->num_samples);
   }
-  const auto start = std::chrono::steady_clock::now();
+  const double start = now_seconds();
   StepBatches out;
   for (bool last = false; !last;) {
     Ready ready = impl_->take();
@@ -254,7 +257,7 @@ StepBatches Loader::next() {
     out.micro.push_back(std::move(ready.batch));
     last = ready.task.last;
   }
-  impl_->waited += Seconds(std::chrono::steady_clock::now() - start).count();
+  impl_->waited += now_seconds() - start;
   return out;
 }
 

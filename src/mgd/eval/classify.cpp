@@ -6,8 +6,8 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <chrono>
 
+#include "mgd/core/clock.h"
 #include "mgd/core/error.h"
 #include "mgd/nn/autocast.h"
 
@@ -53,10 +53,10 @@ Answers answer_all(ImageModel& model, const ImageSource& source, const EvalOptio
 
 ClassifyMetrics evaluate_classifier(ImageModel& model, const ImageSource& source,
                                     const EvalOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = now_seconds();
   const Answers answers = answer_all(model, source, options);
   ClassifyMetrics metrics = classify_metrics(answers.logits, answers.labels);
-  metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  metrics.seconds = now_seconds() - start;
   metrics.throughput = metrics.seconds > 0 ? static_cast<double>(metrics.samples) / metrics.seconds : 0;
   return metrics;
 }

@@ -96,7 +96,8 @@ Image decode_image(std::string_view bytes, std::int64_t channels, const ImageLim
   else
     fail(ExitCode::bad_data, "not a JPEG or PNG: starts with '{}'", shown_start(bytes));
   Image image = to_channels(std::move(stored.image), channels);
-  return stored.orientation == 1 ? image : oriented(image, stored.orientation);
+  if (stored.orientation != 1) image = oriented(image, stored.orientation);
+  return image;
 }
 
 }  // namespace mgd

@@ -119,6 +119,19 @@ int orientation_of(const jpeg_decompress_struct& info) {
   return 1;
 }
 
+// Before the pixels are allocated: what the header promises must be able to stand in the file.
+void check_promise(jpeg_decompress_struct& info, std::size_t bytes, ImageLimits limits) {
+  const std::uint64_t width = info.image_width, height = info.image_height;
+  check_image_size("JPEG", width, height, limits);
+  // With several scans libjpeg keeps all coefficients, two bytes a value, beside the pixels: three times the
+  // memory.
+  limits.max_pixels /= 3;
+  if (jpeg_has_multiple_scans(&info)) check_image_size("progressive JPEG", width, height, limits);
+  // Huffman coding spends at least one bit on each block of 8 x 8.
+  if (!info.arith_code && (width + 7) / 8 * ((height + 7) / 8) > 8 * std::uint64_t{bytes})
+    fail(ExitCode::bad_data, "truncated JPEG: {} x {} pixels in {} bytes", width, height, bytes);
+}
+
 struct Destroy {
   jpeg_decompress_struct& info;
   ~Destroy() { jpeg_destroy_decompress(&info); }
@@ -137,7 +150,7 @@ StoredImage decode_jpeg(std::string_view bytes, const ImageLimits& limits) {
   const Destroy destroy{decoder.info};
   if (!read_header(decoder, bytes)) report(decoder);
   auto& info = decoder.info;
-  check_image_size("JPEG", info.image_width, info.image_height, limits);
+  check_promise(info, bytes.size(), limits);
 
   StoredImage result;
   result.orientation = orientation_of(info);

@@ -15,6 +15,9 @@ namespace {
 // A chunk of text or a colour profile is compressed as well: what one may unpack to.
 constexpr std::size_t kMaxChunkBytes = 1 << 20;
 
+// A byte of deflate makes at most 1032: a match of 258 for two bits.
+constexpr std::uint64_t kMostDeflate = 1032;
+
 struct Reader {
   std::string_view bytes;
   std::size_t used = 0;
@@ -104,6 +107,8 @@ StoredImage decode_png(std::string_view bytes, const ImageLimits& limits) {
   const std::uint32_t width = png_get_image_width(reader.png, reader.info);
   const std::uint32_t height = png_get_image_height(reader.png, reader.info);
   check_image_size("PNG", width, height, limits);
+  if (png_get_rowbytes(reader.png, reader.info) * height > kMostDeflate * bytes.size())
+    fail(ExitCode::bad_data, "truncated PNG: {} x {} pixels in {} bytes", width, height, bytes.size());
 
   StoredImage result;
   png_uint_32 exif_bytes = 0;

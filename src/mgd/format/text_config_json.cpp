@@ -23,15 +23,15 @@ struct Unsupported {
 };
 std::vector<Unsupported> unsupported() {
   return {{"is_decoder", false},
-                                               {"add_cross_attention", false},
-                                               {"position_embedding_type", "absolute"},
-                                               {"scale_attn_weights", true},
-                                               {"scale_attn_by_inverse_layer_idx", false},
-                                               {"normalize_before", false},
-                                               {"add_final_layer_norm", false},
-                                               {"pruned_heads", json::object()},
-                                               {"rope_scaling", nullptr},
-                                               {"quantization_config", nullptr}};
+          {"add_cross_attention", false},
+          {"position_embedding_type", "absolute"},
+          {"scale_attn_weights", true},
+          {"scale_attn_by_inverse_layer_idx", false},
+          {"normalize_before", false},
+          {"add_final_layer_norm", false},
+          {"pruned_heads", json::object()},
+          {"rope_scaling", nullptr},
+          {"quantization_config", nullptr}};
 }
 
 // Reads the members of a TextConfig from an object, or leaves them as they are.

@@ -20,7 +20,7 @@ struct AttentionMask {
   at::Tensor extra;          // (B or 1, T, S) bool
 };
 
-// The formula above, entry by entry: (B, T, S) bool. For tests, pictures and small things.
+// The formula above, factor by factor: (B, T, S) bool. For tests, pictures and small things.
 at::Tensor keep_matrix(const AttentionMask& mask, std::int64_t batch, std::int64_t queries,
                        std::int64_t keys);
 

@@ -3,7 +3,7 @@
 //
 // keep(i, j) = key visible AND causal AND window AND same document AND extra; docs/masks.md draws each. A
 // query that sees nothing gives exactly 0 and zero gradients; what a hidden key or value holds, NaN included,
-// reaches neither output nor gradients. Saved for backward: output and one number a row and head, O(tokens).
+// reaches neither output nor gradients. Saved for backward: output and two numbers a row and head, O(tokens).
 // (Rabe and Staats 2021; Dao et al. 2022; the causal and padding masks of Vaswani et al. 2017,
 // section 3.2.3.)
 #pragma once

@@ -49,7 +49,8 @@ std::vector<std::string> describe_run(const Run& run) {
   std::int64_t blocks = 0;
   for (const auto& active : run.losses) {
     lines.push_back(fmt::format("{:<10} {:<14} {}", "loss", active.loss->label(), active.loss->describe()));
-    if (active.sampler) lines.push_back(fmt::format("{:<10} {:<14} {}", "", "", mask_text(active.mask)));
+    if (active.mask)
+      lines.push_back(fmt::format("{:<10} {:<14} {}", "", "", mask_text(active.mask->options())));
     if (const Module* module = active.loss->trainable()) blocks += module->num_parameters();
   }
   for (const auto& mask : run.node_masks)

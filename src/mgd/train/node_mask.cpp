@@ -18,16 +18,14 @@ NodeMask::NodeMask(NodeMaskOptions options, TapShape shape, std::string label, s
     : options_(std::move(options)),
       shape_(std::move(shape)),
       label_(std::move(label)),
-      key_(random_key(seed, "mask/" + label_)),
-      sampler_(make_sampler(options_.mask)) {
+      mask_(options_.mask, seed, label_) {
   if (options_.fill == "learned")
     fill_ = &add_parameter("fill", at::zeros({shape_[0], 1, 1}), TensorKind::bias);
 }
 
 at::Tensor NodeMask::draw(std::uint32_t step, double progress_frac,
                           const std::vector<std::int64_t>& ids) const {
-  return sampler_->sample(shape_, options_.mask.ratio_at(progress_frac),
-                          {.key = key_, .step = step, .sample_ids = ids});
+  return mask_.draw(shape_, step, progress_frac, ids);
 }
 
 at::Tensor NodeMask::apply(const at::Tensor& activation, const at::Tensor& keep) const {

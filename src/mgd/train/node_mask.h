@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "mgd/mask/sampler.h"
+#include "mgd/mask/mask_source.h"
 #include "mgd/nn/module.h"
 #include "mgd/types/batch.h"
 
@@ -38,8 +38,7 @@ class NodeMask : public Module {
   NodeMaskOptions options_;
   TapShape shape_;
   std::string label_;
-  PhiloxKey key_;
-  std::unique_ptr<MaskSampler> sampler_;
+  MaskSource mask_;
   at::Tensor* fill_ = nullptr;  // (C, 1, 1)
 };
 

@@ -56,19 +56,17 @@ OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults,
   if (config.model.empty())
     fail(ExitCode::usage, "{0}: no model given; write {0}: {{model: NAME}} or {0}: MODEL_FOLDER", role);
 
-  OpenedModel opened;
-  TensorMap tensors;
-  std::int64_t num_classes = defaults.num_classes;
-  if (!config.weights.empty()) {
-    tensors = load_tensors(config.weights);
-    num_classes = borders_of(tensors, {.classes = num_classes}).classes;
-  }
+  return open_model(config, defaults, config.weights.empty() ? TensorMap{} : load_tensors(config.weights));
+}
+
+OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, const TensorMap& tensors) {
   const ModelSpec spec{.architecture = config.model,
-                       .num_classes = num_classes,
+                       .num_classes = borders_of(tensors, {.classes = defaults.num_classes}).classes,
                        .in_channels = defaults.in_channels,
                        .image_height = defaults.height,
                        .image_width = defaults.width,
                        .width = config.width};
+  OpenedModel opened;
   opened.model = make_model(spec, defaults.seed);
   if (!config.weights.empty()) {
     load_state(*opened.model, tensors, config.weights);

@@ -124,11 +124,11 @@ void open_losses(Run& run) {
         if (other.loss->label() == loss->label())
           fail(ExitCode::usage, "{}: losses: '{}' is there twice; merge them or name different taps",
                entry.origin.text(), loss->label());
-      ActiveLoss active{.loss = std::move(loss), .mask = {}, .sampler = nullptr};
+      ActiveLoss active{.loss = std::move(loss), .mask = std::nullopt};
       if (const auto* request = active.loss->mask_request()) {
-        read_options(request->options, active.mask, "losses." + active.loss->label());
-        active.sampler = make_sampler(active.mask);
-        active.mask_key = random_key(seed, "mask/" + active.loss->label());
+        MaskOptions options;
+        read_options(request->options, options, "losses." + active.loss->label());
+        active.mask.emplace(options, seed, active.loss->label());
       }
       if (Module* blocks = active.loss->trainable()) {
         blocks->to(run.device);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,19 +12,16 @@
 #include "mgd/format/config.h"
 #include "mgd/io/model_folder.h"
 #include "mgd/loss/loss.h"
-#include "mgd/mask/sampler.h"
+#include "mgd/mask/mask_source.h"
 #include "mgd/model/image_model.h"
 #include "mgd/train/node_mask.h"
 #include "mgd/train/teacher_cache.h"
 
 namespace mgd {
 
-// A loss with the sampler of the mask it asked for.
 struct ActiveLoss {
   std::unique_ptr<Loss> loss;
-  MaskOptions mask;                      // of the request
-  std::unique_ptr<MaskSampler> sampler;  // nullptr: no mask
-  PhiloxKey mask_key{};
+  std::optional<MaskSource> mask;  // what the loss asked for
 };
 
 struct Run {
@@ -83,6 +81,8 @@ struct Normalisation {
 Normalisation default_normalisation(std::int64_t channels);
 
 OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, const std::string& role);
+// The same for tensors that are read already, those of config.weights; without any, a fresh model.
+OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, const TensorMap& tensors);
 
 // SHA-256 over names, shapes and bytes of all tensors.
 std::string fingerprint_of(const Module& module);

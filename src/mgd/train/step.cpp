@@ -51,12 +51,9 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
     for (std::size_t i = 0; i < run.losses.size(); ++i) {
       const ActiveLoss& active = run.losses[i];
       at::Tensor keep;
-      if (active.sampler) {
-        keep = active.sampler
-                   ->sample(active.loss->mask_request()->shape, active.mask.ratio_at(progress),
-                            {.key = active.mask_key, .step = step32, .sample_ids = batch.sample_ids})
+      if (active.mask)
+        keep = active.mask->draw(active.loss->mask_request()->shape, step32, progress, batch.sample_ids)
                    .to(run.device);
-      }
       plan.counts[i] += active.loss->count({.batch_size = batch.size(), .keep = keep});
       loss_keep.push_back(keep);
     }

@@ -4,10 +4,10 @@
 #include <ATen/ops/_foreach_copy.h>
 #include <fmt/ranges.h>
 
-#include <chrono>
 #include <cmath>
 #include <csignal>
 
+#include "mgd/core/clock.h"
 #include "mgd/core/error.h"
 #include "mgd/train/checkpoint.h"
 #include "mgd/train/ema.h"
@@ -21,10 +21,6 @@
 namespace mgd {
 
 namespace {
-
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 OptimizerOptions optimizer_options(const TrainConfig& c) {
   return {.name = c.optimizer,

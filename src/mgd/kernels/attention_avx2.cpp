@@ -1,0 +1,14 @@
+// Compiled with the flags of its instruction set (CMakeLists.txt).
+#include "mgd/kernels/attention_isa.h"
+#include "mgd/kernels/attention_tiles.h"
+
+namespace mgd {
+
+AttentionKernel<float> attention_float_avx2() {
+  return {forward<float>, backward<float>};
+}
+AttentionKernel<Bf16> attention_bf16_avx2() {
+  return {forward<Bf16>, backward<Bf16>};
+}
+
+}  // namespace mgd

@@ -1,0 +1,27 @@
+// One place of a recipe that asks for masks: its options, its sampler and its random numbers.
+#pragma once
+
+#include <string>
+
+#include "mgd/mask/sampler.h"
+
+namespace mgd {
+
+class MaskSource {
+ public:
+  // `label` is unique in a run. Throws Error(usage) for an unknown sampler.
+  MaskSource(MaskOptions options, std::uint64_t seed, const std::string& label);
+
+  const MaskOptions& options() const { return options_; }
+
+  // MaskSampler::sample with the ratio of this moment of the run (0 ... 1), fresh every step.
+  at::Tensor draw(const std::vector<std::int64_t>& shape, std::uint32_t step, double progress_frac,
+                  std::span<const std::int64_t> sample_ids) const;
+
+ private:
+  MaskOptions options_;
+  std::unique_ptr<MaskSampler> sampler_;
+  PhiloxKey key_;
+};
+
+}  // namespace mgd
