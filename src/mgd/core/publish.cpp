@@ -66,8 +66,11 @@ DirectoryPublisher::~DirectoryPublisher() {
 }
 
 void DirectoryPublisher::add(const std::string& name, std::string_view bytes) {
-  MGD_ASSERT(name.find('/') == std::string::npos && !files_.contains(name));
-  write_file_synced(staging_.path / name, bytes);
+  MGD_ASSERT(!name.starts_with('/') && name.find("..") == std::string::npos && !files_.contains(name));
+  const fs::path file = staging_.path / name;
+  fs::create_directories(file.parent_path());
+  write_file_synced(file, bytes);
+  fsync_directory(file.parent_path());
   files_[name] = {.bytes = bytes.size(), .sha256 = sha256_hex(bytes)};
 }
 

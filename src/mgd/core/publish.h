@@ -24,7 +24,8 @@ class DirectoryPublisher {
   DirectoryPublisher(const DirectoryPublisher&) = delete;
   DirectoryPublisher& operator=(const DirectoryPublisher&) = delete;
 
-  void add(const std::string& name, std::string_view bytes);  // written and synced; throws Error(io)
+  // Written and synced; throws Error(io). `name` may lie in a subfolder, which a manifest cannot list.
+  void add(const std::string& name, std::string_view bytes);
 
   // Writes manifest.json (size and SHA-256 of every file) last, syncs, and renames to the target, replacing a
   // folder that stands there. With `manifest` false no manifest is written. Throws Error(io); the target is

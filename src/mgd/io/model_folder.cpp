@@ -5,7 +5,7 @@
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
 #include "mgd/core/publish.h"
-#include "mgd/format/safetensors_header.h"
+#include "mgd/format/json_field.h"
 
 namespace mgd {
 
@@ -28,102 +28,18 @@ namespace {
 
 using nlohmann::json;
 
-// One value of config.json under its dotted name, e.g. "pretrained_cfg.mean"; every message begins with both.
-class Field {
- public:
-  Field(const json& config, const std::string& source, std::string name) : name_(source + ": " + name) {
-    value_ = &config;
-    for (std::size_t begin = 0; value_ != nullptr && begin <= name.size();) {
-      const std::size_t dot = std::min(name.find('.', begin), name.size());
-      const std::string key = name.substr(begin, dot - begin);
-      if (!value_->is_object())
-        fail_as(fmt::format("what holds it is {}, expected an object", shown(*value_)));
-      const auto it = value_->find(key);
-      value_ = it == value_->end() || it->is_null() ? nullptr : &*it;
-      begin = dot + 1;
-    }
-  }
-
-  bool is_there() const { return value_ != nullptr; }
-
-  std::int64_t integer(std::int64_t least, std::int64_t most) const {
-    return integer_of(value(), least, most);
-  }
-  double number(double above, double most) const { return number_of(value(), above, most); }
-
-  std::string text() const {
-    if (!value().is_string()) fail_as(fmt::format("got {}, expected a text", shown(value())));
-    return value().get<std::string>();
-  }
-
-  std::vector<std::string> texts() const {
-    std::vector<std::string> all;
-    for (const json& element : list()) {
-      if (!element.is_string()) fail_as(fmt::format("got {} in it, expected only texts", shown(element)));
-      all.push_back(element.get<std::string>());
-    }
-    return all;
-  }
-
-  std::vector<double> numbers(double above, double most) const {
-    std::vector<double> all;
-    for (const json& element : list()) all.push_back(number_of(element, above, most));
-    return all;
-  }
-
-  std::vector<std::int64_t> integers(std::int64_t least, std::int64_t most) const {
-    std::vector<std::int64_t> all;
-    for (const json& element : list()) all.push_back(integer_of(element, least, most));
-    return all;
-  }
-
-  [[noreturn]] void fail_as(const std::string& problem) const {
-    fail(ExitCode::bad_data, "{}: {}", name_, problem);
-  }
-
- private:
-  const json& value() const {
-    if (value_ == nullptr) fail_as("is missing; not the config of an image classifier?");
-    return *value_;
-  }
-
-  const json& list() const {
-    if (!value().is_array()) fail_as(fmt::format("got {}, expected a list", shown(value())));
-    return value();
-  }
-
-  std::int64_t integer_of(const json& number, std::int64_t least, std::int64_t most) const {
-    const bool fits = number.is_number_integer() && (!number.is_number_unsigned() ||
-                                                     number.get<std::uint64_t>() <= std::uint64_t{INT64_MAX});
-    const std::int64_t got = fits ? number.get<std::int64_t>() : 0;
-    if (!fits || got < least || got > most)
-      fail_as(fmt::format("got {}, expected a whole number from {} to {}", shown(number), least, most));
-    return got;
-  }
-
-  double number_of(const json& number, double above, double most) const {
-    const double got = number.is_number() ? number.get<double>() : above;
-    if (!(got > above && got <= most))
-      fail_as(fmt::format("got {}, expected a number above {} and at most {}", shown(number), above, most));
-    return got;
-  }
-
-  std::string name_;
-  const json* value_ = nullptr;
-};
-
 constexpr std::uint64_t kMostConfigBytes = 100'000'000;
 constexpr std::int64_t kMostClasses = 10'000'000, kMostPixels = 65'536;
 constexpr double kMostLevel = 1e6;  // of a mean or a standard deviation; images lie in [0, 1] or [0, 255]
 
-void require_count(const Field& field, std::size_t got, std::int64_t expected, const char* of) {
+void require_count(const JsonField& field, std::size_t got, std::int64_t expected, const char* of) {
   if (got != 0 && static_cast<std::int64_t>(got) != expected)
     field.fail_as(fmt::format("{} entries for {} {}", got, expected, of));
 }
 
 void parse_pretrained(const json& config, const std::string& source, ModelFolderInfo& info) {
   const auto field = [&](const char* name) {
-    return Field(config, source, std::string("pretrained_cfg.") + name);
+    return JsonField(config, source, std::string("pretrained_cfg.") + name);
   };
   const auto size = field("input_size").integers(1, kMostPixels);
   if (size.size() != 3)
@@ -143,8 +59,10 @@ void parse_pretrained(const json& config, const std::string& source, ModelFolder
 
 ModelFolderInfo parse_model_config(std::string_view text, const std::string& source) {
   const json config = parse_json_object(text, source);
-  const auto field = [&](const char* name) { return Field(config, source, name); };
+  const auto field = [&](const char* name) { return JsonField(config, source, name); };
   ModelFolderInfo info;
+  if (!field("architecture").is_there())
+    field("architecture").fail_as("is missing; not the config of an image classifier?");
   info.architecture = field("architecture").text();
   const char* classes = field("num_classes").is_there() ? "num_classes" : "pretrained_cfg.num_classes";
   info.num_classes = field(classes).integer(1, kMostClasses);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "mgd/format/text_config.h"
+#include "mgd/format/text_data_config.h"
 #include "mgd/mask/token_roles.h"
 #include "mgd/types/batch.h"
 #include "mgd/types/text_sample.h"

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "mgd/core/error.h"
+#include "mgd/nn/init.h"
 
 namespace mgd {
 
@@ -22,34 +23,6 @@ namespace {
 struct Fans {
   std::int64_t in, out;
 };
-
-// A tensor of draws. Every chunk has a stream of its own, so that big networks start quickly on all cores and
-// the values still do not depend on the number of threads.
-template <class Draw>
-at::Tensor drawn(at::IntArrayRef shape, RandomStream& random, const Draw& draw) {
-  constexpr std::int64_t kChunk = 16384;
-  const std::uint64_t bits = random.next_u64();
-  const PhiloxKey key{static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32)};
-  at::Tensor values = at::empty(shape, at::kFloat);
-  float* data = values.mutable_data_ptr<float>();
-  const std::int64_t total = values.numel();
-  at::parallel_for(0, (total + kChunk - 1) / kChunk, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t chunk = begin; chunk < end; ++chunk) {
-      RandomStream stream(key, 0, static_cast<std::uint64_t>(chunk));
-      const std::int64_t stop = std::min(total, (chunk + 1) * kChunk);
-      for (std::int64_t i = chunk * kChunk; i < stop; ++i) data[i] = static_cast<float>(draw(stream));
-    }
-  });
-  return values;
-}
-
-at::Tensor drawn_uniform(at::IntArrayRef shape, RandomStream& random, double bound) {
-  return drawn(shape, random, [bound](RandomStream& stream) { return stream.uniform(-bound, bound); });
-}
-
-at::Tensor drawn_normal(at::IntArrayRef shape, RandomStream& random, double deviation) {
-  return drawn(shape, random, [deviation](RandomStream& stream) { return deviation * stream.normal(); });
-}
 
 double default_bound(Fans fans) {
   return 1.0 / std::sqrt(static_cast<double>(fans.in));
@@ -130,11 +103,22 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward) {
 Linear::Linear(std::int64_t in, std::int64_t out, RandomStream& random, Init init)
     : weight_(
           add_parameter("weight", initial_weight({out, in}, {in, out}, random, init), TensorKind::weight)),
-      bias_(add_parameter("bias", initial_bias(out, {in, out}, random, init), TensorKind::bias)) {}
+      bias_(&add_parameter("bias", initial_bias(out, {in, out}, random, init), TensorKind::bias)) {}
+
+Linear::Linear(LinearOptions options, RandomStream& random)
+    : weight_(add_parameter("weight",
+                            options.in_first
+                                ? drawn_normal({options.in, options.out}, random, options.deviation)
+                                : drawn_normal({options.out, options.in}, random, options.deviation),
+                            TensorKind::weight)),
+      in_first_(options.in_first) {
+  if (options.bias) bias_ = &add_parameter("bias", at::zeros({options.out}, at::kFloat), TensorKind::bias);
+}
 
 at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
-  at::Tensor y = at::linear(x, weight_, bias_);
-  forward.add_macs(y.numel() * weight_.size(1));
+  const std::optional<at::Tensor> bias = bias_ ? std::optional(*bias_) : std::nullopt;
+  at::Tensor y = at::linear(x, in_first_ ? weight_.t() : weight_, bias);
+  forward.add_macs(y.numel() * x.size(-1));
   return forward.node(path(), std::move(y));
 }
 
@@ -144,10 +128,17 @@ Dropout::Dropout(double p) : p_(p) {
 
 at::Tensor Dropout::forward(const at::Tensor& x, Forward& forward) {
   if (!forward.training() || !forward.draws() || p_ == 0) return forward.node(path(), x);
+  SampleRows rows{.offsets = {}, .ids = forward.draws()->sample_ids};
+  for (std::size_t b = 0; b <= rows.ids.size(); ++b) rows.offsets.push_back(static_cast<std::int64_t>(b));
+  return this->forward(x, rows, forward);
+}
+
+at::Tensor Dropout::forward(const at::Tensor& x, const SampleRows& rows, Forward& forward) {
+  if (!forward.training() || !forward.draws() || p_ == 0) return forward.node(path(), x);
   const ForwardDraws& draws = *forward.draws();
-  const auto batch = static_cast<std::int64_t>(draws.sample_ids.size());
-  MGD_ASSERT(x.dim() > 0 && x.size(0) == batch);
-  const std::int64_t row = batch > 0 ? x.numel() / batch : 0;
+  const auto batch = static_cast<std::int64_t>(rows.ids.size());
+  MGD_ASSERT(x.dim() > 0 && rows.offsets.size() == rows.ids.size() + 1 && x.size(0) == rows.offsets.back());
+  const std::int64_t width = x.size(0) > 0 ? x.numel() / x.size(0) : 0;
   const PhiloxKey key = random_key(draws.seed, "dropout/" + path());
   // 64 bits: the threshold of p = 1 is 2^32, which every word is below.
   const auto threshold = static_cast<std::uint64_t>(std::ldexp(p_, 32));
@@ -156,9 +147,10 @@ at::Tensor Dropout::forward(const at::Tensor& x, Forward& forward) {
   float* data = factor.mutable_data_ptr<float>();
   at::parallel_for(0, batch, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; ++b) {
-      const auto sample = static_cast<std::uint64_t>(draws.sample_ids[static_cast<std::size_t>(b)]);
-      RandomStream stream(key, draws.step, sample);
-      for (float* value = data + b * row; value != data + (b + 1) * row; ++value)
+      const auto s = static_cast<std::size_t>(b);
+      RandomStream stream(key, draws.step, static_cast<std::uint64_t>(rows.ids[s]));
+      for (float* value = data + rows.offsets[s] * width; value != data + rows.offsets[s + 1] * width;
+           ++value)
         *value = stream.next_u32() >= threshold ? scale : 0.0F;
     }
   });

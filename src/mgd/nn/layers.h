@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "mgd/core/philox.h"
 #include "mgd/nn/forward.h"
@@ -48,13 +49,29 @@ class BatchNorm2d : public Module {
   at::Tensor &weight_, &bias_, &running_mean_, &running_var_, &num_batches_tracked_;
 };
 
+struct LinearOptions {
+  std::int64_t in = 0, out = 0;
+  bool bias = true;
+  bool in_first = false;    // stored (in, out), as GPT-2's Conv1D
+  double deviation = 0.02;  // weights start as N(0, deviation^2), biases as 0
+};
+
 class Linear : public Module {
  public:
   Linear(std::int64_t in, std::int64_t out, RandomStream& random, Init init = Init::torch_default);
+  Linear(LinearOptions options, RandomStream& random);
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (..., in) -> (..., out)
 
  private:
-  at::Tensor &weight_, &bias_;  // (out, in), (out)
+  at::Tensor& weight_;          // (out, in), or (in, out) when in_first_
+  at::Tensor* bias_ = nullptr;  // (out)
+  bool in_first_ = false;
+};
+
+// Sequences laid end to end: sample ids[b] is rows [offsets[b], offsets[b + 1]).
+struct SampleRows {
+  std::vector<std::int64_t> offsets;  // B + 1
+  std::vector<std::int64_t> ids;      // B
 };
 
 // In training each value of each sample becomes 0 with probability p and is otherwise scaled by 1 / (1 - p)
@@ -65,6 +82,7 @@ class Dropout : public Module {
  public:
   explicit Dropout(double p);                                 // 0 ... 1; 1 leaves nothing
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, ...), same shape
+  at::Tensor forward(const at::Tensor& x, const SampleRows& rows, Forward& forward);  // (N, ...) packed
 
  private:
   double p_;

@@ -7,8 +7,9 @@
 namespace mgd {
 
 namespace {
+// A child without a name stands for its parent: a bare Transformer is the model itself.
 std::string join(const std::string& prefix, const std::string& name) {
-  return prefix.empty() ? name : prefix + "." + name;
+  return prefix.empty() || name.empty() ? prefix + name : prefix + "." + name;
 }
 }  // namespace
 

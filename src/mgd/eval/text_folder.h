@@ -1,0 +1,35 @@
+// A text model and its folder.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mgd/io/text_folder.h"
+#include "mgd/model/text_model.h"
+
+namespace mgd {
+
+struct OpenedText {
+  std::unique_ptr<TextModel> model;
+  std::map<std::string, std::string> tokenizer;  // files, to be saved with a student
+  std::vector<std::string> fresh;                // tensors of a head that the folder lacks
+};
+
+// What to make of the folder; what is not given stays as the folder says.
+struct OpenTextOptions {
+  std::optional<TextHead>
+      head;  // another head: it keeps initial values (from `seed`) where the folder has none
+  std::int64_t num_labels = 0;  // of a classification head; 0: the folder's
+  std::vector<std::string> label_names;
+  std::uint64_t seed = 1;
+};
+
+// Throws like load_text_folder, and Error(bad_data) listing tensors that do not fit.
+OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& options = {});
+
+void save_text_model(const std::string& folder, const TextModel& model,
+                     const std::map<std::string, std::string>& tokenizer = {});
+
+}  // namespace mgd

@@ -1,0 +1,170 @@
+#include "mgd/model/text_model.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/tensor.h>
+
+#include <optional>
+
+#include "mgd/core/error.h"
+#include "mgd/model/text_names.h"
+#include "mgd/model/text_options.h"
+#include "mgd/model/text_pooling.h"
+
+namespace mgd {
+
+namespace {
+
+std::string joined(const std::string& prefix, const std::string& name) {
+  return prefix.empty() || name.empty() ? prefix + name : prefix + "." + name;
+}
+
+bool is_language_model(TextHead head) {
+  return head == TextHead::masked_lm || head == TextHead::causal_lm;
+}
+
+// Keys of randomness: the sample's own id. Of pairs that are compared, sequences 2 i and 2 i + 1 are sample
+// i, and its second sentence draws for itself.
+std::vector<std::int64_t> sequence_ids(const Batch& batch, std::int64_t sequences) {
+  std::vector<std::int64_t> ids = batch.sample_ids;
+  if (ids.empty())
+    for (std::int64_t s = 0; s < sequences; ++s) ids.push_back(s);
+  if (static_cast<std::int64_t>(ids.size()) == sequences) return ids;
+  MGD_ASSERT(2 * static_cast<std::int64_t>(ids.size()) == sequences);
+  constexpr std::int64_t kSecond = std::int64_t{1} << 62;
+  std::vector<std::int64_t> both;
+  for (const std::int64_t id : ids) both.insert(both.end(), {id, id | kSecond});
+  return both;
+}
+
+SampleRows one_row_each(const std::vector<std::int64_t>& ids) {
+  SampleRows rows{.offsets = {0}, .ids = ids};
+  for (std::size_t s = 0; s < ids.size(); ++s) rows.offsets.push_back(static_cast<std::int64_t>(s) + 1);
+  return rows;
+}
+
+// What BART's decoder reads when nobody says: each sequence moved by one behind the start token.
+PackedTokens shifted(const PackedTokens& tokens, std::int64_t start) {
+  PackedTokens moved{.ids = tokens.ids.roll(1), .positions = tokens.positions, .offsets = tokens.offsets};
+  for (std::size_t s = 0; s + 1 < tokens.offsets.size(); ++s)
+    if (tokens.offsets[s] < tokens.offsets[s + 1]) moved.ids[tokens.offsets[s]] = start;
+  return moved;
+}
+
+}  // namespace
+
+TextModel::TextModel(const TextConfig& config, RandomStream& random) : config_(config) {
+  const TextNames& names = text_names(config.model_type);
+  const bool bare = config.head == TextHead::encoder;
+  const std::string prefix = bare ? "" : names.prefix;
+  if (names.shared != nullptr)
+    shared_ = &make_child<Embedding>(joined(prefix, names.shared), config.vocab_size, config.hidden_size,
+                                     config.initializer_range, config.pad_id, random);
+  encoder_ = &make_child<TransformerStack>(joined(prefix, names.encoder.path), names.encoder,
+                                           encoder_options(config), shared_, random);
+  if (config.encoder_decoder())
+    decoder_ = &make_child<TransformerStack>(joined(prefix, names.decoder.path), names.decoder,
+                                             decoder_options(config), shared_, random);
+  const HeadOptions head = head_options(config);
+  if (is_language_model(config.head)) {
+    language_ = &make_child<LanguageHead>("", names.lm, head, random);
+  } else if (!bare) {
+    const bool sequence = config.head == TextHead::sequence_classification;
+    classifier_ = &make_child<ClassifierHead>("", sequence ? names.sequence : names.token, head, random);
+  } else if (config.pooler && names.pooler != nullptr) {
+    make_child<Linear>(
+        names.pooler,
+        LinearOptions{
+            .in = config.hidden_size, .out = config.hidden_size, .deviation = config.initializer_range},
+        random);
+  }
+}
+
+std::vector<std::string> TextModel::layer_paths() const {
+  std::vector<std::string> paths;
+  for (const TransformerStack* stack : {encoder_, decoder_})
+    for (std::size_t i = 0; stack != nullptr && i < stack->num_layers(); ++i)
+      paths.push_back(stack->layer_path(i));
+  return paths;
+}
+
+std::string TextModel::default_tap() const {
+  return layer_paths().back();
+}
+
+at::Tensor TextModel::sequence_rows(const at::Tensor& hidden,
+                                    const std::vector<std::int64_t>& offsets) const {
+  const std::string pooling = config_.decoder()                    ? "last"
+                              : config_.model_type == "modernbert" ? config_.classifier_pooling
+                                                                   : "cls";
+  return pool_rows(hidden, offsets, pooling);
+}
+
+ModelOutput TextModel::run(const Batch& batch, Forward& forward) {
+  const std::vector<std::int64_t> ids = sequence_ids(batch, batch.tokens.num_sequences());
+  at::Tensor hidden = encoder_->forward(batch.tokens, {.ids = ids}, forward);
+  std::vector<std::int64_t> offsets = batch.tokens.offsets;
+  if (config_.head == TextHead::encoder) {
+    const at::Tensor pooled = pool_rows(hidden, offsets, config_.pooling);
+    return {.embedding = forward.node("embedding", config_.normalize ? unit_rows(pooled) : pooled)};
+  }
+  if (decoder_ != nullptr) {
+    const bool given = batch.decoder_tokens.ids.defined();
+    if (!given && config_.head != TextHead::sequence_classification)
+      fail(ExitCode::usage, "{}: the batch has no decoder_tokens", config_.model_type);
+    const PackedTokens target =
+        given ? batch.decoder_tokens : shifted(batch.tokens, config_.decoder_start_id);
+    hidden = decoder_->forward(target, {.ids = ids, .memory = hidden, .memory_offsets = offsets}, forward);
+    offsets = target.offsets;
+  }
+  if (language_ != nullptr)
+    return {.head = lm_head(batch.target_rows.defined() ? hidden.index_select(0, batch.target_rows) : hidden,
+                            forward)};
+  const bool sequence = config_.head == TextHead::sequence_classification;
+  return {.logits = sequence
+                        ? classifier_->forward(sequence_rows(hidden, offsets), one_row_each(ids), forward)
+                        : classifier_->forward(hidden, {.offsets = offsets, .ids = ids}, forward)};
+}
+
+LmHead TextModel::lm_head(const at::Tensor& rows, Forward& forward) {
+  MGD_ASSERT(language_ != nullptr);
+  return language_->forward(rows, encoder_->tokens().weight(), forward);
+}
+
+KvCache TextModel::new_cache(std::int64_t sequences) const {
+  MGD_ASSERT(config_.decoder() && decoder_ == nullptr);
+  return {config_.layers, sequences};
+}
+
+KvCache TextModel::new_cache(const PackedTokens& source, Forward& forward) {
+  MGD_ASSERT(decoder_ != nullptr);
+  const at::NoGradGuard no_grad;
+  const at::Tensor memory =
+      encoder_->forward(source, {.ids = sequence_ids({}, source.num_sequences())}, forward);
+  KvCache cache(config_.decoder_layers, source.num_sequences());
+  cache.set_source(decoder_->project_source(memory, forward), source.offsets);
+  return cache;
+}
+
+at::Tensor TextModel::decode(const PackedTokens& tokens, KvCache& cache, Forward& forward) {
+  MGD_ASSERT(config_.decoder() && cache.has_source() == (decoder_ != nullptr));
+  const at::NoGradGuard no_grad;
+  cache.begin(tokens.offsets);
+  TransformerStack& stack = decoder_ != nullptr ? *decoder_ : *encoder_;
+  return stack.forward(tokens, {.ids = sequence_ids({}, tokens.num_sequences()), .cache = &cache}, forward);
+}
+
+std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::uint64_t seed) {
+  check_text_config(config, "model '" + config.model_type + "'", /*from_file=*/false);
+  RandomStream random(random_key(seed, "model/init"), 0, 0);
+  auto model = std::make_unique<TextModel>(config, random);
+  model->set_path("");
+  model->set_requires_grad(true);
+  return model;
+}
+
+at::Tensor logits_of(const LmHead& head) {
+  return at::linear(head.hidden, head.weight, head.bias.defined() ? std::optional(head.bias) : std::nullopt);
+}
+
+}  // namespace mgd

@@ -1,0 +1,109 @@
+// The one Transformer layer and the one stack of them; what architectures differ in are options and names.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "mgd/model/attention.h"
+#include "mgd/types/tokens.h"
+
+namespace mgd {
+
+// Paths of the children of a layer; nullptr: it has none.
+struct LayerNames {
+  AttentionNames attention = {};
+  const char* attention_norm = nullptr;
+  AttentionNames cross = {};
+  const char* cross_norm = nullptr;
+  // Of the feed-forward part; `activation` is a node.
+  const char *up = nullptr, *activation = nullptr, *down = nullptr, *norm = nullptr;
+};
+
+struct LayerOptions {
+  AttentionLayerOptions attention;
+  std::int64_t intermediate = 0;
+  std::string activation = "gelu";
+  bool gated = false;     // up gives twice the width: act(first half) * second half
+  bool pre_norm = false;  // norm before each part, as GPT-2; else after each sum, as Vaswani et al. 2017
+  bool attention_norm = true, cross = false;
+  bool mlp_bias = true, norm_bias = true;
+  double norm_eps = 1e-12, rope_theta = 0;  // 0: no rotary positions
+  double attention_out_dropout = 0, activation_dropout = 0, out_dropout = 0;
+};
+
+class TransformerLayer : public Module {
+ public:
+  TransformerLayer(const LayerNames& names, const LayerOptions& options, RandomStream& random);
+  at::Tensor forward(const at::Tensor& x, const AttentionPass& self, const AttentionPass& cross,
+                     const SampleRows& rows, Forward& forward);  // (N, H) -> (N, H)
+  const LayerOptions& options() const { return options_; }
+  Attention& cross() { return *cross_; }
+
+ private:
+  at::Tensor feed_forward(const at::Tensor& x, const SampleRows& rows, Forward& forward);
+  template <class Part>
+  at::Tensor with_residual(const at::Tensor& x, LayerNorm* norm, const Part& part, Forward& forward);
+  Dropout* make_dropout(const char* name, double p);
+
+  LayerOptions options_;
+  std::string activation_node_;
+  Attention *attention_ = nullptr, *cross_ = nullptr;
+  LayerNorm *attention_norm_ = nullptr, *cross_norm_ = nullptr, *norm_ = nullptr;
+  Linear *up_ = nullptr, *down_ = nullptr;
+  Dropout *attention_dropout_ = nullptr, *cross_dropout_ = nullptr, *activation_dropout_ = nullptr,
+          *out_dropout_ = nullptr;
+};
+
+struct StackNames {
+  const char* path = "";  // within the prefix
+  const char *tokens = nullptr, *positions = nullptr, *types = nullptr, *embedding_norm = nullptr;
+  const char* embeddings = "embeddings";  // a node: what the first layer reads
+  const char* layers = nullptr;           // of layer i: LAYERS.i
+  const char* final_norm = nullptr;
+  LayerNames layer = {};
+};
+
+struct StackOptions {
+  std::int64_t vocab_size = 0, hidden = 0, positions = 0, position_offset = 0, types = 0, padding = -1;
+  double embedding_scale = 1, embedding_dropout = 0, norm_eps = 1e-12, deviation = 0.02;
+  bool norm_bias = true;
+  std::vector<LayerOptions> layers;
+};
+
+// What a pass over a stack needs besides its tokens.
+struct StackPass {
+  std::vector<std::int64_t> ids;             // of each sequence, for dropout
+  at::Tensor memory;                         // (M, H): what a decoder attends to
+  std::vector<std::int64_t> memory_offsets;  // S + 1
+  KvCache* cache = nullptr;                  // decoding: begin() was called
+};
+
+class TransformerStack : public Module {
+ public:
+  // `shared`: a table of token vectors that belongs to somebody else; nullptr: its own.
+  TransformerStack(const StackNames& names, const StackOptions& options, Embedding* shared,
+                   RandomStream& random);
+
+  // (N, H), after the last norm. Error(usage) for an id beyond the vocabulary and a position beyond the
+  // table.
+  at::Tensor forward(const PackedTokens& tokens, const StackPass& pass, Forward& forward);
+
+  const Embedding& tokens() const { return *tokens_; }
+  std::string layer_path(std::size_t layer) const { return layers_.at(layer)->path(); }
+  std::size_t num_layers() const { return layers_.size(); }
+  std::vector<KvCache::Layer> project_source(const at::Tensor& memory, Forward& forward);
+
+ private:
+  at::Tensor embed(const PackedTokens& tokens, const at::Tensor& positions, const SampleRows& rows,
+                   Forward& forward);
+
+  StackOptions options_;
+  std::string embeddings_node_;
+  Embedding *tokens_ = nullptr, *positions_ = nullptr, *types_ = nullptr;
+  LayerNorm *embedding_norm_ = nullptr, *final_norm_ = nullptr;
+  Dropout* embedding_dropout_ = nullptr;
+  std::vector<TransformerLayer*> layers_;
+};
+
+}  // namespace mgd

@@ -1,0 +1,14 @@
+// Tensors of draws, for initial weights.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "mgd/core/philox.h"
+
+namespace mgd {
+
+// Float, on the CPU. The values do not depend on the number of threads.
+at::Tensor drawn_uniform(at::IntArrayRef shape, RandomStream& random, double bound);     // U(-bound, bound)
+at::Tensor drawn_normal(at::IntArrayRef shape, RandomStream& random, double deviation);  // N(0, deviation^2)
+
+}  // namespace mgd
