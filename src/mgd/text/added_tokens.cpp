@@ -40,6 +40,7 @@ char32_t first_character(std::string_view text) {
 AddedTokens::AddedTokens(const std::optional<JsonPlace>& json, const Vocabulary& model,
                          const Normalizer* normalizer) {
   if (!json) return;
+  next_id_ = static_cast<std::uint32_t>(model.size());
   std::vector<AddedToken> tokens;
   std::map<std::int64_t, std::string> stated;
   for (const JsonPlace& item : json->items()) {
@@ -51,30 +52,30 @@ AddedTokens::AddedTokens(const std::optional<JsonPlace>& json, const Vocabulary&
                               printable(tokens.back().content), printable(other->second)));
   }
   for (const AddedToken& token : tokens)
-    if (token.special && !token.content.empty() && !is_special(token.content)) order_.push_back(token);
+    if (token.special && !token.content.empty() && special_.insert(token.content).second)
+      order_.push_back(token);
   for (const AddedToken& token : tokens) add(token, model);
   build_tries(*json, normalizer);
 }
 
 void AddedTokens::add(const AddedToken& token, const Vocabulary& model) {
   if (token.content.empty()) return;
-  for (const auto& [id, known] : by_id_)
-    if (known == token) return;
   std::uint32_t id = 0;
-  if (const auto known = find(token.content))
+  if (const auto known = find(token.content)) {
     id = *known;
-  else if (const auto in_model = model.find(token.content))
+    if (by_id_[id] == token) return;
+  } else if (const auto in_model = model.find(token.content)) {
     id = *in_model;
-  else
-    id = std::max(static_cast<std::uint32_t>(model.size()), by_id_.empty() ? 0 : by_id_.rbegin()->first + 1);
+  } else {
+    id = next_id_++;
+  }
   ids_[token.content] = id;
   by_id_[id] = token;
   if (!is_special(token.content)) order_.push_back(token);
 }
 
-bool AddedTokens::is_special(const std::string& content) const {
-  return std::any_of(order_.begin(), order_.end(),
-                     [&](const AddedToken& token) { return token.special && token.content == content; });
+bool AddedTokens::is_special(std::string_view content) const {
+  return special_.contains(content);
 }
 
 // Of two tokens with the same text the first one is found; the trie keeps the last.

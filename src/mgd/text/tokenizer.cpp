@@ -69,6 +69,25 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
+SplitText Tokenizer::Parts::split(std::string_view text, std::int64_t* num_invalid) const {
+  if (text.size() > kMaxTextBytes)
+    fail(ExitCode::bad_data, "tokenizer {}: got a text of {} bytes, expected at most {}; cut it into lines",
+         source, text.size(), kMaxTextBytes);
+  const bool valid = valid_utf8_prefix(text) == text.size();
+  const std::string repaired = valid ? std::string() : valid_utf8(text, num_invalid);
+  SplitText out = added->split(valid ? text : repaired, normalizer.get());
+  if (pre_tokenizer) pre_tokenizer->apply(out);
+  return out;
+}
+
+std::vector<std::string> Tokenizer::words(std::string_view text) const {
+  const SplitText split = parts_->split(text, nullptr);
+  std::vector<std::string> out;
+  for (const Split& word : split.splits)
+    if (word.added_token < 0) out.emplace_back(split.view(word));
+  return out;
+}
+
 Encoding Tokenizer::encode_texts(std::span<const std::string_view> texts,
                                  const EncodeOptions& options) const {
   const Parts& p = *parts_;
@@ -77,13 +96,7 @@ Encoding Tokenizer::encode_texts(std::span<const std::string_view> texts,
   std::vector<TokenList> lists;
   split.reserve(texts.size());
   for (const std::string_view text : texts) {
-    if (text.size() > kMaxTextBytes)
-      fail(ExitCode::bad_data, "tokenizer {}: got a text of {} bytes, expected at most {}; cut it into lines",
-           p.source, text.size(), kMaxTextBytes);
-    const bool valid = valid_utf8_prefix(text) == text.size();
-    const std::string repaired = valid ? std::string() : valid_utf8(text, &num_invalid);
-    split.push_back(p.added->split(valid ? text : repaired, p.normalizer.get()));
-    if (p.pre_tokenizer) p.pre_tokenizer->apply(split.back());
+    split.push_back(p.split(text, &num_invalid));
     lists.push_back(tokenize(split.back(), *p.model, static_cast<std::int64_t>(lists.size())));
   }
   const bool pair = texts.size() == 2;

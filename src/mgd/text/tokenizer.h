@@ -44,6 +44,9 @@ class Tokenizer {
   Encoding encode_pair(std::string_view first, std::string_view second,
                        const EncodeOptions& options = {}) const;
 
+  // The words that the model sees, normalised, without the added tokens between them.
+  std::vector<std::string> words(std::string_view text) const;
+
   // Ids outside the vocabulary are skipped, as the package does.
   std::string decode(std::span<const std::int64_t> ids, bool skip_special = true) const;
 
