@@ -1,6 +1,6 @@
 #include "mgd/text/lines.h"
 
-#include <algorithm>
+#include <string_view>
 
 #include "mgd/core/error.h"
 
@@ -23,41 +23,36 @@ std::size_t cut_of(std::string_view text) {
 
 }  // namespace
 
-LineReader::LineReader(const fs::path& path, std::size_t max_bytes) : path_(path), max_bytes_(max_bytes) {
+LineReader::LineReader(const fs::path& path, std::size_t max_bytes)
+    : in_(&file_), name_(path.string()), buffer_(max_bytes + 1, '\0') {
   require_regular_file(path);
   file_.open(path, std::ios::binary);
-  if (!file_) fail(ExitCode::io, "{}: cannot be opened for reading", path.string());
+  if (!file_) fail(ExitCode::io, "{}: cannot be opened for reading", name_);
 }
 
-void LineReader::fill() {
-  buffer_.erase(0, at_);
-  at_ = 0;
-  const std::size_t kept = buffer_.size();
-  buffer_.resize(max_bytes_ + 1);
-  file_.read(buffer_.data() + kept, static_cast<std::streamsize>(buffer_.size() - kept));
-  if (file_.bad()) fail(ExitCode::io, "{}: reading failed", path_.string());
-  buffer_.resize(kept + static_cast<std::size_t>(file_.gcount()));
-  at_end_ = file_.eof();
-}
+LineReader::LineReader(std::istream& in, std::string name, std::size_t max_bytes)
+    : in_(&in), name_(std::move(name)), buffer_(max_bytes + 1, '\0') {}
 
 bool LineReader::next(std::string& line) {
-  std::size_t end = buffer_.find('\n', at_);
-  if (end == std::string::npos && !at_end_) {
-    fill();
-    end = buffer_.find('\n');
-  }
-  if (at_ == buffer_.size()) return false;
-  const bool whole = end != std::string::npos || at_end_;
-  std::size_t size = (end == std::string::npos ? buffer_.size() : end + 1) - at_;
-  if (size > max_bytes_ || !whole) {
-    size = cut_of(std::string_view(buffer_).substr(at_, std::min(size, max_bytes_)));
-    num_cut_ += within_line_ ? 0 : 1;
-    within_line_ = true;
-  } else {
+  line = std::move(rest_);
+  rest_.clear();
+  const std::size_t room = buffer_.size() - 1 - line.size();
+  in_->getline(buffer_.data(), static_cast<std::streamsize>(room + 1));
+  if (in_->bad()) fail(ExitCode::io, "{}: reading failed", name_);
+  const auto size = static_cast<std::size_t>(in_->gcount());
+  if (in_->good()) {
+    line.append(buffer_, 0, size - 1).push_back('\n');  // the line break was read and not kept
     within_line_ = false;
+    return true;
   }
-  line.assign(buffer_, at_, size);
-  at_ += size;
+  line.append(buffer_, 0, size);
+  if (in_->eof()) return !line.empty();
+  in_->clear();  // the room was not enough
+  const std::size_t cut = cut_of(line);
+  rest_ = line.substr(cut);
+  line.resize(cut);
+  num_cut_ += within_line_ ? 0 : 1;
+  within_line_ = true;
   return true;
 }
 

@@ -1,8 +1,9 @@
-// A text file line by line, in bounded memory whatever it holds.
+// A text line by line, in bounded memory whatever it holds.
 #pragma once
 
 #include <cstddef>
 #include <fstream>
+#include <istream>
 #include <string>
 
 #include "mgd/core/file.h"
@@ -11,25 +12,27 @@ namespace mgd {
 
 class LineReader {
  public:
+  static constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+
   // Throws Error(missing_input) and Error(refused) like require_regular_file, Error(io) when it cannot be
   // read.
-  explicit LineReader(const fs::path& path, std::size_t max_bytes = std::size_t{1} << 20);
+  explicit LineReader(const fs::path& path, std::size_t max_bytes = kMaxBytes);
+  // Reads on where `in` stands; `name` is for messages.
+  LineReader(std::istream& in, std::string name, std::size_t max_bytes = kMaxBytes);
 
   // The next line with its line break, as it stands: the bytes may be no UTF-8. A line of more than
   // `max_bytes` comes in parts, cut behind a space where one is near, else between two characters. False at
-  // the end.
+  // the end. Throws Error(io) when reading fails.
   bool next(std::string& line);
 
   std::size_t num_cut() const { return num_cut_; }  // lines that came in parts
 
  private:
-  void fill();
-  fs::path path_;
-  std::size_t max_bytes_;
   std::ifstream file_;
-  std::string buffer_;
-  std::size_t at_ = 0;  // of the buffer: what is before it has been given
-  bool at_end_ = false, within_line_ = false;
+  std::istream* in_;
+  std::string name_, buffer_;
+  std::string rest_;  // of a line, behind where it was cut
+  bool within_line_ = false;
   std::size_t num_cut_ = 0;
 };
 
