@@ -119,7 +119,7 @@ std::optional<AddedTokens::Found> AddedTokens::accept(std::string_view text, Fou
     if (found.begin > 0 && is_word(last_character(text.substr(0, found.begin)))) return std::nullopt;
     if (found.end < text.size() && is_word(first_character(text.substr(found.end)))) return std::nullopt;
   }
-  if (token.lstrip && found.begin < previous_end) found.begin = std::min(previous_end, found.end);
+  if (token.lstrip) found.begin = std::max(found.begin, previous_end);
   while (token.lstrip && found.begin > previous_end &&
          is_white_space(last_character(text.substr(0, found.begin))))
     found.begin -= last_code_point_bytes(text, found.begin);
