@@ -1,4 +1,5 @@
 // Files that nobody should have written: each is refused with its place, and none takes long.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -180,6 +181,17 @@ TEST(Hostile, UnknownTokensThatAreMissing) {
               HasSubstr("'c' is not in the vocabulary"));
   document["model"]["unk_id"] = 7;
   EXPECT_THAT(refusal(document), HasSubstr("model.unk_id: got 7, expected an id below the 2"));
+}
+
+// The bytes of an end mark are more than the word has.
+TEST(Hostile, AffixesSpelledInBytes) {
+  json document = plain();
+  document["model"]["byte_fallback"] = true;
+  document["model"]["end_of_word_suffix"] = "</w>";
+  for (int b = 0; b < 256; ++b) document["model"]["vocab"][fmt::format("<0x{:02X}>", b)] = 4 + b;
+  const Encoding encoding = Tokenizer::from_json(document.dump(), "FILE").encode("ax");
+  EXPECT_EQ(encoding.size(), 1u + 5u);
+  EXPECT_EQ(encoding.offsets.back(), (std::pair<std::int64_t, std::int64_t>{1, 2}));
 }
 
 // A word of a megabyte: the work is n log n, not n squared.

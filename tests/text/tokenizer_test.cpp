@@ -120,8 +120,8 @@ TEST(Tokenizer, AnEmptyTextGivesTheSpecialTokensAlone) {
 
 TEST(Tokenizer, ATextThatIsTooLargeIsRefused) {
   const Tokenizer tokenizer = Tokenizer::from_json(fixture_json("bert_uncased"), "FILE");
-  EXPECT_THAT(error_of(ExitCode::bad_data, [&] { tokenizer.encode(std::string((1 << 26) + 1, 'a')); }),
-              HasSubstr("got a text of 67108865 bytes, expected at most 67108864"));
+  EXPECT_THAT(error_of(ExitCode::bad_data, [&] { tokenizer.encode(std::string((1 << 25) + 1, 'a')); }),
+              HasSubstr("got a text of 33554433 bytes, expected at most 33554432"));
 }
 
 TEST(Tokenizer, ThreadsShareOne) {

@@ -1,5 +1,7 @@
 #include "mgd/text/tokenizer.h"
 
+#include <algorithm>
+
 #include "mgd/core/error.h"
 #include "mgd/text/tokenizer_parts.h"
 
@@ -7,8 +9,8 @@ namespace mgd {
 
 namespace {
 
-// Offsets are 32 bits wide, and a text of this size needs a gigabyte of them.
-constexpr std::size_t kMaxTextBytes = std::size_t{1} << 26;
+// What a text needs on its way is up to a hundred times its size.
+constexpr std::size_t kMaxTextBytes = std::size_t{1} << 25;
 
 TokenList tokenize(const SplitText& text, const TokenModel& model, std::int64_t type_id) {
   TokenList out;
@@ -17,10 +19,12 @@ TokenList tokenize(const SplitText& text, const TokenModel& model, std::int64_t 
   for (std::size_t word = 0; word < text.splits.size(); ++word) {
     const Split& split = text.splits[word];
     const std::string_view view = text.view(split);
+    const OriginSpan* const origins = text.text.origins.data() + split.begin;
     const auto put = [&](std::uint32_t id, std::size_t begin, std::size_t end, std::string_view piece) {
+      // A model that spells an affix in bytes counts them as bytes of the word.
       out.push_back({.id = id,
-                     .begin = text.text.origins[split.begin + begin].begin,
-                     .end = text.text.origins[split.begin + end - 1].end,
+                     .begin = origins[std::min(begin, view.size() - 1)].begin,
+                     .end = origins[std::min(end, view.size()) - 1].end,
                      .word = static_cast<std::int64_t>(word),
                      .type_id = type_id,
                      .piece = piece});

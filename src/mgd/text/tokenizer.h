@@ -39,7 +39,7 @@ class Tokenizer {
 
   // All const members may be called from several threads at once. An empty text gives the special tokens
   // alone. Throws Error(bad_data) when the text cannot be tokenised: no unknown token where one is needed, a
-  // pattern of the file that runs beyond its match limit, a text above 64 MiB.
+  // pattern of the file that runs beyond its match limit, a text above 32 MiB.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
   Encoding encode_pair(std::string_view first, std::string_view second,
                        const EncodeOptions& options = {}) const;
