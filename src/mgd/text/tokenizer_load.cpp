@@ -43,7 +43,6 @@ Tokenizer Tokenizer::load(const fs::path& path) {
 Tokenizer Tokenizer::read(std::string_view text, const std::string& source, const fs::path& folder) {
   const nlohmann::json document = parse(text, source);
   const JsonPlace root(document, source);
-  if (!document.is_object()) root.refuse(fmt::format("got a {}, expected an object", document.type_name()));
   if (const std::string version = root.text_or("version", "1.0"); version != "1.0")
     root.refuse(fmt::format("got the version '{}', expected 1.0", printable(version)));
   // "FILE: model.vocab" reads better than "FILE.model.vocab".
