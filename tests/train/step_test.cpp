@@ -48,7 +48,7 @@ std::pair<double, at::Tensor> eval_mode_step(Run& run, const StepBatches& batche
     for (const auto& active : run.losses)
       for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
     ModelOutput student;
-    student.logits = run.student->forward(batch.input, forward);
+    student = run.student->run(batch, forward);
     student.taps = forward.captured();
     const at::Tensor loss = distill_loss(run, batch, student, teacher_forward(run, batch), plan.loss_keep[m],
                                          plan.counts, result);
@@ -89,8 +89,8 @@ TEST(Step, DropoutFollowsTheStepAndSparesEvaluation) {
   EXPECT_TRUE(at::equal(first, logits(0)));
   EXPECT_FALSE(at::allclose(first, logits(1), 1e-3, 1e-3));
   Forward eval;
-  const at::Tensor without = run->student->forward(batch.input, eval);
-  EXPECT_TRUE(at::equal(without, run->student->forward(batch.input, eval)));
+  const at::Tensor without = run->student->run(batch, eval).logits;
+  EXPECT_TRUE(at::equal(without, run->student->run(batch, eval).logits));
 }
 
 // A language model's targets are not its samples.
@@ -141,7 +141,7 @@ TEST(MaskContract, Line23_NodesAreHiddenFromTheStudentInTrainingOnly) {
 
   // Evaluation knows nothing of the masks.
   Forward forward;
-  EXPECT_TRUE(run->student->forward(batch.input, forward).isnan().any().item<bool>());
+  EXPECT_TRUE(run->student->run(batch, forward).logits.isnan().any().item<bool>());
 
   // Another step, another mask; the same step, the same mask.
   EXPECT_FALSE(at::equal(plan_step(*run, batches, 1).node_keep[0][0], keep));
