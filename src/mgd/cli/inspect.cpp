@@ -2,12 +2,16 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/open_named_model.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
+#include "mgd/core/file.h"
 #include "mgd/eval/summary.h"
+#include "mgd/eval/text_folder.h"
 
 namespace mgd {
 
@@ -24,7 +28,7 @@ struct InspectFlags {
   }
 };
 
-json to_json(const ImageModel& model, const ModelSummary& summary) {
+json to_json(const Model& model, const ModelSummary& summary) {
   json tensors = json::array(), taps = json::array();
   for (const auto& entry : model.state())
     tensors.push_back({{"name", entry.name},
@@ -38,24 +42,58 @@ json to_json(const ImageModel& model, const ModelSummary& summary) {
           {"taps", taps}};
 }
 
-void print_table(const ModelSummary& summary, const ModelFolderInfo& info) {
-  fmt::print("{}: {} parameters, {} multiply-accumulates for {} x {} x {}, {} classes\n\n",
-             summary.architecture, summary.parameters, summary.macs, info.in_channels, info.height,
-             info.width, info.num_classes);
-  fmt::print("{:<34} {:>16} {:>12} {:>14}\n", "node (each can be a tap)", "shape", "parameters", "MACs");
+void print_nodes(const ModelSummary& summary) {
+  std::size_t width = 34;
+  for (const auto& node : summary.nodes) width = std::max(width, node.name.size());
+  fmt::print("{:<{}} {:>16} {:>12} {:>14}\n", "node (each can be a tap)", width, "shape", "parameters",
+             "MACs");
   for (const auto& node : summary.nodes)
-    fmt::print("{:<34} {:>16} {:>12} {:>14}\n", node.name, fmt::format("{}", fmt::join(node.shape, " x ")),
-               node.parameters, node.macs);
+    fmt::print("{:<{}} {:>16} {:>12} {:>14}\n", node.name, width,
+               fmt::format("{}", fmt::join(node.shape, " x ")), node.parameters, node.macs);
+}
+
+bool is_text(const std::string& model) {
+  const auto known = known_text_models();
+  return fs::is_directory(model) ? is_text_folder(model)
+                                 : std::find(known.begin(), known.end(), model) != known.end();
+}
+
+void inspect_text(const std::string& name, bool as_json) {
+  const std::unique_ptr<TextModel> model = fs::is_directory(name)
+                                               ? std::move(open_text_folder(name).model)
+                                               : make_text_model(text_config(name, {}, TextHead::encoder), 1);
+  const ModelSummary summary = summarize(*model);
+  if (as_json) {
+    fmt::print("{}\n", to_json(*model, summary).dump());
+    return;
+  }
+  const TextConfig& config = model->config();
+  fmt::print(
+      "{}: {} parameters, {} multiply-accumulates for {} tokens, {}, vocabulary {}, at most {} tokens\n\n",
+      summary.architecture, summary.parameters, summary.macs, summary_tokens(*model),
+      text_head_name(config.head), config.vocab_size, model->max_tokens());
+  print_nodes(summary);
+}
+
+void inspect_image(const std::string& name, const InspectFlags& flags) {
+  const OpenedModel opened = open_named_model(name, flags.model, /*allow_fresh=*/true);
+  const ModelSummary summary = summarize(*opened.model);
+  if (flags.json) {
+    fmt::print("{}\n", to_json(*opened.model, summary).dump());
+    return;
+  }
+  fmt::print("{}: {} parameters, {} multiply-accumulates for {} x {} x {}, {} classes\n\n",
+             summary.architecture, summary.parameters, summary.macs, opened.info.in_channels,
+             opened.info.height, opened.info.width, opened.info.num_classes);
+  print_nodes(summary);
 }
 
 int run_inspect(const std::vector<std::string>& args, const InspectFlags& flags) {
   if (args.size() != 1) fail(ExitCode::usage, "inspect takes one model, got {}", args.size());
-  const OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/true);
-  const ModelSummary summary = summarize(*opened.model);
-  if (flags.json)
-    fmt::print("{}\n", to_json(*opened.model, summary).dump());
+  if (is_text(args[0]))
+    inspect_text(args[0], flags.json);
   else
-    print_table(summary, opened.info);
+    inspect_image(args[0], flags);
   return 0;
 }
 

@@ -32,8 +32,7 @@ class NodeList {
 };
 
 // Layers count before they name themselves, so what was added since the last node is this layer's own work.
-std::vector<LayerSummary> observe_nodes(ImageModel& model, const at::Tensor& sample,
-                                        std::int64_t& total_macs) {
+std::vector<LayerSummary> observe_nodes(Model& model, const Batch& sample, std::int64_t& total_macs) {
   NodeList nodes;
   std::int64_t counted = 0;
   Forward forward;
@@ -44,9 +43,29 @@ std::vector<LayerSummary> observe_nodes(ImageModel& model, const at::Tensor& sam
     counted = forward.macs();
   });
   const at::NoGradGuard no_grad;
-  model.forward(sample, forward);
+  model.run(sample, forward);
   total_macs = forward.macs();
   return nodes.take();
+}
+
+at::TensorOptions options_of(const Model& model) {
+  const std::vector<NamedTensor> parameters = model.parameters();
+  return parameters.empty() ? at::TensorOptions(at::kFloat) : parameters.front().tensor.options();
+}
+
+ModelSummary summarize_on(Model& model, const Batch& sample) {
+  ModelSummary summary{
+      .architecture = model.architecture(), .parameters = model.num_parameters(), .nodes = {}};
+  const std::vector<LayerSummary> own = observe_nodes(model, sample, summary.macs);
+  const std::vector<NamedTensor> parameters = model.parameters();
+  summary.nodes = own;
+  for (LayerSummary& node : summary.nodes) {
+    node.macs = 0;
+    for (const LayerSummary& other : own) node.macs += below(other.name, node.name) ? other.macs : 0;
+    for (const NamedTensor& entry : parameters)
+      node.parameters += below(entry.name, node.name) ? entry.tensor.numel() : 0;
+  }
+  return summary;
 }
 
 }  // namespace
@@ -59,21 +78,23 @@ TapShapes ModelSummary::tap_shapes() const {
 
 ModelSummary summarize(ImageModel& model) {
   const ModelSpec& spec = model.spec();
-  const std::vector<NamedTensor> parameters = model.parameters();
-  at::TensorOptions like = at::kFloat;
-  if (!parameters.empty()) like = parameters.front().tensor.options();
-  const at::Tensor sample = at::zeros({1, spec.in_channels, spec.image_height, spec.image_width}, like);
+  Batch sample;
+  sample.input = at::zeros({1, spec.in_channels, spec.image_height, spec.image_width}, options_of(model));
+  sample.sample_ids = {0};
+  return summarize_on(model, sample);
+}
 
-  ModelSummary summary{.architecture = spec.architecture, .parameters = model.num_parameters(), .nodes = {}};
-  const std::vector<LayerSummary> own = observe_nodes(model, sample, summary.macs);
-  summary.nodes = own;
-  for (LayerSummary& node : summary.nodes) {
-    node.macs = 0;
-    for (const LayerSummary& other : own) node.macs += below(other.name, node.name) ? other.macs : 0;
-    for (const NamedTensor& entry : parameters)
-      node.parameters += below(entry.name, node.name) ? entry.tensor.numel() : 0;
-  }
-  return summary;
+std::int64_t summary_tokens(const TextModel& model) {
+  return std::min<std::int64_t>(128, model.max_tokens());
+}
+
+ModelSummary summarize(TextModel& model) {
+  const std::int64_t tokens = summary_tokens(model);
+  Batch sample;
+  sample.tokens = {.ids = at::zeros({tokens}, options_of(model).dtype(at::kLong)), .offsets = {0, tokens}};
+  sample.sample_ids = {0};
+  if (model.config().encoder_decoder()) sample.decoder_tokens = sample.tokens;
+  return summarize_on(model, sample);
 }
 
 }  // namespace mgd

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mgd/model/image_model.h"
+#include "mgd/model/text_model.h"
 
 namespace mgd {
 
@@ -23,9 +24,14 @@ struct ModelSummary {
   TapShapes tap_shapes() const;
 };
 
-// Runs one zero sample of the model's own size (spec) through it: eval mode, no gradient, on the device and
-// in the type of its parameters. A node counts every parameter and multiply-accumulate at or below its path,
-// so a stage holds the sum of its blocks, and "input" and "pool" hold 0.
-ModelSummary summarize(ImageModel& model);
+// Runs one sample through it: eval mode, no gradient, on the device and in the type of its parameters. A node
+// counts every parameter and multiply-accumulate at or below its path, so a stage holds the sum of its
+// blocks, and "input" and "pool" hold 0.
+ModelSummary summarize(ImageModel& model);  // a zero picture of the model's own size (spec)
+// One sequence of summary_tokens(); shapes are those of a token, attention maps are (heads, T, T). A language
+// model predicts at each token.
+ModelSummary summarize(TextModel& model);
+
+std::int64_t summary_tokens(const TextModel& model);  // 128, or what fits
 
 }  // namespace mgd

@@ -266,6 +266,10 @@ void check_text_config(const TextConfig& config, const std::string& source, bool
   if (keys.modern && config.hidden_size / config.heads % 2 != 0)
     fail(code, "{}: rotary positions: got heads of width {}, expected an even width", source,
          config.hidden_size / config.heads);
+  // Its three tables of token vectors would then be trained apart: nobody publishes such a model.
+  if (config.encoder_decoder() && !config.tie_embeddings)
+    fail(code, "{}: {} false is not supported for bart", source,
+         from_file ? "tie_word_embeddings" : "tie_embeddings");
   if (architecture.classes.of(config.head) == nullptr)
     fail(code, "{}: {} has no head for {}", source, config.model_type, text_head_name(config.head));
   if (!config.label_names.empty() &&

@@ -88,6 +88,11 @@ std::vector<std::string> TextModel::layer_paths() const {
   return paths;
 }
 
+// RoBERTa's table begins with rows for the padding.
+std::int64_t TextModel::max_tokens() const {
+  return config_.max_positions - (config_.model_type == "roberta" ? config_.pad_id + 1 : 0);
+}
+
 std::string TextModel::default_tap() const {
   return layer_paths().back();
 }

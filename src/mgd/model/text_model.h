@@ -20,6 +20,7 @@ class TextModel : public Model {
   TextModel(const TextConfig& config, RandomStream& random);  // see make_text_model
 
   const TextConfig& config() const { return config_; }
+  std::int64_t max_tokens() const;  // of one sequence
   const std::string& architecture() const override { return config_.model_type; }
   std::string default_tap() const override;      // the last layer (of the decoder, where there is one)
   std::vector<std::string> layer_paths() const;  // nodes of the layers, the encoder's first
@@ -41,7 +42,6 @@ class TextModel : public Model {
   LmHead lm_head(const at::Tensor& rows, Forward& forward);
 
  private:
-  at::Tensor encode(const Batch& batch, const std::vector<std::int64_t>& ids, Forward& forward);
   at::Tensor sequence_rows(const at::Tensor& hidden, const std::vector<std::int64_t>& offsets) const;
 
   TextConfig config_;
