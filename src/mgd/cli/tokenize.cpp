@@ -6,7 +6,9 @@
 
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
+#include "mgd/text/lines.h"
 #include "mgd/text/tokenizer.h"
+#include "mgd/text/train_tokenizer.h"
 
 namespace mgd {
 
@@ -15,14 +17,21 @@ namespace {
 using json = nlohmann::ordered_json;
 
 struct TokenizeFlags {
-  bool json = false, decode = false, special = true;
-  std::int64_t max_length = 0;
+  bool json = false, decode = false, special = true, train = false, lowercase = true, overwrite = false;
+  std::int64_t max_length = 0, vocab_size = 8000, min_frequency = 2;
+  std::string kind = "wordpiece", out;
   void visit(OptionVisitor& v) {
     v.option("json", json, {.help = "one JSON object a text"});
-    v.option("decode", decode, {.help = "show the text that the ids decode to as well"});
-    v.option("special", special, {.help = "put in [CLS], [SEP], <s>, ... as the tokenizer says"});
-    v.option("max_length", max_length,
-             {.help = "at most so many tokens; 0 = as the tokenizer says", .min = 0});
+    v.option("decode", decode, {.help = "show what the ids decode to as well"});
+    v.option("special", special, {.help = "special tokens around the text"});
+    v.option("max_length", max_length, {.help = "most tokens of a text; 0 = as in its file", .min = 0});
+    v.option("train", train, {.help = "learn one from the files that are named"});
+    v.option("kind", kind, {.help = "to learn", .choices = {"wordpiece", "bpe", "char"}});
+    v.option("vocab_size", vocab_size, {.help = "tokens to learn", .min = 1, .max = 1e6});
+    v.option("min_frequency", min_frequency, {.help = "of a token to learn", .min = 1});
+    v.option("lowercase", lowercase, {.help = "WordPiece: drop case and accents"});
+    v.option("out", out, {.help = "folder for what is learned"});
+    v.option("overwrite", overwrite, {.help = "replace a tokenizer that is there"});
   }
 };
 
@@ -40,7 +49,8 @@ void print_table(const Encoding& encoding, const std::string* decoded) {
   if (decoded != nullptr) fmt::print("{}\n", printable(*decoded));
 }
 
-void tokenize_text(const Tokenizer& tokenizer, const std::string& text, const TokenizeFlags& flags) {
+// Gives the number of places that were no UTF-8.
+std::int64_t tokenize_text(const Tokenizer& tokenizer, const std::string& text, const TokenizeFlags& flags) {
   const Encoding encoding =
       tokenizer.encode(text, {.add_special = flags.special, .max_length = flags.max_length, .pieces = true});
   std::string decoded;
@@ -49,18 +59,48 @@ void tokenize_text(const Tokenizer& tokenizer, const std::string& text, const To
     print_json(text, encoding, flags.decode ? &decoded : nullptr);
   else
     print_table(encoding, flags.decode ? &decoded : nullptr);
+  return encoding.num_invalid;
+}
+
+std::int64_t tokenize_lines(const Tokenizer& tokenizer, const TokenizeFlags& flags) {
+  std::int64_t num_invalid = 0;
+  LineReader lines(std::cin, "stdin");
+  for (std::string line; lines.next(line);) {
+    if (line.ends_with('\n')) line.pop_back();
+    num_invalid += tokenize_text(tokenizer, line, flags);
+  }
+  if (lines.num_cut() > 0)
+    fmt::print(stderr, "{} lines of more than {} bytes came in parts\n", lines.num_cut(),
+               LineReader::kMaxBytes);
+  return num_invalid;
+}
+
+int run_train(const std::vector<std::string>& args, const TokenizeFlags& flags) {
+  if (flags.out.empty())
+    fail(ExitCode::usage, "tokenize: --train needs --out DIR, the folder for the tokenizer");
+  const std::vector<fs::path> files(args.begin(), args.end());
+  const Tokenizer tokenizer = train_tokenizer(files, {.kind = flags.kind,
+                                                      .vocab_size = flags.vocab_size,
+                                                      .min_frequency = flags.min_frequency,
+                                                      .lowercase = flags.lowercase});
+  write_tokenizer(tokenizer, flags.out, flags.overwrite);
+  if (flags.json)
+    fmt::print("{}\n",
+               json{{"out", flags.out}, {"kind", flags.kind}, {"vocab_size", tokenizer.vocab_size()}}.dump());
+  else
+    fmt::print("{}: {} tokenizer with {} tokens\n", flags.out, flags.kind, tokenizer.vocab_size());
+  return 0;
 }
 
 int run_tokenize(const std::vector<std::string>& args, const TokenizeFlags& flags) {
+  if (flags.train) return run_train(args, flags);
   const Tokenizer tokenizer = Tokenizer::load(args[0]);
   if (args.size() == 1) fail(ExitCode::usage, "tokenize: no text; give texts, or - for the lines of stdin");
-  for (std::size_t i = 1; i < args.size(); ++i) {
-    if (args[i] != "-") {
-      tokenize_text(tokenizer, args[i], flags);
-      continue;
-    }
-    for (std::string line; std::getline(std::cin, line);) tokenize_text(tokenizer, line, flags);
-  }
+  std::int64_t num_invalid = 0;
+  for (std::size_t i = 1; i < args.size(); ++i)
+    num_invalid +=
+        args[i] == "-" ? tokenize_lines(tokenizer, flags) : tokenize_text(tokenizer, args[i], flags);
+  if (num_invalid > 0) fmt::print(stderr, "{} places were no UTF-8 and count as U+FFFD\n", num_invalid);
   return 0;
 }
 
@@ -68,15 +108,14 @@ int run_tokenize(const std::vector<std::string>& args, const TokenizeFlags& flag
 
 Verb tokenize_verb() {
   auto flags = std::make_shared<TokenizeFlags>();
-  return {
-      .name = "tokenize",
-      .help = "shows the tokens of a text: ids, pieces, offsets",
-      .example = "mgd tokenize bert/ 'a text'",
-      .positional_name = "TOKENIZER [TEXT ...]",
-      .positional_help = "a tokenizer.json or a folder with one, and texts; - stands for the lines of stdin",
-      .positional_required = true,
-      .options = [flags](OptionVisitor& v) { flags->visit(v); },
-      .run = [flags](const std::vector<std::string>& args) { return run_tokenize(args, *flags); }};
+  return {.name = "tokenize",
+          .help = "shows the tokens of a text, or learns a tokenizer from text files",
+          .example = "mgd tokenize --train a.txt --out tokens && mgd tokenize tokens 'a text'",
+          .positional_name = "TOKENIZER TEXT ...",
+          .positional_help = "a tokenizer.json or its folder; texts, - = lines of stdin",
+          .positional_required = true,
+          .options = [flags](OptionVisitor& v) { flags->visit(v); },
+          .run = [flags](const std::vector<std::string>& args) { return run_tokenize(args, *flags); }};
 }
 
 }  // namespace mgd

@@ -40,6 +40,7 @@ char32_t first_character(std::string_view text) {
 AddedTokens::AddedTokens(const std::optional<JsonPlace>& json, const Vocabulary& model,
                          const Normalizer* normalizer) {
   if (!json) return;
+  next_id_ = static_cast<std::uint32_t>(model.size());
   std::vector<AddedToken> tokens;
   std::map<std::int64_t, std::string> stated;
   for (const JsonPlace& item : json->items()) {
@@ -51,30 +52,30 @@ AddedTokens::AddedTokens(const std::optional<JsonPlace>& json, const Vocabulary&
                               printable(tokens.back().content), printable(other->second)));
   }
   for (const AddedToken& token : tokens)
-    if (token.special && !token.content.empty() && !is_special(token.content)) order_.push_back(token);
+    if (token.special && !token.content.empty() && special_.insert(token.content).second)
+      order_.push_back(token);
   for (const AddedToken& token : tokens) add(token, model);
   build_tries(*json, normalizer);
 }
 
 void AddedTokens::add(const AddedToken& token, const Vocabulary& model) {
   if (token.content.empty()) return;
-  for (const auto& [id, known] : by_id_)
-    if (known == token) return;
   std::uint32_t id = 0;
-  if (const auto known = find(token.content))
+  if (const auto known = find(token.content)) {
     id = *known;
-  else if (const auto in_model = model.find(token.content))
+    if (by_id_[id] == token) return;
+  } else if (const auto in_model = model.find(token.content)) {
     id = *in_model;
-  else
-    id = std::max(static_cast<std::uint32_t>(model.size()), by_id_.empty() ? 0 : by_id_.rbegin()->first + 1);
+  } else {
+    id = next_id_++;
+  }
   ids_[token.content] = id;
   by_id_[id] = token;
   if (!is_special(token.content)) order_.push_back(token);
 }
 
-bool AddedTokens::is_special(const std::string& content) const {
-  return std::any_of(order_.begin(), order_.end(),
-                     [&](const AddedToken& token) { return token.special && token.content == content; });
+bool AddedTokens::is_special(std::string_view content) const {
+  return special_.contains(content);
 }
 
 // Of two tokens with the same text the first one is found; the trie keeps the last.
@@ -118,6 +119,7 @@ std::optional<AddedTokens::Found> AddedTokens::accept(std::string_view text, Fou
     if (found.begin > 0 && is_word(last_character(text.substr(0, found.begin)))) return std::nullopt;
     if (found.end < text.size() && is_word(first_character(text.substr(found.end)))) return std::nullopt;
   }
+  if (token.lstrip) found.begin = std::max(found.begin, previous_end);
   while (token.lstrip && found.begin > previous_end &&
          is_white_space(last_character(text.substr(0, found.begin))))
     found.begin -= last_code_point_bytes(text, found.begin);
@@ -126,7 +128,7 @@ std::optional<AddedTokens::Found> AddedTokens::accept(std::string_view text, Fou
   return found;
 }
 
-// The leftmost tokens, of those that begin at one place the longest; covers the text.
+// The leftmost tokens, of those that begin at one place the longest, and what lies between.
 std::vector<AddedTokens::Found> AddedTokens::find_all(std::string_view text, const Trie& trie) const {
   std::vector<Found> out;
   std::size_t previous_end = 0;
@@ -142,11 +144,11 @@ std::vector<AddedTokens::Found> AddedTokens::find_all(std::string_view text, con
     at = found.end;
     const auto accepted = accept(text, found, previous_end);
     if (!accepted) continue;
-    // A token that took the white space behind it may have taken one that begins in it: it is cut, or gone.
+    // As in the package, a token that is found within the white space that the one before took is there
+    // twice.
     Found token = *accepted;
-    token.begin = std::max(token.begin, previous_end);
     if (previous_end < token.begin) out.push_back({previous_end, token.begin});
-    out.push_back(token);
+    if (token.begin < token.end) out.push_back(token);
     previous_end = token.end;
   }
   if (previous_end < text.size()) out.push_back({previous_end, text.size()});
@@ -165,10 +167,16 @@ void AddedTokens::split_normalized(AlignedText piece, SplitText& out) const {
 
 SplitText AddedTokens::split(std::string_view text, const Normalizer* normalizer) const {
   SplitText out;
-  std::uint32_t start = 0;
-  for (const Found& part : find_all(text, plain_)) {
-    AlignedText piece(text.substr(part.begin, part.end - part.begin), start);
-    start = piece.origins.empty() ? start : piece.origins.back().end;
+  AlignedText whole(text);
+  const std::vector<Found> found = find_all(text, plain_);
+  for (const Found& part : found) {
+    AlignedText piece;
+    if (found.size() == 1) {
+      piece = std::move(whole);
+    } else {
+      piece.start = whole.origins[part.begin].begin;
+      piece.append(whole, part.begin, part.end);
+    }
     if (part.id >= 0) {
       const std::size_t begin = out.text.bytes.size();
       out.text.append(piece);

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ class AddedTokens {
 
   std::optional<std::uint32_t> find(std::string_view content) const;
   const AddedToken* token(std::int64_t id) const;  // nullptr: no added token
-  bool is_special(const std::string& content) const;
+  bool is_special(std::string_view content) const;
   const std::map<std::uint32_t, AddedToken>& by_id() const { return by_id_; }
 
  private:
@@ -51,8 +52,10 @@ class AddedTokens {
   void split_normalized(AlignedText piece, SplitText& out) const;
 
   std::vector<AddedToken> order_;  // special ones first
+  std::set<std::string, std::less<>> special_;
   std::map<std::string, std::uint32_t, std::less<>> ids_;
   std::map<std::uint32_t, AddedToken> by_id_;
+  std::uint32_t next_id_ = 0;
   std::vector<std::string> normalized_texts_;
   Trie plain_, normalized_;
 };

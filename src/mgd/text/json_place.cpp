@@ -12,22 +12,25 @@ void JsonPlace::refuse(std::string_view what) const {
 }
 
 void JsonPlace::expected(std::string_view what) const {
-  std::string got = value_->type_name();
+  std::string got = value_->is_null() ? "nothing" : value_->is_array() ? "a list" : "an object";
   if (value_->is_string()) got = "'" + printable(value_->get_ref<const std::string&>()) + "'";
-  if (value_->is_number()) got = value_->dump();
+  if (value_->is_number() || value_->is_boolean()) got = value_->dump();
   fail(ExitCode::bad_data, "{}: got {}, expected {}", place_, got, what);
 }
 
-JsonPlace JsonPlace::at(std::string_view key) const {
+const nlohmann::json& JsonPlace::object() const {
   if (!value_->is_object()) expected("an object");
-  const auto found = value_->find(key);
+  return *value_;
+}
+
+JsonPlace JsonPlace::at(std::string_view key) const {
+  const auto found = object().find(key);
   if (found == value_->end()) refuse(fmt::format("'{}' is missing", key));
   return {*found, fmt::format("{}.{}", place_, key)};
 }
 
 std::optional<JsonPlace> JsonPlace::find(std::string_view key) const {
-  if (!value_->is_object()) expected("an object");
-  const auto found = value_->find(key);
+  const auto found = object().find(key);
   if (found == value_->end() || found->is_null()) return std::nullopt;
   return JsonPlace(*found, fmt::format("{}.{}", place_, key));
 }

@@ -19,6 +19,7 @@ class JsonPlace {
   const nlohmann::json& value() const { return *value_; }
   const std::string& place() const { return place_; }
 
+  const nlohmann::json& object() const;                       // value(), which must be one
   JsonPlace at(std::string_view key) const;                   // required
   std::optional<JsonPlace> find(std::string_view key) const;  // absent or null: nothing
   std::vector<JsonPlace> items() const;                       // of a list

@@ -45,6 +45,19 @@ std::string message_of(int error) {
 struct Regex::Code {
   std::unique_ptr<pcre2_code, Free<pcre2_code_free>> compiled;
   MatchContext limits;
+
+  // Compiled patterns run in 32 KiB of the machine's stack; one that needs more gets a stack of its own.
+  int match(std::string_view text, std::size_t from, pcre2_match_data* data) const {
+    const auto run = [&](pcre2_match_context* context) {
+      return pcre2_match(compiled.get(), units(text), text.size(), from, PCRE2_NO_UTF_CHECK, data, context);
+    };
+    const int found = run(limits.get());
+    if (found != PCRE2_ERROR_JIT_STACKLIMIT) return found;
+    const JitStack stack(pcre2_jit_stack_create(64 << 10, kJitStackBytes, nullptr));
+    const MatchContext context(pcre2_match_context_copy(limits.get()));
+    pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+    return run(context.get());
+  }
 };
 
 Regex::Regex(std::shared_ptr<const Code> code, std::string place)
@@ -92,14 +105,10 @@ void Regex::find_all(std::string_view text, std::vector<Match>& out) const {
     return;
   }
   const MatchData data(pcre2_match_data_create_from_pattern(code_->compiled.get(), nullptr));
-  const JitStack stack(pcre2_jit_stack_create(32 << 10, kJitStackBytes, nullptr));
-  const MatchContext context(pcre2_match_context_copy(code_->limits.get()));
-  pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
   std::size_t previous_end = 0, from = 0;
   bool any = false;
   while (from <= text.size()) {
-    const int found = pcre2_match(code_->compiled.get(), units(text), text.size(), from, PCRE2_NO_UTF_CHECK,
-                                  data.get(), context.get());
+    const int found = code_->match(text, from, data.get());
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0)
       fail(ExitCode::bad_data,

@@ -145,7 +145,7 @@ class Translation {
       case 'u':
         return hexadecimal(4);
       case 'x':
-        return in_.substr(at_ + 2).starts_with('{') ? copy(2) : byte_escape();
+        return in_.substr(at_ + 2).starts_with('{') ? braced_code() : byte_escape();
       case 'b':
       case 'B':
         return boundary(c == 'B');
@@ -167,6 +167,12 @@ class Translation {
     if (code.size() < digits || code.find_first_not_of("0123456789abcdefABCDEF") != code.npos)
       refuse(fmt::format("\\{} without {} hexadecimal digits", in_[at_ + 1], digits));
     put(fmt::format("\\x{{{}}}", code), 2 + digits);
+  }
+
+  void braced_code() {
+    const std::size_t end = in_.find('}', at_);
+    if (end == in_.npos) refuse("\\x{ without }");
+    copy(end + 1 - at_);
   }
 
   void byte_escape() {

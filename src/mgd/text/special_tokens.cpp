@@ -26,12 +26,10 @@ std::vector<Role> roles() {
           {"eos_token", &SpecialTokens::eos, {"[EOS]", "</s>", "<eos>", "<|endoftext|>"}}};
 }
 
-nlohmann::json read_object(const fs::path& file) {
+nlohmann::json read_json(const fs::path& file) {
   constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 26;
   try {
-    auto out = nlohmann::json::parse(read_file(file, kMaxBytes));
-    if (out.is_object()) return out;
-    fail(ExitCode::bad_data, "{}: got a {}, expected an object", file.string(), out.type_name());
+    return nlohmann::json::parse(read_file(file, kMaxBytes));
   } catch (const nlohmann::json::exception& error) {
     fail(ExitCode::bad_data, "{}: not valid JSON: {}", file.string(), printable(error.what()));
   }
@@ -39,7 +37,7 @@ nlohmann::json read_object(const fs::path& file) {
 
 // "[MASK]" or {"content": "[MASK]", ...}
 void read_file_roles(const fs::path& file, const TokenLookup& id_of, SpecialTokens& out) {
-  const nlohmann::json document = read_object(file);
+  const nlohmann::json document = read_json(file);
   const JsonPlace root(document, file.string());
   for (const Role& role : roles()) {
     const auto named = root.find(role.key);
@@ -61,7 +59,8 @@ void read_file_roles(const fs::path& file, const TokenLookup& id_of, SpecialToke
 SpecialTokens find_special_tokens(const fs::path& folder, const TokenLookup& id_of) {
   SpecialTokens out;
   for (const char* const name : {"tokenizer_config.json", "special_tokens_map.json"})
-    if (!folder.empty() && fs::exists(folder / name)) read_file_roles(folder / name, id_of, out);
+    if (std::error_code ignored; !folder.empty() && fs::exists(folder / name, ignored))
+      read_file_roles(folder / name, id_of, out);
   for (const Role& role : roles())
     for (const std::string_view spelling : role.spellings)
       if (const auto id = id_of(spelling); id && out.*role.id < 0) out.*role.id = *id;

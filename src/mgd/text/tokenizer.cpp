@@ -1,5 +1,7 @@
 #include "mgd/text/tokenizer.h"
 
+#include <algorithm>
+
 #include "mgd/core/error.h"
 #include "mgd/text/tokenizer_parts.h"
 
@@ -7,8 +9,8 @@ namespace mgd {
 
 namespace {
 
-// Offsets are 32 bits wide, and a text of this size needs a gigabyte of them.
-constexpr std::size_t kMaxTextBytes = std::size_t{1} << 26;
+// What a text needs on its way is up to a hundred times its size.
+constexpr std::size_t kMaxTextBytes = std::size_t{1} << 25;
 
 TokenList tokenize(const SplitText& text, const TokenModel& model, std::int64_t type_id) {
   TokenList out;
@@ -17,10 +19,12 @@ TokenList tokenize(const SplitText& text, const TokenModel& model, std::int64_t 
   for (std::size_t word = 0; word < text.splits.size(); ++word) {
     const Split& split = text.splits[word];
     const std::string_view view = text.view(split);
+    const OriginSpan* const origins = text.text.origins.data() + split.begin;
     const auto put = [&](std::uint32_t id, std::size_t begin, std::size_t end, std::string_view piece) {
+      // A model that spells an affix in bytes counts them as bytes of the word.
       out.push_back({.id = id,
-                     .begin = text.text.origins[split.begin + begin].begin,
-                     .end = text.text.origins[split.begin + end - 1].end,
+                     .begin = origins[std::min(begin, view.size() - 1)].begin,
+                     .end = origins[std::min(end, view.size()) - 1].end,
                      .word = static_cast<std::int64_t>(word),
                      .type_id = type_id,
                      .piece = piece});
@@ -69,6 +73,25 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
+SplitText Tokenizer::Parts::split(std::string_view text, std::int64_t* num_invalid) const {
+  if (text.size() > kMaxTextBytes)
+    fail(ExitCode::bad_data, "tokenizer {}: got a text of {} bytes, expected at most {}; cut it into lines",
+         source, text.size(), kMaxTextBytes);
+  const bool valid = valid_utf8_prefix(text) == text.size();
+  const std::string repaired = valid ? std::string() : valid_utf8(text, num_invalid);
+  SplitText out = added->split(valid ? text : repaired, normalizer.get());
+  if (pre_tokenizer) pre_tokenizer->apply(out);
+  return out;
+}
+
+std::vector<std::string> Tokenizer::words(std::string_view text) const {
+  const SplitText split = parts_->split(text, nullptr);
+  std::vector<std::string> out;
+  for (const Split& word : split.splits)
+    if (word.added_token < 0) out.emplace_back(split.view(word));
+  return out;
+}
+
 Encoding Tokenizer::encode_texts(std::span<const std::string_view> texts,
                                  const EncodeOptions& options) const {
   const Parts& p = *parts_;
@@ -77,13 +100,7 @@ Encoding Tokenizer::encode_texts(std::span<const std::string_view> texts,
   std::vector<TokenList> lists;
   split.reserve(texts.size());
   for (const std::string_view text : texts) {
-    if (text.size() > kMaxTextBytes)
-      fail(ExitCode::bad_data, "tokenizer {}: got a text of {} bytes, expected at most {}; cut it into lines",
-           p.source, text.size(), kMaxTextBytes);
-    const bool valid = valid_utf8_prefix(text) == text.size();
-    const std::string repaired = valid ? std::string() : valid_utf8(text, &num_invalid);
-    split.push_back(p.added->split(valid ? text : repaired, p.normalizer.get()));
-    if (p.pre_tokenizer) p.pre_tokenizer->apply(split.back());
+    split.push_back(p.split(text, &num_invalid));
     lists.push_back(tokenize(split.back(), *p.model, static_cast<std::int64_t>(lists.size())));
   }
   const bool pair = texts.size() == 2;

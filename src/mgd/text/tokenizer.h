@@ -39,10 +39,13 @@ class Tokenizer {
 
   // All const members may be called from several threads at once. An empty text gives the special tokens
   // alone. Throws Error(bad_data) when the text cannot be tokenised: no unknown token where one is needed, a
-  // pattern of the file that runs beyond its match limit, a text above 64 MiB.
+  // pattern of the file that runs beyond its match limit, a text above 32 MiB.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
   Encoding encode_pair(std::string_view first, std::string_view second,
                        const EncodeOptions& options = {}) const;
+
+  // The words that the model sees, normalised, without the added tokens between them.
+  std::vector<std::string> words(std::string_view text) const;
 
   // Ids outside the vocabulary are skipped, as the package does.
   std::string decode(std::span<const std::int64_t> ids, bool skip_special = true) const;

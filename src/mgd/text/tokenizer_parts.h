@@ -29,6 +29,8 @@ struct Tokenizer::Parts {
   SpecialTokens special;
   std::int64_t num_ids = 0;
 
+  // Cut into words; `num_invalid`, where given, grows by the places that were no UTF-8.
+  SplitText split(std::string_view text, std::int64_t* num_invalid) const;
   const std::string* find_token(std::int64_t id) const;  // nullptr: no such id
   std::optional<std::int64_t> find_id(std::string_view token) const;
 };

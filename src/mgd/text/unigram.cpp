@@ -1,6 +1,8 @@
 // The most likely cut of a word under a unigram model (Kudo 2018), by Viterbi's algorithm.
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "mgd/core/error.h"
@@ -15,13 +17,40 @@ namespace {
 // An unknown character is this much less likely than the least likely token (SentencePiece's choice).
 constexpr double kUnknownPenalty = 10;
 
+// The score that the package has for the number in the file. Its JSON library reads the digits as a whole
+// number, rounds that to a double and scales it by a power of ten, which is one unit off in the last place
+// now and then; and two cuts of a word that are equally likely are told apart by such units. Files hold the
+// shortest digits that give the number, so these are taken from the number.
+double package_score(double exact) {
+  std::array<char, 64> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), std::abs(exact),
+                                 std::chars_format::scientific);
+  const std::string_view text(digits.data(), static_cast<std::size_t>(end.ptr - digits.data()));
+  std::uint64_t whole = 0;
+  int exponent = 0, num_behind_point = 0;
+  const std::size_t e = text.find('e');
+  if (e == text.npos) return exact;  // not finite
+  for (const char c : text.substr(0, e))
+    if (c != '.') whole = whole * 10 + static_cast<std::uint64_t>(c - '0');
+  if (const std::size_t point = text.find('.'); point != text.npos)
+    num_behind_point = static_cast<int>(e - point - 1);
+  const std::size_t sign = text[e + 1] == '+' ? 1 : 0;
+  std::from_chars(text.data() + e + 1 + sign, text.data() + text.size(), exponent);
+  exponent -= num_behind_point;
+  double power = 1;
+  const std::string scale = fmt::format("1e{}", std::abs(exponent));
+  std::from_chars(scale.data(), scale.data() + scale.size(), power);
+  const auto rounded = static_cast<double>(whole);
+  return std::copysign(exponent >= 0 ? rounded * power : rounded / power, exact);
+}
+
 std::vector<std::string> read_pieces(const JsonPlace& json, std::vector<double>& scores) {
   std::vector<std::string> pieces;
   for (const JsonPlace& item : json.items()) {
     const std::vector<JsonPlace> pair = item.items();
     if (pair.size() != 2) item.refuse(fmt::format("got a list of {}, expected [text, score]", pair.size()));
     pieces.push_back(pair[0].text());
-    scores.push_back(pair[1].number());
+    scores.push_back(package_score(pair[1].number()));
   }
   if (pieces.size() > kMaxTokenId)
     json.refuse(fmt::format("got {} tokens, expected at most {}", pieces.size(), kMaxTokenId));

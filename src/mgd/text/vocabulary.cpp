@@ -75,11 +75,9 @@ const std::uint32_t* TextTable::find(std::string_view text) const {
 }
 
 Vocabulary Vocabulary::from_object(const JsonPlace& json) {
-  if (!json.value().is_object())
-    json.refuse(fmt::format("got a {}, expected an object", json.value().type_name()));
   Vocabulary out;
   std::size_t num_ids = 0;
-  for (const auto& [token, value] : json.value().items()) {
+  for (const auto& [token, value] : json.object().items()) {
     const JsonPlace entry(value, fmt::format("{}['{}']", json.place(), printable(token)));
     const auto id = static_cast<std::size_t>(entry.integer(0, kMaxTokenId));
     if (id >= out.tokens_.size()) {
