@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "mgd/format/options.h"
+#include "mgd/format/text_config.h"
 
 namespace mgd {
 
@@ -76,8 +77,10 @@ struct RunConfig {
 };
 
 struct Config {
-  std::string task = "classify";
+  std::string task = "classify";  // classify | mlm | clm | denoise | embed
   DataConfig data;
+  TextConfig text;
+  ObjectiveConfig objective;
   ModelConfig teacher;
   ModelConfig student;
   std::vector<Node> losses;
@@ -86,6 +89,9 @@ struct Config {
   RunConfig run;
   Node tree;  // what the user wrote, overrides applied, with origins
   void visit(OptionVisitor& v);
+
+  // Whether the data are texts; `classify` alone is done on pictures too.
+  bool reads_text() const { return task != "classify" || !text.tokenizer.empty(); }
 };
 
 // Reads a recipe file (or a recipe that comes with the program, by name), applies overrides, checks every key

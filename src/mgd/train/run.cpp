@@ -53,6 +53,10 @@ void check_classes(const Run& run) {
 
 void open_data(Run& run) {
   const DataConfig& data = run.config.data;
+  if (run.config.reads_text())
+    fail(ExitCode::usage,
+         "task: got {} on texts, which this version cannot train; classify of pictures works",
+         run.config.task);
   if (data.path.empty())
     fail(ExitCode::usage, "data.path: no data given; write data: {{path: FOLDER_OR_ARCHIVE}}");
   OpenedSplits splits = open_splits(data);
