@@ -274,7 +274,7 @@ TEST(Objective, MicroBatchesChangeNothing) {
   }
 }
 
-TEST(Objective, CausalTargetsAreTheNextTokensOfTheDocument) {
+TEST(MaskContract, Line5_TheLastTokenOfADocumentNeverPredictsTheFirstOfTheNext) {
   TextSample packed;
   packed.id = 9;
   packed.sequences = {{.ids = {5, 6, 7}, .word_start = {1, 1, 1}},

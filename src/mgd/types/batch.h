@@ -14,9 +14,9 @@ namespace mgd {
 
 // One micro-batch of B samples. A task fills what it uses and leaves the rest undefined.
 struct Batch {
-  at::Tensor input;  // images: (B, C, Y, X) float, normalised
-  PackedTokens
-      tokens;  // text: what the encoder, or a decoder alone, reads; sentence pairs to compare: 2 B sequences
+  at::Tensor input;     // images: (B, C, Y, X) float, normalised
+  PackedTokens tokens;  // text: what the encoder, or a decoder alone, reads; sentence pairs to compare: 2 B
+                        // sequences, 2 i and 2 i + 1 are a pair
   PackedTokens decoder_tokens;  // encoder-decoder: what its decoder reads; as many sequences as `tokens`
   // Rows of `tokens` (of `decoder_tokens` where there are some) whose next or hidden token is a target;
   // language models give one row of LmHead::hidden for each. (n) int64; undefined: every row
