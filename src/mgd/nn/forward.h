@@ -39,6 +39,10 @@ class Forward {
   void edit(const std::string& name, Edit edit) { edits_[name] = std::move(edit); }
   void observe(Observer observer) { observer_ = std::move(observer); }
 
+  // Whether anybody looks at this node: what is costly and needed by nobody else is computed only then.
+  bool wants(const std::string& name) const { return observer_ || captured_.contains(name); }
+  bool edits(const std::string& name) const { return edits_.contains(name); }
+
   // Edits come first, so a captured tap shows what the following layers see.
   at::Tensor node(const std::string& name, at::Tensor activation);
 
