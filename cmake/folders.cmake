@@ -29,6 +29,8 @@ function(mgd_folder_tests name)
   add_executable(test_${name} ${tests})
   target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(test_${name} PRIVATE mgd_${name} mgd_warnings GTest::gtest GTest::gmock GTest::gtest_main)
+  # What is tested is optimised; the tests themselves are compiled for the sake of those who wait for them.
+  target_compile_options(test_${name} PRIVATE -O0)
   target_compile_definitions(test_${name} PRIVATE
     MGD_FIXTURES="${PROJECT_SOURCE_DIR}/tests/${name}/fixtures" MGD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   # One ctest entry a program: discovering single tests would start LibTorch once for each.

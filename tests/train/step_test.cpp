@@ -92,7 +92,7 @@ TEST(Step, TheTeacherAnswersInSlicesWhatItAnswersAtOnce) {
   const at::NoGradGuard no_grad;
   Forward whole;
   whole.capture("layer3");
-  const at::Tensor logits = run->teacher->forward(batch.input, whole);
+  const at::Tensor logits = run->teacher->run(batch, whole).logits;
   EXPECT_TRUE(at::allclose(output.logits, logits, 1e-4, 1e-5));
   ASSERT_EQ(output.taps.size(), 1U);
   EXPECT_TRUE(at::allclose(output.taps.at("layer3"), whole.captured().at("layer3"), 1e-4, 1e-5));
