@@ -53,7 +53,9 @@ PackedTokens shifted(const PackedTokens& tokens, std::int64_t start) {
 
 }  // namespace
 
-TextModel::TextModel(const TextConfig& config, RandomStream& random) : config_(config) {
+TextModel::TextModel(const TextConfig& given, double deviation, RandomStream& random) : config_(given) {
+  TextConfig config = given;
+  config.initializer_range = deviation;
   const TextNames& names = text_names(config.model_type);
   const bool bare = config.head == TextHead::encoder;
   const std::string prefix = bare ? "" : names.prefix;
@@ -159,10 +161,10 @@ at::Tensor TextModel::decode(const PackedTokens& tokens, KvCache& cache, Forward
   return stack.forward(tokens, {.ids = sequence_ids({}, tokens.num_sequences()), .cache = &cache}, forward);
 }
 
-std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::uint64_t seed) {
+std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::optional<std::uint64_t> seed) {
   check_text_config(config, "model '" + config.model_type + "'", /*from_file=*/false);
-  RandomStream random(random_key(seed, "model/init"), 0, 0);
-  auto model = std::make_unique<TextModel>(config, random);
+  RandomStream random(random_key(seed.value_or(0), "model/init"), 0, 0);
+  auto model = std::make_unique<TextModel>(config, seed ? config.initializer_range : 0.0, random);
   model->set_path("");
   model->set_requires_grad(true);
   return model;
