@@ -55,9 +55,13 @@ if(LibTorch_ROOT)
   target_link_directories(mgd::torch INTERFACE "${LibTorch_ROOT}/lib")
   target_link_options(mgd::torch INTERFACE "-Wl,-rpath,${LibTorch_ROOT}/lib")
   # libtorch.so and the CUDA half register operators when loaded: the linker must not drop them as unused.
-  set(_libs torch torch_cpu c10)
+  # libstdc++ comes first: libtorch_cpu.so exports the std::filesystem of the compiler that built it, and a program that takes
+  # half of that from there and half from its own library dies in remove_all.
+  set(_libs stdc++ torch torch_cpu c10)
   if(EXISTS "${LibTorch_ROOT}/lib/libtorch_cuda.so")
     list(APPEND _libs torch_cuda c10_cuda)
+    # What torch_cuda needs of NVIDIA's libraries it finds by its own run path; the linker need not.
+    target_link_options(mgd::torch INTERFACE "-Wl,--allow-shlib-undefined")
   endif()
   list(TRANSFORM _libs PREPEND "-l")
   list(JOIN _libs "," _joined)

@@ -66,6 +66,8 @@ endfunction()
 function(mgd_bench)
   add_executable(mgd_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/step_bench.cpp")
   target_link_libraries(mgd_bench PRIVATE mgd_model mgd_loss mgd_mask mgd_warnings)
+  add_executable(tokenizer_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/tokenizer_bench.cpp")
+  target_link_libraries(tokenizer_bench PRIVATE mgd_text mgd_warnings)
 endfunction()
 
 function(mgd_feature_table)

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# The CIFAR-10 table of docs/results.md: six ways to train cifar_resnet8, three seeds each, on 1,000 images a class.
+# The CIFAR-10 tables of docs/results.md: six ways to train a small CIFAR ResNet, three seeds each, on 1,000 images a class.
 #
 #   scripts/experiments/cifar10.sh DATA.tar.xz TEACHER.safetensors OUT_DIR [METHOD ...]
 #
-# Every run is resumable: start the script again and it goes on where it was stopped. SEEDS, EPOCHS and MGD (the program) can be
-# given in the environment.
+# Every run is resumable: start the script again and it goes on where it was stopped. In the environment can be given: SEEDS,
+# EPOCHS, DEVICE (cpu or cuda), JOBS (runs at a time), STUDENT (cifar_resnet8), PER_CLASS (1000; 0 = all images), CACHE (folder of
+# the teacher's outputs; "" = the teacher runs in every step), VIEWS, THREADS and MGD (the program).
 set -euo pipefail
 data=$1 teacher=$2 out=$3
 shift 3
 methods=("$@")
 [ ${#methods[@]} -gt 0 ] || methods=(alone kd mimic mgd mgd-kd mgd-kd-input)
 program=${MGD:-build/release/mgd}
+mkdir -p "$out"
 
 ce='{name: cross_entropy}'
 ce_small='{name: cross_entropy, weight: 0.1}'
@@ -19,29 +21,38 @@ mimic='{name: mimic, weight: 1.0}'
 mgd='{name: mgd, weight: 1.0, weight_on: mean, mask: channel, mask_ratio: 0.15}'
 blocks='masks=[{node: input, mask: block, size: 4, mask_ratio: 0.25}]'
 
+run() {  # METHOD SEED
+  local method=$1 seed=$2 run=$out/$1-$2 verb=distill losses extra=() resume=()
+  local with_teacher=(teacher.model=cifar_resnet56 "teacher.weights=$(realpath "$teacher")"
+    "train.teacher_cache=${CACHE-$out/teacher-cache}")
+  case $method in
+    alone) losses="[$ce]" verb=train with_teacher=(teacher.model= teacher.weights=) ;;
+    kd) losses="[$ce_small, $kd]" ;;
+    mimic) losses="[$ce, $mimic]" ;;
+    mgd) losses="[$ce, $mgd]" ;;
+    mgd-kd) losses="[$ce_small, $kd, $mgd]" ;;
+    mgd-kd-input) losses="[$ce_small, $kd, $mgd]" extra=("$blocks") ;;
+    *) echo "unknown method $method" >&2; return 2 ;;
+  esac
+  [ ! -f "$run/summary.json" ] || return 0
+  [ ! -d "$run/checkpoints" ] || resume=(--resume)
+  echo "[$(date +%H:%M:%S)] $method seed $seed ${resume[*]}"
+  "$program" $verb cifar10-resnet56-resnet8 "data.path=$(realpath "$data")" "data.per_class=${PER_CLASS:-1000}" \
+    "student.model=${STUDENT:-cifar_resnet8}" "${with_teacher[@]}" "losses=$losses" "${extra[@]}" \
+    "train.epochs=${EPOCHS:-30}" train.eval_every=5 "data.views=${VIEWS:-8}" "run.threads=${THREADS:-1}" \
+    "run.device=${DEVICE:-cpu}" data.loader_threads=1 --run-dir "$run" --seed "$seed" "${resume[@]}"
+}
+
+failed=0
 for seed in ${SEEDS:-1 2 3}; do
   for method in "${methods[@]}"; do
-    extra=()
-    case $method in
-      alone) losses="[$ce]" ;;
-      kd) losses="[$ce_small, $kd]" ;;
-      mimic) losses="[$ce, $mimic]" ;;
-      mgd) losses="[$ce, $mgd]" ;;
-      mgd-kd) losses="[$ce_small, $kd, $mgd]" ;;
-      mgd-kd-input) losses="[$ce_small, $kd, $mgd]" extra=("$blocks") ;;
-      *) echo "unknown method $method" >&2; exit 2 ;;
-    esac
-    run=$out/$method-$seed
-    [ ! -f "$run/summary.json" ] || continue
-    verb=distill
-    with_teacher=(teacher.model=cifar_resnet56 "teacher.weights=$(realpath "$teacher")")
-    if [ "$method" = alone ]; then verb=train with_teacher=(teacher.model= teacher.weights=); fi
-    resume=()
-    [ ! -d "$run/checkpoints" ] || resume=(--resume)
-    echo "[$(date +%H:%M:%S)] $method seed $seed ${resume[*]}"
-    "$program" $verb cifar10-resnet56-resnet8 "data.path=$(realpath "$data")" data.per_class=1000 "${with_teacher[@]}" \
-      "losses=$losses" "${extra[@]}" "train.epochs=${EPOCHS:-30}" train.eval_every=5 "data.views=${VIEWS:-8}" \
-      "train.teacher_cache=${CACHE:-$out/teacher-cache}" "run.threads=${THREADS:-1}" \
-      data.loader_threads=1 --run-dir "$run" --seed "$seed" "${resume[@]}"
+    if [ "${JOBS:-1}" -le 1 ]; then
+      run "$method" "$seed"
+    else
+      while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n || failed=1; done
+      run "$method" "$seed" > "$out/$method-$seed.log" 2>&1 &
+    fi
   done
 done
+for job in $(jobs -p); do wait "$job" || failed=1; done
+exit "$failed"

@@ -182,7 +182,7 @@ class MainPath(WithFolder):
         self.assertFalse((self.folder / "dry").exists())
 
     def test_verbs_explain_themselves(self):
-        for verb in ("distill", "train", "eval", "predict", "inspect", "config", "doctor", "demo"):
+        for verb in ("distill", "train", "eval", "predict", "inspect", "tokenize", "config", "doctor", "demo"):
             done = mgd(verb, "--help", cwd=self.folder)
             self.assertEqual(done.returncode, 0)
             lines = done.stdout.splitlines()
@@ -398,6 +398,29 @@ class Faults(WithFolder):
                 break
         self.expect(done, 71, "resumed from", "bytes were requested", f"{mib} allowed", "train.batch_size", "checkpoints are safe")
         self.expect(mgd(*big, "--resume", "--strict", "train.max_steps=3", cwd=self.folder), 0, "resumed from")
+
+    def test_tokenizer_learned_and_used(self):
+        (self.folder / "prose.txt").write_text("The cat sat on the mat. The cats sat.\n" * 3)
+        done = mgd("tokenize", "--train", "prose.txt", "--vocab-size", "60", "--out", "tokens", "--json", cwd=self.folder)
+        self.expect(done, 0)
+        self.assertLessEqual(json.loads(done.stdout)["vocab_size"], 60)
+        done = mgd("tokenize", "tokens", "Mats sat", "--json", "--decode", cwd=self.folder)
+        row = json.loads(done.stdout)
+        self.assertEqual(row["tokens"], ["[CLS]", "mat", "##s", "sat", "[SEP]"])
+        self.assertEqual(row["offsets"], [[0, 0], [0, 3], [3, 4], [5, 8], [0, 0]])
+        self.assertEqual(row["decoded"], "mats sat")
+        again = mgd("tokenize", "--train", "prose.txt", "--vocab-size", "60", "--out", "tokens", cwd=self.folder)
+        self.expect(again, 73, "is there already")
+        stdin = b"the mat\n\xff cat\n" + b"cat " * 400_000 + b"\n"
+        done = subprocess.run([MGD, "tokenize", "tokens", "-", "--json"], cwd=self.folder, input=stdin, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(done.stdout.splitlines()), 2 + 2, "the long line comes in two parts")
+        self.assertIn(b"1 lines of more than 1048576 bytes came in parts", done.stderr)
+        self.assertIn(b"1 places were no UTF-8", done.stderr)
+        (self.folder / "bad.json").write_text('{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a", "b"]]}}')
+        self.expect(mgd("tokenize", "bad.json", "a", cwd=self.folder), 65, "model.merges[0]")
+        self.expect(mgd("tokenize", "tokens", cwd=self.folder), 2, "no text")
+        self.expect(mgd("tokenize", "nowhere", "a", cwd=self.folder), 66, "nowhere")
 
     def test_pickle_is_refused(self):
         (self.folder / "model.pth").write_bytes(b"\x80\x02}q\x00.")

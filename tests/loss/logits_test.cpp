@@ -1,3 +1,6 @@
+#include <ATen/ops/arange.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/randn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -61,8 +64,25 @@ TEST(CrossEntropy, NeedsNoTeacher) {
   alone.teacher.clear();
   auto loss = make_loss(entry_of("cross_entropy"), alone);
   EXPECT_FALSE(loss->needs_teacher());
-  EXPECT_EQ(loss->count({.batch_size = 5, .keep = {}}), 5);
-  EXPECT_EQ(loss->describe(), "weight 1 per sample, label smoothing 0");
+  EXPECT_EQ(loss->count({.batch_size = 9, .num_targets = 5, .keep = {}}), 5);
+  EXPECT_EQ(loss->describe(), "weight 1 per target, label smoothing 0");
+}
+
+// A language model hands out its output layer; its loss is that of the logits it would give.
+TEST(CrossEntropy, ALanguageModelsHeadIsProjectedAtItsTargets) {
+  const auto loss = make_loss(entry_of("cross_entropy", {{"label_smoothing", "0.1"}}), kContext);
+  const auto options = at::TensorOptions().dtype(at::kDouble);
+  const LmHead head{.hidden = at::randn({5, 3}, options),
+                    .weight = at::randn({7, 3}, options),
+                    .bias = at::randn({7}, options)};
+  Batch batch;
+  batch.sample_ids = {0, 1};
+  batch.target = at::arange(5);
+  const Features none;
+  const LossInput by_head{batch, {}, {}, head, none, none, {}};
+  const LossInput by_logits{batch, at::linear(head.hidden, head.weight, head.bias), {}, {}, none, none, {}};
+  EXPECT_NEAR(loss->sum(by_head).item<double>(), loss->sum(by_logits).item<double>(), 1e-12);
+  EXPECT_EQ(loss->count({.batch_size = 2, .num_targets = batch.num_targets(), .keep = {}}), 5);
 }
 
 }  // namespace

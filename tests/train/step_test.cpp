@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -47,7 +48,7 @@ std::pair<double, at::Tensor> eval_mode_step(Run& run, const StepBatches& batche
     for (const auto& active : run.losses)
       for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
     ModelOutput student;
-    student.logits = run.student->forward(batch.input, forward);
+    student = run.student->run(batch, forward);
     student.taps = forward.captured();
     const at::Tensor loss = distill_loss(run, batch, student, teacher_forward(run, batch), plan.loss_keep[m],
                                          plan.counts, result);
@@ -88,8 +89,33 @@ TEST(Step, DropoutFollowsTheStepAndSparesEvaluation) {
   EXPECT_TRUE(at::equal(first, logits(0)));
   EXPECT_FALSE(at::allclose(first, logits(1), 1e-3, 1e-3));
   Forward eval;
-  const at::Tensor without = run->student->forward(batch.input, eval);
-  EXPECT_TRUE(at::equal(without, run->student->forward(batch.input, eval)));
+  const at::Tensor without = run->student->run(batch, eval).logits;
+  EXPECT_TRUE(at::equal(without, run->student->run(batch, eval).logits));
+}
+
+// A language model's targets are not its samples.
+TEST(Step, LossesAreToldTheTargetsOfAllMicroBatches) {
+  class Counting final : public Loss {
+   public:
+    const std::string& label() const override { return label_; }
+    double weight() const override { return 1; }
+    double count(const CountInput& input) const override { return static_cast<double>(input.num_targets); }
+    at::Tensor sum(const LossInput&) override { return {}; }
+
+   private:
+    std::string label_ = "counting";
+  };
+  mgd::Run run;
+  run.losses.push_back({.loss = std::make_unique<Counting>(), .mask = {}});
+  StepBatches batches;
+  for (const std::int64_t targets : {5, 0, 2}) {
+    Batch batch;
+    batch.sample_ids = {0, 1, 2};
+    batch.target = at::zeros({targets}, at::kLong);
+    batches.micro.push_back(batch);
+  }
+  batches.micro.emplace_back().sample_ids = {3};  // no target at all
+  EXPECT_EQ(plan_step(run, batches, 0).counts, std::vector<double>{7});
 }
 
 // masks.md line 23.
@@ -115,7 +141,7 @@ TEST(MaskContract, Line23_NodesAreHiddenFromTheStudentInTrainingOnly) {
 
   // Evaluation knows nothing of the masks.
   Forward forward;
-  EXPECT_TRUE(run->student->forward(batch.input, forward).isnan().any().item<bool>());
+  EXPECT_TRUE(run->student->run(batch, forward).logits.isnan().any().item<bool>());
 
   // Another step, another mask; the same step, the same mask.
   EXPECT_FALSE(at::equal(plan_step(*run, batches, 1).node_keep[0][0], keep));

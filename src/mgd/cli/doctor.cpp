@@ -56,6 +56,7 @@ int run_doctor(const DoctorFlags& flags) {
   row("memory", fmt::format("{:.1f} GB", static_cast<double>(env.memory_bytes) / 1e9));
   row("LibTorch", fmt::format("{} (built with {}), {} threads, {}", env.torch_running, env.torch_built,
                               env.threads, env.torch_cuda ? "with CUDA" : "without CUDA"));
+  if (!env.gpus.empty()) row("GPU", fmt::format("{}", fmt::join(env.gpus, ", ")));
   const auto problems = problems_of(env);
   for (const auto& problem : problems) row("problem", problem);
   if (problems.empty()) row("problems", "none");

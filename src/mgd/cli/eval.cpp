@@ -8,6 +8,7 @@
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
 #include "mgd/eval/summary.h"
+#include "mgd/nn/device.h"
 
 namespace mgd {
 
@@ -72,6 +73,7 @@ int run_eval(const std::vector<std::string>& args, const EvalFlags& flags) {
   if (args.size() != 1)
     fail(ExitCode::usage, "eval takes one model, got {}; see `mgd eval --help`", args.size());
   if (flags.data.empty()) fail(ExitCode::usage, "eval: --data is missing");
+  const at::Device device = open_device(flags.device, "--device");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/false);
   fill_normalisation(opened.info);
@@ -92,7 +94,7 @@ int run_eval(const std::vector<std::string>& args, const EvalFlags& flags) {
                             .height = opened.info.height,
                             .width = opened.info.width,
                             .precision = flags.precision,
-                            .device = at::Device(flags.device)};
+                            .device = device};
   opened.model->to(options.device);
   const ClassifyMetrics metrics = evaluate_classifier(*opened.model, *source, options);
   const Latency latency = measure_latency(*opened.model, opened.info.height, opened.info.width);

@@ -69,7 +69,7 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   console.note("measuring ...");
   const FinalMeasures measures = measure_final(*run);
   export_student(*run, outcome.folder / model_dir);
-  write_file_atomic(outcome.folder / "data_report.json", data_report_json(*run));
+  write_file_atomic(outcome.folder / "data_report.json", run->task->data_report_json(*run->loader));
   outcome.summary = summary_json(*run, outcome.result, measures, model_dir);
   write_file_atomic(outcome.folder / "summary.json", outcome.summary);
   write_file_atomic(outcome.folder / "report.html",

@@ -14,6 +14,7 @@ Verb predict_verb();
 Verb inspect_verb();
 Verb config_verb();
 Verb doctor_verb();
+Verb tokenize_verb();
 Verb demo_verb();
 
 std::vector<Verb> all_verbs();

@@ -28,7 +28,7 @@ BatchMaker::BatchMaker(const ImageSource& source, AugmentChain augment, const Lo
   if (!augment_.wants_full_size()) cache_.set_size(size_.height, size_.width);
 }
 
-const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Bench& bench, Bench::Slot& slot) {
+const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Easel& bench, Slot& slot) {
   bench.sample = index;
   try {
     slot.held = cache_.get(index);
@@ -55,7 +55,8 @@ const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Bench&
   }
 }
 
-Batch BatchMaker::make(std::vector<std::int64_t> samples, std::int64_t epoch, Bench& bench) {
+Batch BatchMaker::make(std::vector<std::int64_t> samples, std::int64_t epoch, Bench& own) {
+  auto& bench = static_cast<Easel&>(own);
   if (views_ > 0) epoch %= views_;
   const auto count = static_cast<std::int64_t>(samples.size());
   const auto channels = source_.channels();
@@ -88,7 +89,7 @@ Batch BatchMaker::make(std::vector<std::int64_t> samples, std::int64_t epoch, Be
 
 // The partner is drawn from the whole dataset by (seed, epoch, sample), so batching does not matter; it comes
 // with its own augmentation.
-void BatchMaker::mix(const Image& image, std::int64_t index, std::int64_t epoch, Bench& bench, MixedRow row) {
+void BatchMaker::mix(const Image& image, std::int64_t index, std::int64_t epoch, Easel& bench, MixedRow row) {
   RandomStream random(mix_key_, static_cast<std::uint32_t>(epoch), static_cast<std::uint64_t>(index));
   auto partner = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(source_.size())));
   const Image& other = picture(partner, epoch, bench, bench.second);

@@ -1,7 +1,5 @@
-// Sample numbers -> one micro-batch.
+// Numbers of pictures -> one micro-batch.
 #pragma once
-
-#include <atomic>
 
 #include "mgd/data/collate.h"
 #include "mgd/data/loader.h"
@@ -9,35 +7,32 @@
 
 namespace mgd {
 
-// Thread-safe: what a thread needs for itself lies in its Bench.
-class BatchMaker {
+class BatchMaker final : public BatchWork {
  public:
-  // What one thread works with, and what others may see of its work.
-  struct Bench {
-    struct Slot {
-      std::shared_ptr<const Image> held;
-      Image work, spare;
-    };
+  BatchMaker(const ImageSource& source, AugmentChain augment, const LoaderOptions& options);
+
+  std::int64_t num_samples() const override { return source_.size(); }
+  std::string sample_name(std::int64_t sample) const override { return source_.name(sample); }
+  std::unique_ptr<Bench> make_bench() const override { return std::make_unique<Easel>(); }
+  Batch make(std::vector<std::int64_t> samples, std::int64_t epoch, Bench& bench) override;
+  std::map<std::string, std::string> corrupt() const override { return cache_.corrupt(); }
+
+ private:
+  struct Slot {
+    std::shared_ptr<const Image> held;
+    Image work, spare;
+  };
+  struct Easel : Bench {
     Slot first, second;  // the sample and its partner in a mix
     Image pasted;
     std::vector<float> mixed;
-    std::atomic<std::int64_t> sample{-1};  // being read; -1: none
-    std::atomic<std::int64_t> done{0};     // pictures finished
-    std::atomic<bool> stop{false};         // make() then ends early with what it has
   };
-
-  BatchMaker(const ImageSource& source, AugmentChain augment, const LoaderOptions& options);
-
-  Batch make(std::vector<std::int64_t> samples, std::int64_t epoch, Bench& bench);
-  std::map<std::string, std::string> corrupt() const { return cache_.corrupt(); }
-
- private:
-  const Image& picture(std::int64_t& index, std::int64_t epoch, Bench& bench, Bench::Slot& slot);
+  const Image& picture(std::int64_t& index, std::int64_t epoch, Easel& bench, Slot& slot);
   struct MixedRow {
     float* input;  // (C, Y, X) or (Y, X, C)
     float* probs;  // (K), zeros
   };
-  void mix(const Image& image, std::int64_t index, std::int64_t epoch, Bench& bench, MixedRow row);
+  void mix(const Image& image, std::int64_t index, std::int64_t epoch, Easel& bench, MixedRow row);
 
   const ImageSource& source_;
   const AugmentChain augment_;

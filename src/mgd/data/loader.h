@@ -1,15 +1,12 @@
-// Batches in a deterministic order, prepared by background threads.
+// Batches of pictures in a deterministic order, prepared by background threads.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "mgd/data/augment.h"
 #include "mgd/data/image_source.h"
-#include "mgd/types/batch.h"
+#include "mgd/data/queued_stream.h"
 
 namespace mgd {
 
@@ -33,41 +30,16 @@ struct LoaderOptions {
   double stall_seconds = 300;      // no picture for so long: Error(io) naming the sample; 0 = wait for ever
 };
 
-// The samples of one optimizer step, already cut into micro-batches.
-struct StepBatches {
-  std::vector<Batch> micro;
-  std::int64_t epoch = 0;  // 0-based
-  std::int64_t step_in_epoch = 0;
-  std::int64_t num_samples() const;
-};
-
 // Nothing depends on `threads` or `micro_batch_size` but time and memory: order, augmentation and mixing are
-// functions of (seed, epoch, sample). Without `drop_last` each epoch holds every sample once; its last step
-// may be smaller.
+// functions of (seed, epoch, sample).
 //
 // A corrupt sample is replaced by the next good one in the dataset (a pure function of the data, so runs stay
-// reproducible), counted, and listed by path. The stream has no end: after the last step of an epoch comes
-// the first of the next.
-class Loader {
+// reproducible), counted, and listed by path.
+class Loader final : public QueuedStream {
  public:
-  // `source` must outlive the loader. Throws Error(bad_data) for an empty source, Error(usage) for options
-  // that do not fit, Error(environment) when a thread cannot be started.
+  // `source` must outlive the loader. Throws like QueuedStream, Error(usage) for mean and std that do not
+  // fit.
   Loader(const ImageSource& source, AugmentChain augment, LoaderOptions options);
-  ~Loader();  // waits for the pictures in work; a thread that hangs in a read (10 s) is left behind
-  Loader(const Loader&) = delete;
-  Loader& operator=(const Loader&) = delete;
-
-  std::int64_t steps_per_epoch() const;
-  void seek(std::int64_t epoch, std::int64_t step_in_epoch);  // the next step to give; for resume
-  // Blocks. Rethrows what a loader thread threw, with the sample's path; after that, seek() first.
-  StepBatches next();
-
-  double wait_seconds() const;                         // time next() has blocked since construction
-  std::map<std::string, std::string> corrupt() const;  // sample name -> what was wrong
-
- private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace mgd

@@ -61,7 +61,7 @@ Dtype parse_dtype(const json& value, const std::string& what) {
   const auto* known =
       std::find_if(kDtypes.begin(), kDtypes.end(), [&](const DtypeInfo& i) { return value == i.name; });
   if (known != kDtypes.end()) return known->dtype;
-  if (std::find(kUnsupported.begin(), kUnsupported.end(), value) != kUnsupported.end())
+  if (std::any_of(kUnsupported.begin(), kUnsupported.end(), [&](auto name) { return value == name; }))
     fail(ExitCode::bad_data, "{}: dtype {} is not supported", what, shown(value));
   fail(ExitCode::bad_data, "{}: unknown dtype {}", what, shown(value));
 }

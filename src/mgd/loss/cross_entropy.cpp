@@ -6,6 +6,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/loss/entry.h"
+#include "mgd/ops/masked_cross_entropy.h"
 
 namespace mgd {
 namespace {
@@ -20,17 +21,19 @@ struct CrossEntropyOptions : LossOptions {
 };
 
 // - sum over classes of q log softmax(s), with q = (1 - e) target + e / K; the target is one class, or the
-// batch's soft target where it has one. Count: samples. Szegedy et al., "Rethinking the Inception
-// Architecture", section 7.
+// batch's soft target where it has one. Language models: the same over the vocabulary, at the target rows of
+// their head. Count: targets. Szegedy et al., "Rethinking the Inception Architecture", section 7.
 class CrossEntropy final : public NamedLoss {
  public:
   CrossEntropy(const LossEntry& entry, const CrossEntropyOptions& options)
       : NamedLoss(options.label.empty() ? entry.name : options.label, options.weight),
         smoothing_(options.label_smoothing) {}
 
-  double count(const CountInput& input) const override { return static_cast<double>(input.batch_size); }
+  double count(const CountInput& input) const override { return static_cast<double>(input.num_targets); }
 
   at::Tensor sum(const LossInput& input) override {
+    if (input.student_head.defined())
+      return masked_cross_entropy(input.student_head, input.batch.target, {.label_smoothing = smoothing_});
     const at::Tensor log_probs = at::log_softmax(at_least_float(input.student_logits), 1);  // (B, K)
     const Batch& batch = input.batch;
     const at::Tensor likelihood = batch.target_probs.defined()
@@ -43,7 +46,7 @@ class CrossEntropy final : public NamedLoss {
   }
 
   std::string describe() const override {
-    return fmt::format("weight {:g} per sample, label smoothing {:g}", weight(), smoothing_);
+    return fmt::format("weight {:g} per target, label smoothing {:g}", weight(), smoothing_);
   }
 
  private:

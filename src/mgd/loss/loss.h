@@ -23,6 +23,7 @@ struct LossInput {
   const Batch& batch;
   at::Tensor student_logits;  // (B, K)
   at::Tensor teacher_logits;  // (B, K), no gradient; undefined when there is no teacher
+  LmHead student_head;        // of a language model, which has no logits
   const Features& student;    // taps by name
   const Features& teacher;    // no gradient
   at::Tensor keep;  // bool, broadcasts to the aligned map; undefined when the loss asked for no mask
@@ -30,7 +31,9 @@ struct LossInput {
 
 // What a loss may know before any forward pass.
 struct CountInput {
-  std::int64_t batch_size = 0;
+  std::int64_t batch_size = 0;  // B
+  std::int64_t num_targets =
+      0;            // n of Batch::target; language models: often not B, and 0 when nothing is hidden
   at::Tensor keep;  // as in LossInput
 };
 

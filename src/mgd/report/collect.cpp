@@ -23,8 +23,8 @@ ReportModel model_row(const char* role, const ModelSummary& summary, const Model
           .parameters = summary.parameters,
           .macs = summary.macs,
           .bytes = static_cast<std::int64_t>(measures.bytes),
-          .latency_ms = measures.latency.median_ms,
-          .accuracy = measures.logits.defined() ? measures.metrics.accuracy : -1,
+          .latency_ms = measures.latency_ms,
+          .accuracy = measures.logits.defined() ? measures.classes.accuracy : -1,
           .seeds = 1};
 }
 
@@ -99,18 +99,18 @@ std::string read_if_there(const fs::path& path) {
 ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& result,
                           const FinalMeasures& m) {
   ReportData data;
-  const std::string student = run.student_info.architecture;
+  const std::string student = run.student->architecture();
   data.title =
-      run.teacher ? fmt::format("{} distilled from {}", student, run.teacher->spec().architecture) : student;
+      run.teacher ? fmt::format("{} distilled from {}", student, run.teacher->architecture()) : student;
   data.subtitle = fmt::format("{}: {} steps, {} samples in {:.0f} s, seed {}", run.config.data.path,
                               result.steps, result.samples, result.seconds, run.config.run.seed);
   if (m.source) {
     data.findings.push_back(fmt::format("On {} {} images the student is right in {:.2f} % of cases.",
-                                        m.source->size(), m.split, 100 * m.student.metrics.accuracy));
+                                        m.source->size(), m.split, 100 * m.student.classes.accuracy));
     if (run.teacher)
       data.findings.push_back(
           fmt::format("The teacher is right in {:.2f} %; the student has {:.1f} times fewer parameters.",
-                      100 * m.teacher.metrics.accuracy,
+                      100 * m.teacher.classes.accuracy,
                       static_cast<double>(run.teacher_summary.parameters) /
                           static_cast<double>(run.student_summary.parameters)));
     data.findings.push_back(
@@ -123,7 +123,7 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
   data.curves = read_curves(read_if_there(folder / "metrics.jsonl"));
   if (m.source) {
     data.class_names = m.source->class_names();
-    data.confusion = m.student.metrics.confusion;
+    data.confusion = m.student.classes.confusion;
     data.mistakes = worst_mistakes(m);
     data.illustrations = illustrate(run, *m.source, spread_over_classes(*m.source, kIllustrations));
   }

@@ -21,7 +21,7 @@ ReportMap channel_mean(const std::string& title, const at::Tensor& map, std::int
 
 // The pictures of `indices` as one batch.
 Batch batch_of(const Run& run, const ImageSource& source, const std::vector<std::int64_t>& indices) {
-  const EvalOptions eval = run.eval_options();
+  const EvalOptions eval = run.image->eval_options();
   Batch all;
   for (std::int64_t index : indices) {
     Loader loader(source, {},
@@ -58,10 +58,10 @@ std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
   Forward forward;
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
-  const at::Tensor logits = run.student->forward(batch.input, forward);
+  const ModelOutput student = run.student->run(batch, forward);
   for (std::size_t i = 0; i < run.losses.size(); ++i) {
     const Features maps = run.losses[i].loss->illustrate({.batch = batch,
-                                                          .student_logits = logits,
+                                                          .student_logits = student.logits,
                                                           .teacher_logits = teacher.logits,
                                                           .student = forward.captured(),
                                                           .teacher = teacher.taps,

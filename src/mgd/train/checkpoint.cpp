@@ -27,7 +27,7 @@ json state_json(const Checkpoint& c) {
             {"consecutive_bad", c.guard.consecutive_bad},
             {"rollbacks", c.guard.rollbacks}}},
           {"best_epoch", c.best_epoch},
-          {"best_accuracy", c.best_accuracy},
+          {"best_value", c.best_value},
           {"evaluations_without_better", c.evaluations_without_better},
           {"skipped_steps", c.skipped_steps},
           {"identity", c.identity}};
@@ -46,7 +46,7 @@ Checkpoint parse_state(const json& s) {
              .consecutive_bad = guard.at("consecutive_bad"),
              .rollbacks = guard.at("rollbacks")};
   c.best_epoch = s.at("best_epoch");
-  c.best_accuracy = s.at("best_accuracy");
+  c.best_value = s.at("best_value");
   c.evaluations_without_better = s.at("evaluations_without_better");
   c.skipped_steps = s.at("skipped_steps").get<std::vector<std::string>>();
   c.identity = s.at("identity").get<std::map<std::string, std::string>>();

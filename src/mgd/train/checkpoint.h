@@ -19,7 +19,7 @@ struct Checkpoint {
   std::uint64_t metrics_bytes = 0;  // length of metrics.jsonl at this moment: later rows are cut on resume
   DivergenceGuard guard;
   std::int64_t best_epoch = -1;
-  double best_accuracy = -1;
+  double best_value = -1;  // of the task's headline figure; meaningless before the first evaluation
   std::int64_t evaluations_without_better = 0;
   std::vector<std::string> skipped_steps;  // "step 17: loss is nan; samples 3, 9, ..."
   std::map<std::string, std::string>

@@ -31,15 +31,7 @@ std::string mask_text(const MaskOptions& mask) {
 
 std::vector<std::string> describe_run(const Run& run) {
   const Config& c = run.config;
-  std::vector<std::string> lines;
-  const auto& info = run.student_info;
-  lines.push_back(fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes; {} x {} x {}", "data",
-                              c.data.path, run.train_source->size(),
-                              run.validation_source ? run.validation_source->size() : 0,
-                              run.test_source ? run.test_source->size() : 0, info.label_names.size(),
-                              info.in_channels, info.height, info.width));
-  lines.push_back(
-      fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info.mean, " "), fmt::join(info.std, " ")));
+  std::vector<std::string> lines = run.task->describe();
   if (run.teacher)
     lines.push_back(model_line("teacher", run.teacher_summary,
                                c.teacher.path.empty() ? c.teacher.weights : c.teacher.path));

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "mgd/core/error.h"
+#include "mgd/core/file.h"
 
 #ifndef MGD_VERSION
 #define MGD_VERSION "0.1.0"
@@ -31,6 +32,19 @@ std::string cpuinfo(const std::string& field) {
     if (line.starts_with(field) && line.find(':') != std::string::npos)
       return line.substr(std::min(line.find(':') + 2, line.size()));
   return "";
+}
+
+// A file of the driver a GPU; LibTorch tells a name only through headers of the CUDA toolkit.
+std::vector<std::string> gpu_models() {
+  std::vector<std::string> models;
+  std::error_code error;  // no driver: no folder
+  for (const auto& gpu : fs::directory_iterator("/proc/driver/nvidia/gpus", error)) {
+    std::ifstream file(gpu.path() / "information");
+    for (std::string line; std::getline(file, line);)
+      if (line.starts_with("Model:"))
+        models.push_back(line.substr(std::min(line.find_first_not_of(" \t", 6), line.size())));
+  }
+  return models;
 }
 
 // at::show_config() starts with the version of the library that is really loaded.
@@ -67,6 +81,7 @@ Environment environment() {
   env.torch_built = TORCH_VERSION;
   env.torch_running = running_torch_version();
   env.torch_cuda = at::globalContext().hasCUDA();
+  env.gpus = gpu_models();
   return env;
 }
 
@@ -81,7 +96,8 @@ std::string environment_json(const Environment& e) {
                                 {"cpu_features", e.cpu_features},
                                 {"torch_built", e.torch_built},
                                 {"torch_running", e.torch_running},
-                                {"cuda", e.torch_cuda}}
+                                {"cuda", e.torch_cuda},
+                                {"gpus", e.gpus}}
              .dump(2) +
          "\n";
 }

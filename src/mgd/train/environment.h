@@ -14,7 +14,8 @@ struct Environment {
   std::vector<std::string>
       cpu_features;  // of those that matter here: avx2, fma, avx512f, avx512_bf16, amx_bf16
   std::string torch_built, torch_running;  // versions at build and at run time
-  bool torch_cuda = false;
+  bool torch_cuda = false;                 // this LibTorch can compute on a GPU here
+  std::vector<std::string> gpus;           // models, as the NVIDIA driver names them
 };
 
 Environment environment();

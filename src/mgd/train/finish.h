@@ -8,16 +8,18 @@
 namespace mgd {
 
 struct ModelMeasures {
-  at::Tensor logits;  // (N, K); undefined when there was nothing to measure on, or no such model
-  ClassifyMetrics metrics;
-  Latency latency;
+  Figures figures;          // on the split; empty: there was none
+  double latency_ms = -1;   // median of one sample at a time
   std::uint64_t bytes = 0;  // of the weights as stored
+  // Images: every answer, and what can be counted of them.
+  at::Tensor logits;  // (N, K)
+  ClassifyMetrics classes;
 };
 
 // Measured once, after training, on the test split; on the validation part where the data has no test split.
 struct FinalMeasures {
-  std::string split;                    // "test" or "validation"
-  const ImageSource* source = nullptr;  // null: there was neither
+  std::string split;                    // "test", "validation", or "" when there was neither
+  const ImageSource* source = nullptr;  // its pictures
   ModelMeasures student, teacher;
 };
 
@@ -29,7 +31,5 @@ void export_student(const Run& run, const fs::path& folder);
 // summary.json as docs/files.md describes it. `model_dir` is relative to the run folder.
 std::string summary_json(const Run& run, const TrainResult& result, const FinalMeasures& measures,
                          const std::string& model_dir);
-
-std::string data_report_json(const Run& run);  // samples a split and class, corrupt files
 
 }  // namespace mgd

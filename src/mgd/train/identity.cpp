@@ -1,6 +1,6 @@
 #include "mgd/train/identity.h"
 
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 namespace mgd {
 
@@ -11,18 +11,10 @@ std::map<std::string, std::string> run_identity(const Run& run) {
     for (const Node& node : nodes) text += to_yaml(node);
     return text;
   };
-  std::map<std::string, std::string> id;
-  id["student"] = fmt::format("{} width {} classes {}", run.student_info.architecture,
-                              run.student_info.width_multiplier, run.student_info.num_classes);
+  std::map<std::string, std::string> id = run.task->identity();
   id["student parameters"] = fmt::format("{}", run.student_summary.parameters);
-  id["teacher"] = run.teacher ? run.teacher->spec().architecture : "(none)";
+  id["teacher"] = run.teacher ? run.teacher->architecture() : "(none)";
   id["teacher weights"] = run.teacher ? run.teacher_fingerprint : "(none)";
-  id["data"] = run.train_source->fingerprint();
-  id["normalisation"] =
-      fmt::format("{} / {}", fmt::join(run.student_info.mean, " "), fmt::join(run.student_info.std, " "));
-  id["input size"] = fmt::format("{} x {}", run.student_info.height, run.student_info.width);
-  id["augment"] = entries(c.data.augment);
-  id["views"] = fmt::format("{}", c.data.views);
   id["losses"] = entries(c.losses);
   id["masks"] = entries(c.masks);
   id["optimizer"] = c.train.optimizer;

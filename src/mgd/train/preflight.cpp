@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/data/loader.h"
 
 namespace mgd {
 
@@ -16,10 +17,11 @@ constexpr std::int64_t kSamples = 256;
 
 Preflight preflight(Run& run) {
   Preflight result;
-  if (!run.teacher) return result;
-  const EvalOptions eval = run.eval_options();
-  Loader loader(*run.train_source, {},
-                {.batch_size = std::min(kSamples, run.train_source->size()),
+  if (!run.teacher || run.image == nullptr) return result;
+  const ImageSource& train = run.image->train();
+  const EvalOptions eval = run.image->eval_options();
+  Loader loader(train, {},
+                {.batch_size = std::min(kSamples, train.size()),
                  .shuffle = true,
                  .seed = static_cast<std::uint64_t>(run.config.run.seed),
                  .threads = 0,
@@ -32,8 +34,10 @@ Preflight preflight(Run& run) {
   const Batch& batch = batches.micro.at(0);
   at::NoGradGuard no_grad;
   Forward forward;
-  const at::Tensor logits = run.teacher->forward(batch.input.to(run.device), forward);
-  const std::string& name = run.teacher->spec().architecture;
+  Batch shown = batch;
+  shown.input = batch.input.to(run.device);
+  const at::Tensor logits = run.teacher->run(shown, forward).logits;
+  const std::string& name = run.teacher->architecture();
   const std::string normalisation =
       fmt::format("mean {}, std {}", fmt::join(eval.mean, " "), fmt::join(eval.std, " "));
   if (!at::isfinite(logits).all().item<bool>())
@@ -44,7 +48,7 @@ Preflight preflight(Run& run) {
   result.teacher_accuracy =
       logits.argmax(1).cpu().eq(batch.target).sum().item<double>() / static_cast<double>(batch.size());
   // Three standard errors above chance: below that, nothing shows that it has learned these classes.
-  const double chance = 1.0 / static_cast<double>(run.teacher->spec().num_classes);
+  const double chance = 1.0 / static_cast<double>(run.task->num_classes());
   const double bar = chance + 3 * std::sqrt(chance * (1 - chance) / static_cast<double>(batch.size()));
   if (run.config.train.check_teacher && batch.size() >= 32 && result.teacher_accuracy < bar)
     fail(ExitCode::usage,
@@ -52,7 +56,7 @@ Preflight preflight(Run& run) {
          "weights, the normalisation "
          "({}) and the order of the classes ({}), or set train.check_teacher=false",
          name, 100 * result.teacher_accuracy, result.samples, 100 * chance, normalisation,
-         fmt::join(run.train_source->class_names(), ", "));
+         fmt::join(train.class_names(), ", "));
   return result;
 }
 

@@ -1,113 +1,25 @@
 #include "mgd/train/run.h"
 
-#include <ATen/Context.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/nn/device.h"
 
 namespace mgd {
 
 namespace {
 
-at::Device open_device(const std::string& name) {
-  const at::Device device(name);
-  if (device.is_cuda() && !at::globalContext().hasCUDA())
-    fail(ExitCode::environment, "run.device: {}: this LibTorch was built without CUDA; use run.device=cpu",
-         name);
-  return device;
-}
-
-std::vector<double> or_else(const std::vector<double>& first, const std::vector<double>& second) {
-  return first.empty() ? second : first;
-}
-
-// The recipe's normalisation, else the teacher's own (it was trained with it), else ImageNet's, the field's
-// habit.
-void resolve_normalisation(const DataConfig& data, const ModelFolderInfo& teacher,
-                           const ModelFolderInfo& given_student, std::int64_t channels,
-                           ModelFolderInfo& student) {
-  const Normalisation usual = default_normalisation(channels);
-  student.mean = or_else(data.mean, or_else(teacher.mean, or_else(given_student.mean, usual.mean)));
-  student.std = or_else(data.std, or_else(teacher.std, or_else(given_student.std, usual.std)));
-  for (const auto* values : {&student.mean, &student.std})
-    if (static_cast<std::int64_t>(values->size()) != channels)
-      fail(ExitCode::usage, "data: mean and std need one value a channel: got {}, the images have {}",
-           values->size(), channels);
-}
-
-void check_classes(const Run& run) {
-  const auto classes = static_cast<std::int64_t>(run.train_source->class_names().size());
-  const auto check = [&](const ImageModel& model, const char* role) {
-    if (model.spec().num_classes != classes)
-      fail(ExitCode::usage, "{}: {} has {} classes, the data in {} has {} ({})", role,
-           model.spec().architecture, model.spec().num_classes, run.config.data.path, classes,
-           fmt::join(run.train_source->class_names().begin(),
-                     run.train_source->class_names().begin() + std::min<std::int64_t>(classes, 5), ", "));
-  };
-  check(*run.student, "student");
-  if (run.teacher) check(*run.teacher, "teacher");
-}
-
-void open_data(Run& run) {
-  const DataConfig& data = run.config.data;
-  if (data.path.empty())
-    fail(ExitCode::usage, "data.path: no data given; write data: {{path: FOLDER_OR_ARCHIVE}}");
-  OpenedSplits splits = open_splits(data);
-  run.train_source = std::move(splits.train);
-  run.validation_source = std::move(splits.validation);
-  run.test_source = std::move(splits.test);
-  if (run.train_source->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data.path);
-}
-
-// The first picture that can be read: a corrupt one is no reason to stop, the loader skips it.
-Image first_picture(const ImageSource& source) {
-  for (std::int64_t i = 0; i + 1 < std::min<std::int64_t>(source.size(), 100); ++i) {
-    try {
-      return source.image(i);
-    } catch (const Error&) {
-    }
-  }
-  return source.image(source.size() - 1);
-}
-
-void open_models(Run& run) {
-  const Config& config = run.config;
-  const Image first = first_picture(*run.train_source);
-  const std::int64_t side = config.data.image_size;
-  const ModelDefaults defaults{
-      .num_classes = static_cast<std::int64_t>(run.train_source->class_names().size()),
-      .in_channels = run.train_source->channels(),
-      .height = side > 0 ? side : first.height,
-      .width = side > 0 ? side : first.width,
-      .seed = static_cast<std::uint64_t>(config.run.seed)};
-  ModelFolderInfo teacher_info;
-  const bool has_teacher = !config.teacher.model.empty() || !config.teacher.path.empty();
-  if (has_teacher) {
-    if (config.teacher.path.empty() && config.teacher.weights.empty())
-      fail(ExitCode::usage,
-           "teacher: {} has no weights; write teacher: {{model: {}, weights: FILE.safetensors}}",
-           config.teacher.model, config.teacher.model);
-    OpenedModel teacher = open_model(config.teacher, defaults, "teacher");
-    run.teacher = std::move(teacher.model);
+void settle_models(Run& run) {
+  if (run.teacher) {
     run.teacher->set_requires_grad(false);
     run.teacher->to(run.device);
-    if (config.train.channels_last) run.teacher->to_channels_last();
+    if (run.config.train.channels_last) run.teacher->to_channels_last();
     run.teacher_fingerprint = fingerprint_of(*run.teacher);
-    teacher_info = std::move(teacher.info);
-    run.teacher_summary = summarize(*run.teacher);
   }
-  OpenedModel student = open_model(config.student, defaults, "student");
-  run.student = std::move(student.model);
   run.student->to(run.device);
-  if (config.train.channels_last) run.student->to_channels_last();
-  run.student_info = student.info;
-  run.student_info.height = defaults.height;
-  run.student_info.width = defaults.width;
-  run.student_info.label_names = run.train_source->class_names();
-  resolve_normalisation(config.data, teacher_info, student.info, defaults.in_channels, run.student_info);
-  run.student_summary = summarize(*run.student);
+  if (run.config.train.channels_last) run.student->to_channels_last();
 }
 
 void open_losses(Run& run) {
@@ -116,7 +28,7 @@ void open_losses(Run& run) {
                       .teacher = run.teacher ? run.teacher_summary.tap_shapes() : TapShapes{},
                       .student_default_tap = run.student->default_tap(),
                       .teacher_default_tap = run.teacher ? run.teacher->default_tap() : "",
-                      .num_classes = run.student->spec().num_classes,
+                      .num_classes = run.task->num_classes(),
                       .seed = seed};
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
@@ -141,34 +53,18 @@ void open_losses(Run& run) {
   for (auto& mask : run.node_masks) mask->to(run.device);
 }
 
-void open_loader(Run& run) {
-  const Config& config = run.config;
-  LoaderOptions options{.batch_size = config.train.batch_size,
-                        .micro_batch_size = config.train.micro_batch_size,
-                        .shuffle = true,
-                        .drop_last = true,
-                        .seed = static_cast<std::uint64_t>(config.run.seed),
-                        .threads = config.data.loader_threads,
-                        .mean = run.student_info.mean,
-                        .std = run.student_info.std,
-                        .height = run.student_info.height,
-                        .width = run.student_info.width,
-                        .channels_last = config.train.channels_last,
-                        .cache_mb = config.data.cache_mb,
-                        .views = config.data.views};
-  if (options.batch_size > run.train_source->size())
-    fail(ExitCode::usage, "train.batch_size: got {}, but there are only {} training images",
-         options.batch_size, run.train_source->size());
-  run.loader = std::make_unique<Loader>(*run.train_source, make_augmentations(config.data.augment), options);
+void open_stream(Run& run) {
+  const TrainConfig& train = run.config.train;
+  run.loader = run.task->training_stream();
   run.steps_per_epoch = run.loader->steps_per_epoch();
-  run.total_steps = run.steps_per_epoch * config.train.epochs;
-  if (config.train.max_steps > 0) run.total_steps = std::min(run.total_steps, config.train.max_steps);
+  run.total_steps = run.steps_per_epoch * train.epochs;
+  if (train.max_steps > 0) run.total_steps = std::min(run.total_steps, train.max_steps);
 }
 
 void open_teacher_cache(Run& run) {
   const Config& config = run.config;
   if (config.train.teacher_cache.empty() || !run.teacher) return;
-  if (run.num_views() == 0)
+  if (run.task->num_views() == 0)
     fail(ExitCode::usage,
          "train.teacher_cache: the augmentation makes new images in every epoch, so nothing would come "
          "twice; set data.views to the "
@@ -178,33 +74,21 @@ void open_teacher_cache(Run& run) {
          "train.teacher_cache: with teacher_norm: batch the teacher changes from step to step; nothing can "
          "be kept");
   TeacherCacheOptions options{.folder = config.train.teacher_cache,
-                              .num_samples = run.train_source->size(),
-                              .num_views = run.num_views(),
-                              .tensors = {{"logits", {run.teacher->spec().num_classes}}}};
+                              .num_samples = run.task->num_samples(),
+                              .num_views = run.task->num_views(),
+                              .tensors = {{"logits", {run.task->num_classes()}}}};
   const TapShapes shapes = run.teacher_summary.tap_shapes();
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->teacher_taps()) options.tensors[tap] = shapes.at(tap);
-  std::string augment;
-  for (const Node& entry : config.data.augment) augment += to_yaml(entry);
+  // The same data, seen the same way, through the same teacher.
   options.identity =
-      fmt::format("teacher {}\ndata {}\naugment {}\nmean {} std {}\nsize {} x {}\nviews {}\nprecision {}",
-                  run.teacher_fingerprint, run.train_source->fingerprint(), augment,
-                  fmt::join(run.student_info.mean, " "), fmt::join(run.student_info.std, " "),
-                  run.student_info.height, run.student_info.width, run.num_views(), config.train.precision);
+      fmt::format("teacher {}\nprecision {}\n", run.teacher_fingerprint, config.train.precision);
+  for (const auto& [key, value] : run.task->identity())
+    if (key != "student") options.identity += key + " " + value + "\n";
   run.teacher_cache = std::make_unique<TeacherCache>(options);
 }
 
 }  // namespace
-
-EvalOptions Run::eval_options() const {
-  return {.loader_threads = config.data.loader_threads,
-          .mean = student_info.mean,
-          .std = student_info.std,
-          .height = student_info.height,
-          .width = student_info.width,
-          .precision = config.train.precision,
-          .device = device};
-}
 
 std::vector<NamedTensor> Run::trainable() const {
   std::vector<NamedTensor> all;
@@ -224,13 +108,15 @@ std::vector<NamedTensor> Run::trainable() const {
 std::unique_ptr<Run> make_run(const Config& config) {
   auto run = std::make_unique<Run>();
   run->config = config;
-  run->device = open_device(config.run.device);
+  run->device = open_device(config.run.device, "run.device");
   if (!config.run.baseline.empty()) require_regular_file(fs::path(config.run.baseline) / "summary.json");
-  open_data(*run);
-  open_models(*run);
-  check_classes(*run);
+  auto task = std::make_unique<ImageTask>(config, run->device);
+  task->open_models(*run);
+  run->image = task.get();
+  run->task = std::move(task);
+  settle_models(*run);
   open_losses(*run);
-  open_loader(*run);
+  open_stream(*run);
   open_teacher_cache(*run);
   return run;
 }

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "mgd/data/loader.h"
+#include "mgd/data/batch_stream.h"
+#include "mgd/data/image_source.h"
 #include "mgd/eval/classify.h"
 #include "mgd/eval/summary.h"
 #include "mgd/format/config.h"
@@ -14,6 +15,7 @@
 #include "mgd/loss/loss.h"
 #include "mgd/mask/mask_source.h"
 #include "mgd/model/image_model.h"
+#include "mgd/train/image_task.h"
 #include "mgd/train/node_mask.h"
 #include "mgd/train/teacher_cache.h"
 
@@ -28,25 +30,22 @@ struct Run {
   Config config;
   at::Device device = at::kCPU;
 
-  std::unique_ptr<ImageSource> train_source, validation_source, test_source;  // the last two may be null
-  ModelFolderInfo student_info;  // what the exported folder will say; holds the normalisation of the run
-  std::unique_ptr<ImageModel> student;
-  std::unique_ptr<ImageModel> teacher;          // null in `train`
+  std::unique_ptr<Task> task;
+  const ImageTask* image = nullptr;  // the task, when it is one of images: for what only pictures have
+  std::unique_ptr<Model> student;
+  std::unique_ptr<Model> teacher;               // null in `train`
   std::string teacher_fingerprint;              // SHA-256 of its tensors
   std::unique_ptr<TeacherCache> teacher_cache;  // null: the teacher runs in every step
   ModelSummary student_summary, teacher_summary;
 
   std::vector<ActiveLoss> losses;
   std::vector<std::unique_ptr<NodeMask>> node_masks;
-  std::unique_ptr<Loader> loader;  // of train_source
+  std::unique_ptr<BatchStream> loader;  // the training stream
 
   std::int64_t steps_per_epoch = 0;
   std::int64_t total_steps = 0;
 
   bool bf16() const { return config.train.precision == "bf16"; }
-  // Variants in which a sample comes: data.views, 1 without augmentation, 0 when every epoch has new ones.
-  std::int64_t num_views() const { return config.data.augment.empty() ? 1 : config.data.views; }
-  EvalOptions eval_options() const;
   // Student, loss blocks and learned mask fills: all that trains, each with a prefix that makes its name
   // unique.
   std::vector<NamedTensor> trainable() const;

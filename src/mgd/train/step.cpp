@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "mgd/nn/autocast.h"
+#include "mgd/nn/batch_to.h"
 
 namespace mgd {
 
@@ -11,15 +12,6 @@ namespace {
 
 double progress_frac(const Run& run, std::int64_t step) {
   return run.total_steps > 1 ? static_cast<double>(step) / static_cast<double>(run.total_steps - 1) : 0.0;
-}
-
-Batch on_device(const Batch& batch, at::Device device) {
-  if (device.is_cpu()) return batch;
-  Batch moved = batch;
-  moved.input = batch.input.to(device, /*non_blocking=*/true);
-  moved.target = batch.target.to(device, true);
-  if (batch.target_probs.defined()) moved.target_probs = batch.target_probs.to(device, true);
-  return moved;
 }
 
 ModelOutput on_device(ModelOutput output, at::Device device) {
@@ -54,7 +46,8 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
       if (active.mask)
         keep = active.mask->draw(active.loss->mask_request()->shape, step32, progress, batch.sample_ids)
                    .to(run.device);
-      plan.counts[i] += active.loss->count({.batch_size = batch.size(), .keep = keep});
+      plan.counts[i] +=
+          active.loss->count({.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep});
       loss_keep.push_back(keep);
     }
     for (const auto& mask : run.node_masks)
@@ -106,6 +99,7 @@ at::Tensor distill_loss(Run& run, const Batch& batch, const ModelOutput& student
     const at::Tensor sum = loss.sum({.batch = batch,
                                      .student_logits = student.logits,
                                      .teacher_logits = teacher.logits,
+                                     .student_head = student.head,
                                      .student = student.taps,
                                      .teacher = teacher.taps,
                                      .keep = keep[i]});
@@ -120,15 +114,16 @@ StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t s
   StepResult result;
   const StepPlan plan = plan_step(run, batches, step);
   for (std::size_t m = 0; m < batches.micro.size(); ++m) {
-    Batch batch = on_device(batches.micro[m], run.device);
-    batch.view = run.num_views() > 0 ? batches.epoch % run.num_views() : -1;
+    Batch batch = batch_to(batches.micro[m], run.device);
+    batch.view = run.task->num_views() > 0 ? batches.epoch % run.task->num_views() : -1;
     const ModelOutput teacher = teacher_forward(run, batch);
     const ModelOutput student = student_forward(run, batch, step, plan.node_keep[m]);
     const at::Tensor loss =
         distill_loss(run, batch, student, teacher, plan.loss_keep[m], plan.counts, result);
     if (loss.defined() && loss.requires_grad()) loss.backward();
     if (loss.defined()) result.loss += loss.item<double>();
-    result.correct += student.logits.argmax(1).eq(batch.target).sum().item<std::int64_t>();
+    if (run.task->num_classes() > 0)
+      result.correct += student.logits.argmax(1).eq(batch.target).sum().item<std::int64_t>();
     result.samples += batch.size();
     result.sample_ids.insert(result.sample_ids.end(), batch.sample_ids.begin(), batch.sample_ids.end());
   }

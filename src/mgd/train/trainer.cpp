@@ -171,7 +171,7 @@ TrainResult Trainer::train() {
   result_.seconds = seconds_before_ + elapsed();
   result_.throughput = static_cast<double>(samples_here_) / std::max(elapsed(), 1e-9);
   result_.best_epoch = state_.best_epoch;
-  result_.best_accuracy = state_.best_accuracy;
+  result_.best_value = state_.best_value;
   result_.wait_frac = run_.loader->wait_seconds() / std::max(elapsed(), 1e-9);
   result_.skipped_steps = static_cast<std::int64_t>(state_.skipped_steps.size());
   return result_;
@@ -231,19 +231,22 @@ void Trainer::roll_back() {
 void Trainer::end_of_epoch() {
   const std::int64_t epoch = (state_.step + run_.steps_per_epoch - 1) / run_.steps_per_epoch;  // 1-based
   const bool last = state_.step == run_.total_steps;
-  if (run_.validation_source && run_.validation_source->size() > 0 &&
-      (last || epoch % run_.config.train.eval_every == 0))
+  if (run_.task->has_split("validation") && (last || epoch % run_.config.train.eval_every == 0))
     evaluate(epoch);
   if (last || run_.config.train.checkpoint_every == 0) save();
 }
 
 void Trainer::evaluate(std::int64_t epoch) {
   if (ema_) ema_->swap();
-  const ClassifyMetrics metrics =
-      evaluate_classifier(*run_.student, *run_.validation_source, run_.eval_options());
-  log_->write(state_.step, epoch, {{"eval/accuracy", metrics.accuracy}, {"eval/loss", metrics.loss}});
-  if (metrics.accuracy > state_.best_accuracy) {
-    state_.best_accuracy = metrics.accuracy;
+  const Figures figures = run_.task->measure(*run_.student, "validation");
+  const Headline headline = run_.task->headline();
+  const double value = figure(figures, headline.name);
+  MetricRow row;
+  for (const auto& [name, number] : figures) row.emplace_back("eval/" + name, number);
+  log_->write(state_.step, epoch, row);
+  const bool better = headline.higher_is_better ? value > state_.best_value : value < state_.best_value;
+  if (state_.best_epoch < 0 || better) {
+    state_.best_value = value;
     state_.best_epoch = epoch;
     state_.evaluations_without_better = 0;
     state_.best = state_of(*run_.student);
@@ -252,9 +255,8 @@ void Trainer::evaluate(std::int64_t epoch) {
     ++state_.evaluations_without_better;
   }
   if (ema_) ema_->swap();
-  events_.note(fmt::format("epoch {}: validation accuracy {:.2f} %, loss {:.4f} (best {:.2f} % in epoch {})",
-                           epoch, 100 * metrics.accuracy, metrics.loss, 100 * state_.best_accuracy,
-                           state_.best_epoch));
+  events_.note(fmt::format("epoch {}: validation {} (best {} in epoch {})", epoch, figures_text(figures),
+                           figures_text({{headline.name, state_.best_value}}), state_.best_epoch));
 }
 
 void Trainer::save() {
@@ -274,8 +276,9 @@ void Trainer::save() {
 void Trainer::log_step(const StepResult& result, double lr, double grad_norm) {
   MetricRow row{{"loss", result.loss}};
   for (const auto& [label, value] : result.parts) row.emplace_back("loss/" + label, value);
-  row.emplace_back("train/accuracy", static_cast<double>(result.correct) /
-                                         static_cast<double>(std::max<std::int64_t>(result.samples, 1)));
+  if (run_.task->num_classes() > 0)
+    row.emplace_back("train/accuracy", static_cast<double>(result.correct) /
+                                           static_cast<double>(std::max<std::int64_t>(result.samples, 1)));
   row.emplace_back("lr", lr);
   row.emplace_back("grad_norm", grad_norm);
   row.emplace_back("throughput", static_cast<double>(samples_here_) / std::max(elapsed(), 1e-9));

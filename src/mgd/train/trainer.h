@@ -32,7 +32,7 @@ struct TrainResult {
   std::int64_t steps = 0, samples = 0;
   double seconds = 0, throughput = 0;  // over all resumes; throughput of this process
   std::int64_t best_epoch = -1;        // 1-based; -1: never evaluated
-  double best_accuracy = -1;           // 0..1 on the validation part
+  double best_value = -1;              // of the task's headline figure on the validation part
   double wait_frac = 0;
   std::string resumed_from;  // checkpoint path, "" for a fresh run
   std::int64_t skipped_steps = 0;

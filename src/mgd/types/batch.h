@@ -27,6 +27,7 @@ struct Batch {
       sample_ids;          // B, index of each sample in its dataset: the key of everything random
   std::int64_t view = -1;  // which augmented variant of its samples this is; -1: one that never comes again
   std::int64_t size() const { return static_cast<std::int64_t>(sample_ids.size()); }
+  std::int64_t num_targets() const { return target.defined() ? target.size(0) : 0; }
 };
 
 using Features = std::map<std::string, at::Tensor>;  // tap name -> activation, e.g. (B, C, Y, X)

@@ -1,0 +1,132 @@
+#include "mgd/ops/masked_cross_entropy.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+namespace {
+
+constexpr std::int64_t kNoTarget = -100;
+
+void check(const LmHead& head, const at::Tensor& targets) {
+  const bool fits =
+      head.hidden.dim() == 2 && head.weight.dim() == 2 && head.hidden.size(1) == head.weight.size(1) &&
+      targets.dim() == 1 && targets.size(0) == head.hidden.size(0) &&
+      (!head.bias.defined() || (head.bias.dim() == 1 && head.bias.size(0) == head.weight.size(0)));
+  if (!fits)
+    fail(ExitCode::internal,
+         "masked_cross_entropy: got hidden {}, weight {}, {} targets; expected (n, H), (V, H), n targets",
+         c10::str(head.hidden.sizes()), c10::str(head.weight.sizes()), targets.numel());
+}
+
+// Rows of a piece, their logits and targets.
+struct Piece {
+  at::Tensor hidden;   // (r, H)
+  at::Tensor logits;   // (r, V) float or double
+  at::Tensor lse;      // (r)
+  at::Tensor targets;  // (r)
+  std::int64_t first = 0;
+};
+
+template <class Visit>
+void for_pieces(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& bias,
+                const at::Tensor& targets, std::int64_t max_logits, const Visit& visit) {
+  const std::int64_t rows =
+      std::max<std::int64_t>(16, max_logits / std::max<std::int64_t>(weight.size(0), 1));
+  for (std::int64_t first = 0; first < hidden.size(0); first += rows) {
+    const std::int64_t count = std::min(rows, hidden.size(0) - first);
+    Piece piece{
+        .hidden = hidden.narrow(0, first, count), .targets = targets.narrow(0, first, count), .first = first};
+    piece.logits = at::mm(piece.hidden, weight.t());
+    if (piece.logits.scalar_type() != at::kDouble) piece.logits = piece.logits.to(at::kFloat);
+    if (bias.defined()) piece.logits.add_(bias);
+    piece.lse = at::logsumexp(piece.logits, 1);
+    visit(piece);
+  }
+}
+
+class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& hidden,
+                            const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& targets,
+                            double smoothing, std::int64_t max_logits, bool need_gradient) {
+    const std::int64_t vocabulary = weight.size(0);
+    const auto type = hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    at::Tensor total = at::zeros({}, hidden.options().dtype(type));
+    at::Tensor grad_hidden, grad_weight, grad_bias;
+    if (need_gradient) {
+      grad_hidden = at::empty(hidden.sizes(), hidden.options());
+      grad_weight = at::zeros(weight.sizes(), weight.options().dtype(type));
+      if (bias.defined()) grad_bias = at::zeros(bias.sizes(), bias.options().dtype(type));
+    }
+    for_pieces(hidden, weight, bias, targets, max_logits, [&](Piece& piece) {
+      const at::Tensor real = piece.targets != kNoTarget;  // (r)
+      const at::Tensor index = piece.targets.clamp_min(0).unsqueeze(1);
+      at::Tensor nll = (1 - smoothing) * (piece.lse - piece.logits.gather(1, index).squeeze(1));
+      if (smoothing > 0) nll = nll + smoothing * (piece.lse - piece.logits.mean(1));
+      total += nll.masked_fill(real.logical_not(), 0).sum();
+      if (!need_gradient) return;
+      // d nll / d logits = softmax - (1 - e) onehot - e / V, in the memory of the logits.
+      at::Tensor grad = piece.logits.sub_(piece.lse.unsqueeze(1)).exp_();
+      if (smoothing > 0) grad.sub_(smoothing / static_cast<double>(vocabulary));
+      grad.scatter_add_(1, index, at::zeros(index.sizes(), grad.options()).fill_(smoothing - 1));
+      grad.mul_(real.unsqueeze(1));
+      if (bias.defined()) grad_bias += grad.sum(0);
+      const at::Tensor narrow = grad.to(weight.scalar_type());
+      grad_hidden.narrow(0, piece.first, piece.hidden.size(0)).copy_(at::mm(narrow, weight));
+      grad_weight += at::mm(narrow.t(), piece.hidden.to(narrow.scalar_type()));
+    });
+    ctx->saved_data["bias"] = bias.defined();
+    ctx->save_for_backward({grad_hidden, grad_weight, grad_bias});
+    return total;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
+                                                 torch::autograd::variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const at::Tensor& scale = grads[0];
+    const auto scaled = [&](const at::Tensor& t) {
+      return t.defined() ? t * scale.to(t.scalar_type()) : at::Tensor();
+    };
+    return {scaled(saved[0]), scaled(saved[1]), scaled(saved[2]), {}, {}, {}, {}};
+  }
+};
+
+}  // namespace
+
+at::Tensor masked_cross_entropy(const LmHead& head, const at::Tensor& targets,
+                                const TokenLossOptions& options) {
+  check(head, targets);
+  const bool need =
+      at::GradMode::is_enabled() && (head.hidden.requires_grad() || head.weight.requires_grad() ||
+                                     (head.bias.defined() && head.bias.requires_grad()));
+  return TokenCrossEntropy::apply(head.hidden, head.weight, head.bias, targets, options.label_smoothing,
+                                  options.max_logits, need);
+}
+
+TokenScores score_targets(const LmHead& head, const at::Tensor& targets, const TokenLossOptions& options) {
+  check(head, targets);
+  const at::NoGradGuard no_grad;
+  TokenScores scores{.nll = at::empty({targets.size(0)}, head.hidden.options().dtype(at::kFloat)),
+                     .best = at::empty({targets.size(0)}, targets.options())};
+  for_pieces(head.hidden, head.weight, head.bias, targets, options.max_logits, [&](const Piece& piece) {
+    const std::int64_t count = piece.targets.size(0);
+    const at::Tensor index = piece.targets.clamp_min(0).unsqueeze(1);
+    scores.nll.narrow(0, piece.first, count).copy_(piece.lse - piece.logits.gather(1, index).squeeze(1));
+    scores.best.narrow(0, piece.first, count).copy_(piece.logits.argmax(1));
+  });
+  return scores;
+}
+
+}  // namespace mgd

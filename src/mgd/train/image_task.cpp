@@ -1,0 +1,209 @@
+#include "mgd/train/image_task.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "mgd/core/error.h"
+#include "mgd/data/loader.h"
+#include "mgd/train/run.h"
+
+namespace mgd {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::vector<double> or_else(const std::vector<double>& first, const std::vector<double>& second) {
+  return first.empty() ? second : first;
+}
+
+// The recipe's normalisation, else the teacher's own (it was trained with it), else ImageNet's, the field's
+// habit.
+void resolve_normalisation(const DataConfig& data, const ModelFolderInfo& teacher,
+                           const ModelFolderInfo& given_student, std::int64_t channels,
+                           ModelFolderInfo& student) {
+  const Normalisation usual = default_normalisation(channels);
+  student.mean = or_else(data.mean, or_else(teacher.mean, or_else(given_student.mean, usual.mean)));
+  student.std = or_else(data.std, or_else(teacher.std, or_else(given_student.std, usual.std)));
+  for (const auto* values : {&student.mean, &student.std})
+    if (static_cast<std::int64_t>(values->size()) != channels)
+      fail(ExitCode::usage, "data: mean and std need one value a channel: got {}, the images have {}",
+           values->size(), channels);
+}
+
+void check_classes(const ImageModel& model, const char* role, const ImageSource& source,
+                   const std::string& path) {
+  const auto& names = source.class_names();
+  const auto classes = static_cast<std::int64_t>(names.size());
+  if (model.spec().num_classes != classes)
+    fail(ExitCode::usage, "{}: {} has {} classes, the data in {} has {} ({})", role,
+         model.spec().architecture, model.spec().num_classes, path, classes,
+         fmt::join(names.begin(), names.begin() + std::min<std::int64_t>(classes, 5), ", "));
+}
+
+// The first picture that can be read: a corrupt one is no reason to stop, the loader skips it.
+Image first_picture(const ImageSource& source) {
+  for (std::int64_t i = 0; i + 1 < std::min<std::int64_t>(source.size(), 100); ++i) {
+    try {
+      return source.image(i);
+    } catch (const Error&) {
+    }
+  }
+  return source.image(source.size() - 1);
+}
+
+json split_json(const ImageSource* source) {
+  if (!source) return nullptr;
+  std::vector<std::int64_t> counts(source->class_names().size());
+  for (std::int64_t i = 0; i < source->size(); ++i)
+    if (const auto label = source->label(i); label >= 0) ++counts.at(static_cast<std::size_t>(label));
+  json classes = json::object();
+  for (std::size_t c = 0; c < counts.size(); ++c) classes[source->class_names()[c]] = counts[c];
+  return {{"samples", source->size()},
+          {"ignored_files", source->num_ignored()},
+          {"classes", classes},
+          {"fingerprint", source->fingerprint()}};
+}
+
+// This task makes image models only.
+ImageModel& image_model(Model& model) {
+  auto* image = dynamic_cast<ImageModel*>(&model);
+  MGD_ASSERT(image != nullptr);
+  return *image;
+}
+
+}  // namespace
+
+Figures figures_of(const ClassifyMetrics& m) {
+  return {{"accuracy", m.accuracy},
+          {"top5", m.top5},
+          {"loss", m.loss},
+          {"calibration_error", m.calibration_error}};
+}
+
+ImageTask::ImageTask(const Config& config, at::Device device) : config_(config), device_(device) {
+  const DataConfig& data = config.data;
+  if (data.path.empty())
+    fail(ExitCode::usage, "data.path: no data given; write data: {{path: FOLDER_OR_ARCHIVE}}");
+  OpenedSplits splits = open_splits(data);
+  train_ = std::move(splits.train);
+  validation_ = std::move(splits.validation);
+  test_ = std::move(splits.test);
+  if (train_->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data.path);
+}
+
+void ImageTask::open_models(Run& run) {
+  const Image first = first_picture(*train_);
+  const std::int64_t side = config_.data.image_size;
+  const ModelDefaults defaults{.num_classes = num_classes(),
+                               .in_channels = train_->channels(),
+                               .height = side > 0 ? side : first.height,
+                               .width = side > 0 ? side : first.width,
+                               .seed = static_cast<std::uint64_t>(config_.run.seed)};
+  OpenedModel teacher;
+  const ModelConfig& wanted = config_.teacher;
+  if (!wanted.model.empty() || !wanted.path.empty()) {
+    if (wanted.path.empty() && wanted.weights.empty())
+      fail(ExitCode::usage,
+           "teacher: {} has no weights; write teacher: {{model: {}, weights: FILE.safetensors}}",
+           wanted.model, wanted.model);
+    teacher = open_model(wanted, defaults, "teacher");
+    check_classes(*teacher.model, "teacher", *train_, config_.data.path);
+    run.teacher_summary = summarize(*teacher.model);
+    run.teacher = std::move(teacher.model);
+  }
+  OpenedModel student = open_model(config_.student, defaults, "student");
+  check_classes(*student.model, "student", *train_, config_.data.path);
+  run.student_summary = summarize(*student.model);
+  run.student = std::move(student.model);
+  info_ = student.info;
+  info_.height = defaults.height;
+  info_.width = defaults.width;
+  info_.label_names = train_->class_names();
+  resolve_normalisation(config_.data, teacher.info, student.info, defaults.in_channels, info_);
+}
+
+std::unique_ptr<BatchStream> ImageTask::training_stream() const {
+  LoaderOptions options{.batch_size = config_.train.batch_size,
+                        .micro_batch_size = config_.train.micro_batch_size,
+                        .shuffle = true,
+                        .drop_last = true,
+                        .seed = static_cast<std::uint64_t>(config_.run.seed),
+                        .threads = config_.data.loader_threads,
+                        .mean = info_.mean,
+                        .std = info_.std,
+                        .height = info_.height,
+                        .width = info_.width,
+                        .channels_last = config_.train.channels_last,
+                        .cache_mb = config_.data.cache_mb,
+                        .views = config_.data.views};
+  if (options.batch_size > train_->size())
+    fail(ExitCode::usage, "train.batch_size: got {}, but there are only {} training images",
+         options.batch_size, train_->size());
+  return std::make_unique<Loader>(*train_, make_augmentations(config_.data.augment), options);
+}
+
+std::int64_t ImageTask::num_views() const {
+  return config_.data.augment.empty() ? 1 : config_.data.views;
+}
+
+const ImageSource* ImageTask::source(const std::string& split) const {
+  const ImageSource* found = split == "test" ? test_.get() : validation_.get();
+  return found != nullptr && found->size() > 0 ? found : nullptr;
+}
+
+EvalOptions ImageTask::eval_options() const {
+  return {.loader_threads = config_.data.loader_threads,
+          .mean = info_.mean,
+          .std = info_.std,
+          .height = info_.height,
+          .width = info_.width,
+          .precision = config_.train.precision,
+          .device = device_};
+}
+
+Figures ImageTask::measure(Model& model, const std::string& split) const {
+  return figures_of(evaluate_classifier(image_model(model), *source(split), eval_options()));
+}
+
+double ImageTask::latency_ms(Model& model) const {
+  return measure_latency(image_model(model), info_.height, info_.width).median_ms;
+}
+
+std::map<std::string, std::string> ImageTask::identity() const {
+  std::string augment;
+  for (const Node& node : config_.data.augment) augment += to_yaml(node);
+  return {{"student", fmt::format("{} width {} classes {}", info_.architecture, info_.width_multiplier,
+                                  info_.num_classes)},
+          {"data", train_->fingerprint()},
+          {"normalisation", fmt::format("{} / {}", fmt::join(info_.mean, " "), fmt::join(info_.std, " "))},
+          {"input size", fmt::format("{} x {}", info_.height, info_.width)},
+          {"augment", augment},
+          {"views", fmt::format("{}", config_.data.views)}};
+}
+
+std::vector<std::string> ImageTask::describe() const {
+  const auto size = [](const ImageSource* s) { return s ? s->size() : 0; };
+  return {fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes; {} x {} x {}", "data",
+                      config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
+                      info_.label_names.size(), info_.in_channels, info_.height, info_.width),
+          fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
+                      fmt::join(info_.std, " "))};
+}
+
+std::string ImageTask::data_report_json(const BatchStream& stream) const {
+  json report{{"path", config_.data.path},
+              {"train", split_json(train_.get())},
+              {"validation", split_json(validation_.get())},
+              {"test", split_json(test_.get())}};
+  report["corrupt"] = stream.corrupt();
+  return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+void ImageTask::export_model(const Model& student, const fs::path& folder) const {
+  save_model_folder(folder.string(), info_, state_of(student));
+}
+
+}  // namespace mgd

@@ -1,0 +1,53 @@
+// Image classification.
+#pragma once
+
+#include "mgd/data/image_source.h"
+#include "mgd/eval/classify.h"
+#include "mgd/format/config.h"
+#include "mgd/io/model_folder.h"
+#include "mgd/model/image_model.h"
+#include "mgd/train/task.h"
+
+namespace mgd {
+
+struct Run;
+
+class ImageTask final : public Task {
+ public:
+  // Opens the data. Throws as open_splits does, and Error(usage | bad_data) for a recipe that does not fit
+  // it.
+  explicit ImageTask(const Config& config, at::Device device);
+
+  // Opens teacher and student into `run`, and settles size and normalisation of both: the recipe's, else the
+  // teacher's own (it was trained with it), else ImageNet's, the field's habit.
+  void open_models(Run& run);
+
+  std::unique_ptr<BatchStream> training_stream() const override;
+  std::int64_t num_samples() const override { return train_->size(); }
+  std::int64_t num_views() const override;
+  std::int64_t num_classes() const override {
+    return static_cast<std::int64_t>(train_->class_names().size());
+  }
+  Headline headline() const override { return {.name = "accuracy"}; }
+  bool has_split(const std::string& split) const override { return source(split) != nullptr; }
+  Figures measure(Model& model, const std::string& split) const override;
+  double latency_ms(Model& model) const override;
+  std::map<std::string, std::string> identity() const override;
+  std::vector<std::string> describe() const override;
+  std::string data_report_json(const BatchStream& stream) const override;
+  void export_model(const Model& student, const fs::path& folder) const override;
+
+  const ImageSource& train() const { return *train_; }
+  const ImageSource* source(const std::string& split) const;  // nullptr: not there, or empty
+  EvalOptions eval_options() const;
+
+ private:
+  const Config config_;
+  const at::Device device_;
+  std::unique_ptr<ImageSource> train_, validation_, test_;  // the last two may be null
+  ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run
+};
+
+Figures figures_of(const ClassifyMetrics& metrics);
+
+}  // namespace mgd
