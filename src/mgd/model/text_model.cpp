@@ -23,18 +23,20 @@ bool is_language_model(TextHead head) {
   return head == TextHead::masked_lm || head == TextHead::causal_lm;
 }
 
-// Keys of randomness: the sample's own id. Of pairs that are compared, sequences 2 i and 2 i + 1 are sample
-// i, and its second sentence draws for itself.
+// Keys of randomness. Of pairs that are compared, the second sentence draws for itself.
 std::vector<std::int64_t> sequence_ids(const Batch& batch, std::int64_t sequences) {
-  std::vector<std::int64_t> ids = batch.sample_ids;
-  if (ids.empty())
-    for (std::int64_t s = 0; s < sequences; ++s) ids.push_back(s);
-  if (static_cast<std::int64_t>(ids.size()) == sequences) return ids;
-  MGD_ASSERT(2 * static_cast<std::int64_t>(ids.size()) == sequences);
+  if (!batch.sequence_ids.empty()) return batch.sequence_ids;
+  const std::vector<std::int64_t>& samples = batch.sample_ids;
+  const std::int64_t B = batch.size();
+  if (B == sequences) return samples;
   constexpr std::int64_t kSecond = std::int64_t{1} << 62;
-  std::vector<std::int64_t> both;
-  for (const std::int64_t id : ids) both.insert(both.end(), {id, id | kSecond});
-  return both;
+  std::vector<std::int64_t> ids;
+  if (2 * B == sequences) {
+    for (const std::int64_t id : samples) ids.insert(ids.end(), {id, id | kSecond});
+  } else {  // nobody said: a function of the first sample and of the place, so at least of the batch alone
+    for (std::int64_t s = 0; s < sequences; ++s) ids.push_back(B > 0 ? samples[0] + (s << 32) : s);
+  }
+  return ids;
 }
 
 SampleRows one_row_each(const std::vector<std::int64_t>& ids) {
