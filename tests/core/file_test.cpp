@@ -11,6 +11,7 @@
 #include "core/scratch.h"
 #include "expect_error.h"
 #include "mgd/core/error.h"
+#include "mgd/core/input_file.h"
 
 namespace mgd {
 namespace {
@@ -155,6 +156,16 @@ TEST_F(File, AFullDeviceSaysWhatIsNeeded) {
 TEST_F(File, FsyncOfWhatIsNoFolder) {
   EXPECT_THAT(error_of(ExitCode::io, [&] { fsync_directory(folder / "none"); }), HasSubstr("fsync failed"));
   EXPECT_NO_THROW(fsync_directory(folder));
+}
+
+TEST_F(File, PartsAreReadWhereTheyAre) {
+  const InputFile file(write("parts", "0123456789"));
+  char out[4] = {};
+  file.read_at(7, out, 3);
+  EXPECT_STREQ(out, "789");
+  EXPECT_EQ(file.read(out, 3), 3U);
+  EXPECT_STREQ(out, "012");
+  EXPECT_THAT(error_of(ExitCode::io, [&] { file.read_at(8, out, 3); }), HasSubstr("ends before byte 11"));
 }
 
 // FIPS 180-2, appendix B.

@@ -52,6 +52,25 @@ TEST_F(Publish, PublishesReplacesAndVerifies) {
   EXPECT_THAT(names(folder), ElementsAre("m"));
 }
 
+// Files larger than memory are written bit by bit; the manifest knows them like the others.
+TEST_F(Publish, FilesWrittenBitByBit) {
+  std::string all;
+  {
+    DirectoryPublisher publisher(folder / "m");
+    OutputFile file = publisher.create("big.bin");
+    for (int i = 0; i < 3000; ++i) {
+      const std::string part(1000, static_cast<char>('a' + i % 26));
+      file.write(part);
+      all += part;
+    }
+    publisher.add(file);
+    publisher.publish();
+  }
+  EXPECT_EQ(read_file(folder / "m" / "big.bin"), all);
+  EXPECT_EQ(parse_manifest(read_file(folder / "m" / "manifest.json")).at("big.bin").sha256, sha256_hex(all));
+  EXPECT_EQ(verify_manifest(folder / "m"), "");
+}
+
 TEST_F(Publish, WithoutManifest) {
   publish(folder / "m", "x", false);
   EXPECT_THAT(names(folder / "m"), ElementsAre("a.bin", "b.bin"));

@@ -83,11 +83,39 @@ TEST(Config, KeysAreCheckedWithPlaceAndSuggestion) {
   EXPECT_EQ(refusal("", {"train.lr=0"}), "command line: train.lr=0: train.lr: got 0, expected > 0");
 }
 
-TEST(Config, TasksThatDoNotWorkSayWhatDoes) {
-  EXPECT_EQ(refusal("task: mlm"),
-            "r.yaml:1:7: task: got 'mlm', which this version cannot do; classify works");
+TEST(Config, TasksAreNamed) {
+  EXPECT_EQ(read("task: mlm").task, "mlm");
   EXPECT_EQ(refusal("task: clasify"),
-            "r.yaml:1:7: task: got 'clasify', expected classify; did you mean 'classify'?");
+            "r.yaml:1:7: task: got 'clasify', expected one of classify, mlm, clm, denoise, embed; did you "
+            "mean 'classify'?");
+}
+
+TEST(Config, TextIsReadWhereATaskOrATokenizerSaysSo) {
+  EXPECT_FALSE(read("").reads_text());
+  EXPECT_TRUE(read("task: clm").reads_text());
+  EXPECT_TRUE(read("text: tok.json").reads_text());
+  EXPECT_EQ(read("text: tok.json").text.tokenizer, "/recipes/tok.json");
+  EXPECT_EQ(read("objective: {}").objective.ratio_for("mlm"), 0.15);
+  EXPECT_EQ(read("objective: {}").objective.ratio_for("denoise"), 0.3);
+  EXPECT_EQ(read("objective: {mask_ratio: 0.2}").objective.ratio_for("denoise"), 0.2);
+}
+
+TEST(Config, TextOptionsAreCheckedWithPlaceAndSuggestion) {
+  EXPECT_EQ(refusal("text: {max_lenght: 3}"),
+            "r.yaml:1:8: unknown key 'max_lenght' in text; did you mean 'max_length'?");
+  EXPECT_EQ(refusal("text: {max_length: 0}"), "r.yaml:1:20: text.max_length: got 0, expected 1 ... 1048576");
+  EXPECT_EQ(refusal("text: {samples: rows}"),
+            "r.yaml:1:17: text.samples: got 'rows', expected one of documents, blocks, packed");
+  EXPECT_EQ(
+      refusal("{task: embed, text: {samples: packed}}"),
+      "r.yaml:1:31: text.samples: got packed, but with task embed each document has a target of its own; "
+      "use documents");
+  EXPECT_EQ(refusal("text: {columns: [a, b, c]}"),
+            "r.yaml:1:17: text.columns: got 3 columns, expected that of the text, or two of a pair");
+  EXPECT_EQ(refusal("objective: {mask_ratio: -0.5}"),
+            "r.yaml:1:25: objective.mask_ratio: got -0.5, expected 0 ... 1, or -1 for the task's own");
+  EXPECT_EQ(refusal("objective: {random_frac: 0.3}"),
+            "r.yaml:1:26: objective.random_frac: got 0.3 with mask_frac 0.8, expected at most 1 together");
 }
 
 TEST(Config, ValuesMustAgree) {

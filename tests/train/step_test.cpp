@@ -80,6 +80,24 @@ TEST(Step, AccumulationIsExactForEveryLossAndMask) {
   }
 }
 
+// 27 samples are cut into slices of 16 at least; each sample's answer is its own.
+TEST(Step, TheTeacherAnswersInSlicesWhatItAnswersAtOnce) {
+  const toy::TempFolder folder;
+  const auto run = make_run(
+      toy::config(folder, {toy::teacher(folder), "losses=[{name: kd}, {name: mgd}]", "train.batch_size=27"}));
+  const Batch batch = run->loader->next().micro.at(0);
+  run->teacher_summary.nodes.front().shape = {1
+                                              << 24};  // as if a node were so large that the fewest are taken
+  const ModelOutput output = teacher_forward(*run, batch);
+  const at::NoGradGuard no_grad;
+  Forward whole;
+  whole.capture("layer3");
+  const at::Tensor logits = run->teacher->forward(batch.input, whole);
+  EXPECT_TRUE(at::allclose(output.logits, logits, 1e-4, 1e-5));
+  ASSERT_EQ(output.taps.size(), 1U);
+  EXPECT_TRUE(at::allclose(output.taps.at("layer3"), whole.captured().at("layer3"), 1e-4, 1e-5));
+}
+
 TEST(Step, DropoutFollowsTheStepAndSparesEvaluation) {
   const toy::TempFolder folder;
   const auto run = make_run(toy::config(folder, {"student={model: mobilenet_v2, width: 0.125}"}));

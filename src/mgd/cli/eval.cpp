@@ -18,7 +18,7 @@ using json = nlohmann::ordered_json;
 
 struct EvalFlags {
   std::string data, split = "test", model, precision = "fp32", device = "cpu";
-  std::int64_t batch_size = 256, threads = 0;
+  std::int64_t batch_size = 64, threads = 0;
   bool json = false, quiet = false;
   void visit(OptionVisitor& v) {
     v.option("data", data, {.help = "folder, archive, CIFAR, IDX, npz or csv"});

@@ -75,6 +75,16 @@ void DirectoryPublisher::add(const std::string& name, std::string_view bytes) {
   files_[name] = {.bytes = bytes.size(), .sha256 = sha256_hex(bytes)};
 }
 
+OutputFile DirectoryPublisher::create(const std::string& name) {
+  MGD_ASSERT(name.find('/') == std::string::npos && !files_.contains(name));
+  return OutputFile(staging_.path / name);
+}
+
+void DirectoryPublisher::add(OutputFile& file) {
+  const std::string sha256 = file.close();
+  files_[file.path().filename().string()] = {.bytes = file.bytes(), .sha256 = sha256};
+}
+
 void DirectoryPublisher::publish(bool manifest) {
   if (manifest) write_file_synced(staging_.path / "manifest.json", manifest_json(files_));
   fsync_directory(staging_.path);

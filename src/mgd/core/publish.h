@@ -5,6 +5,7 @@
 #include <map>
 
 #include "mgd/core/file.h"
+#include "mgd/core/output_file.h"
 #include "mgd/core/staging.h"
 
 namespace mgd {
@@ -26,6 +27,10 @@ class DirectoryPublisher {
 
   // Written and synced; throws Error(io). `name` may lie in a subfolder, which a manifest cannot list.
   void add(const std::string& name, std::string_view bytes);
+
+  // For a file too large for memory: write to it, then hand it back.
+  OutputFile create(const std::string& name);
+  void add(OutputFile& file);  // written and synced; throws Error(io)
 
   // Writes manifest.json (size and SHA-256 of every file) last, syncs, and renames to the target, replacing a
   // folder that stands there. With `manifest` false no manifest is written. Throws Error(io); the target is

@@ -5,14 +5,17 @@ namespace mgd {
 
 void DataConfig::visit(OptionVisitor& v) {
   v.option("path", path,
-           {.help = "folder of class folders, .tar(.xz|.zst|.gz), CIFAR binary, IDX, .npz or .csv(.gz)"});
+           {.help = "folder of class folders, .tar(.xz|.zst|.gz), CIFAR binary, IDX, .npz or .csv(.gz); "
+                    "texts: a file, "
+                    "or a folder of them"});
   v.option("format", format,
            {.help = "what path holds; auto looks",
             .choices = {"auto", "imagefolder", "cifar", "idx", "npz", "csv"}});
   v.option("train", train, {.help = "name of the training split inside path"});
   v.option("test", test, {.help = "name of the test split inside path"});
-  v.option("validation", validation,
-           {.help = "fraction of the training images held out to pick the best epoch", .min = 0, .max = 0.9});
+  v.option(
+      "validation", validation,
+      {.help = "fraction of the training samples held out to pick the best epoch", .min = 0, .max = 0.9});
   v.option("per_class", per_class,
            {.help = "use only the first N training images of each class; 0 = all", .min = 0});
   v.entries("augment", augment, {.help = "changes to training images, in order: crop, flip, mixup, ..."});
@@ -36,6 +39,7 @@ void ModelConfig::visit(OptionVisitor& v) {
   v.option("path", path, {.help = "a model folder; instead of model and weights"});
   v.option("width", width,
            {.help = "multiplier of every channel count of `model`", .min = 0, .max = 64, .min_open = true});
+  sizes.visit(v);
 }
 
 namespace {
@@ -120,8 +124,15 @@ void RunConfig::visit(OptionVisitor& v) {
 }
 
 void Config::visit(OptionVisitor& v) {
-  v.option("task", task, {.help = "what the model learns; classify is the one that works", .choices = {}});
-  v.group("data", data, {.help = "the images"}, "path");
+  v.option(
+      "task", task,
+      {.help =
+           "what the model learns: a class (of pictures or texts), hidden tokens, the next token, the text "
+           "from a damaged one, or how alike two texts are",
+       .choices = {"classify", "mlm", "clm", "denoise", "embed"}});
+  v.group("data", data, {.help = "the images or texts"}, "path");
+  v.group("text", text, {.help = "how texts become samples"}, "tokenizer");
+  v.group("objective", objective, {.help = "what of a text is hidden"});
   v.group("teacher", teacher, {.help = "the big network"}, "path");
   v.group("student", student, {.help = "the network that is trained"}, "path");
   v.entries("losses", losses,

@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include "mgd/format/options.h"
+#include "mgd/format/text_config.h"
+#include "mgd/format/text_data_config.h"
 
 namespace mgd {
 
@@ -29,7 +31,8 @@ struct ModelConfig {
   std::string model;    // architecture name
   std::string weights;  // safetensors file, or "" = fresh (student) / required (teacher)
   std::string path;     // a model folder; instead of model + weights
-  double width = 1.0;
+  double width = 1.0;   // of image models
+  TextSizes sizes;      // of text models made from scratch
   void visit(OptionVisitor& v);
 };
 
@@ -76,8 +79,10 @@ struct RunConfig {
 };
 
 struct Config {
-  std::string task = "classify";
+  std::string task = "classify";  // classify | mlm | clm | denoise | embed
   DataConfig data;
+  TextDataConfig text;
+  ObjectiveConfig objective;
   ModelConfig teacher;
   ModelConfig student;
   std::vector<Node> losses;
@@ -86,6 +91,9 @@ struct Config {
   RunConfig run;
   Node tree;  // what the user wrote, overrides applied, with origins
   void visit(OptionVisitor& v);
+
+  // Whether the data are texts; `classify` alone is done on pictures too.
+  bool reads_text() const { return task != "classify" || !text.tokenizer.empty(); }
 };
 
 // Reads a recipe file (or a recipe that comes with the program, by name), applies overrides, checks every key

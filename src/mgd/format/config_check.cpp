@@ -13,16 +13,28 @@ namespace {
   throw Error(ExitCode::usage, place_of(origin_of(config.tree, path)) + path + ": " + what);
 }
 
-void check_task(const Config& config) {
-  if (config.task == "classify") return;
-  const std::vector<std::string> later = {"mlm", "clm", "embed", "segment", "detect"};
-  const bool known = std::find(later.begin(), later.end(), config.task) != later.end();
-  const Node got = Node::make_scalar(config.task);
-  if (known)
-    refuse(config, "task", fmt::format("got {}, which this version cannot do; classify works", shown(got)));
-  refuse(config, "task",
-         fmt::format("got {}, expected classify{}", shown(got),
-                     nearest_name(config.task, {"classify"}).empty() ? "" : "; did you mean 'classify'?"));
+void check_text(const Config& config) {
+  const TextDataConfig& text = config.text;
+  if (text.columns.size() > 2)
+    refuse(config, "text.columns",
+           fmt::format("got {} columns, expected that of the text, or two of a pair", text.columns.size()));
+  const bool labelled = config.task == "classify" || config.task == "embed";
+  if (labelled && text.samples != "documents")
+    refuse(config, "text.samples",
+           fmt::format("got {}, but with task {} each document has a target of its own; use documents",
+                       text.samples, config.task));
+}
+
+void check_objective(const Config& config) {
+  const ObjectiveConfig& objective = config.objective;
+  if (objective.mask_ratio < 0 && objective.mask_ratio != -1)
+    refuse(
+        config, "objective.mask_ratio",
+        fmt::format("got {}, expected 0 ... 1, or -1 for the task's own", number_text(objective.mask_ratio)));
+  if (objective.mask_frac + objective.random_frac > 1)
+    refuse(config, "objective.random_frac",
+           fmt::format("got {} with mask_frac {}, expected at most 1 together",
+                       number_text(objective.random_frac), number_text(objective.mask_frac)));
 }
 
 void check_model(const Config& config, const ModelConfig& model, const std::string& role) {
@@ -124,7 +136,8 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   Config config;
   read_options(tree, config, "");
   config.tree = std::move(tree);
-  check_task(config);
+  check_text(config);
+  check_objective(config);
   check_data(config);
   check_model(config, config.teacher, "teacher");
   check_model(config, config.student, "student");
@@ -132,6 +145,8 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   check_label_smoothing(config);
   default_losses(config);
   make_absolute(config, "data.path", config.data.path, base_folder);
+  make_absolute(config, "text.tokenizer", config.text.tokenizer, base_folder);
+  make_absolute(config, "text.cache_dir", config.text.cache_dir, base_folder);
   make_absolute(config, "teacher.weights", config.teacher.weights, base_folder);
   make_absolute(config, "teacher.path", config.teacher.path, base_folder);
   make_absolute(config, "student.weights", config.student.weights, base_folder);

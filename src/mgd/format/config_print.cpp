@@ -66,7 +66,7 @@ std::string config_with_origins(const Config& config) {
 }
 
 std::string config_schema() {
-  constexpr std::size_t kKey = 23, kType = 9, kDefault = 14, kHelp = 60;
+  constexpr std::size_t kKey = 27, kType = 9, kDefault = 14, kHelp = 56;
   std::string text =
       fmt::format("{:<{}} {:<{}} {:<{}} {}\n", "key", kKey, "type", kType, "default", kDefault, "meaning");
   for (const OptionInfo& info : describe_options<Config>()) {

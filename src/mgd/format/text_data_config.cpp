@@ -12,7 +12,8 @@ void TextDataConfig::visit(OptionVisitor& v) {
   v.option(
       "columns", columns,
       {.help = "rows: the column of the text, or two of a pair; by name, or by number from 0; empty = text"});
-  v.option("target", target, {.help = "rows: the column of the label or score, by name or number"});
+  v.option("target", target,
+           {.help = "rows: the column of the label or score, by name or number; empty = none"});
   v.option(
       "validation", validation,
       {.help =

@@ -45,7 +45,7 @@ class SpanLengths {
 std::vector<Stretch> draw_spans(std::int64_t n, std::int64_t hidden, const SpanLengths& lengths,
                                 RandomStream& random);
 
-// ratio * n as a whole number whose expectation it is.
+// A whole number beside `value`, which is its expectation.
 std::int64_t random_round(double value, RandomStream& random);
 
 }  // namespace mgd

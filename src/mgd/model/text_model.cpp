@@ -23,20 +23,13 @@ bool is_language_model(TextHead head) {
   return head == TextHead::masked_lm || head == TextHead::causal_lm;
 }
 
-// Keys of randomness. Of pairs that are compared, the second sentence draws for itself.
+// Keys of randomness. A batch that says nothing is nobody's training batch: places will do.
 std::vector<std::int64_t> sequence_ids(const Batch& batch, std::int64_t sequences) {
   if (!batch.sequence_ids.empty()) return batch.sequence_ids;
-  const std::vector<std::int64_t>& samples = batch.sample_ids;
-  const std::int64_t B = batch.size();
-  if (B == sequences) return samples;
-  constexpr std::int64_t kSecond = std::int64_t{1} << 62;
-  std::vector<std::int64_t> ids;
-  if (2 * B == sequences) {
-    for (const std::int64_t id : samples) ids.insert(ids.end(), {id, id | kSecond});
-  } else {  // nobody said: a function of the first sample and of the place, so at least of the batch alone
-    for (std::int64_t s = 0; s < sequences; ++s) ids.push_back(B > 0 ? samples[0] + (s << 32) : s);
-  }
-  return ids;
+  if (batch.size() == sequences) return batch.sample_ids;
+  std::vector<std::int64_t> places;
+  for (std::int64_t s = 0; s < sequences; ++s) places.push_back(s);
+  return places;
 }
 
 SampleRows one_row_each(const std::vector<std::int64_t>& ids) {

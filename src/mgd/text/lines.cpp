@@ -8,10 +8,11 @@ namespace mgd {
 
 namespace {
 
-// Where to cut `text`, which is too long: a space in its second half, or else a character's start.
+// Where to cut `text`, which is too long: in front of white space in its second half, or else of a character.
+// Byte-level tokenizers join a space to the word behind it, so a cut behind one would change the tokens.
 std::size_t cut_of(std::string_view text) {
-  const std::size_t space = text.rfind(' ');
-  if (space != text.npos && space >= text.size() / 2) return space + 1;
+  const std::size_t word = text.find_last_not_of(" \t", text.find_last_of(" \t"));
+  if (word != text.npos && word + 1 < text.size() && word + 1 >= text.size() / 2) return word + 1;
   std::size_t cut = text.size();
   for (std::size_t i = 0; i < 3 && cut > 1 && (static_cast<unsigned char>(text[cut - 1]) & 0xC0u) == 0x80u;
        ++i)

@@ -21,8 +21,8 @@ class LineReader {
   LineReader(std::istream& in, std::string name, std::size_t max_bytes = kMaxBytes);
 
   // The next line with its line break, as it stands: the bytes may be no UTF-8. A line of more than
-  // `max_bytes` comes in parts, cut behind a space where one is near, else between two characters. False at
-  // the end. Throws Error(io) when reading fails.
+  // `max_bytes` comes in parts, cut before white space where some is near, else between two characters. False
+  // at the end. Throws Error(io) when reading fails.
   bool next(std::string& line);
 
   std::size_t num_cut() const { return num_cut_; }  // lines that came in parts

@@ -59,7 +59,8 @@ void read_file_roles(const fs::path& file, const TokenLookup& id_of, SpecialToke
 SpecialTokens find_special_tokens(const fs::path& folder, const TokenLookup& id_of) {
   SpecialTokens out;
   for (const char* const name : {"tokenizer_config.json", "special_tokens_map.json"})
-    if (!folder.empty() && fs::exists(folder / name)) read_file_roles(folder / name, id_of, out);
+    if (std::error_code ignored; !folder.empty() && fs::exists(folder / name, ignored))
+      read_file_roles(folder / name, id_of, out);
   for (const Role& role : roles())
     for (const std::string_view spelling : role.spellings)
       if (const auto id = id_of(spelling); id && out.*role.id < 0) out.*role.id = *id;

@@ -52,7 +52,7 @@ class Tokenizer {
 
   std::optional<std::int64_t> id_of(std::string_view token) const;
   const std::string& token_of(std::int64_t id) const;  // throws Error(usage) outside the vocabulary
-  bool has_id(std::int64_t id) const;                   // ids may have gaps
+  bool has_id(std::int64_t id) const;                  // ids may have gaps
   std::int64_t vocab_size() const;                     // the largest id + 1, added tokens included
   bool is_special(std::int64_t id) const;
   std::vector<std::int64_t> special_ids() const;  // ascending

@@ -36,7 +36,8 @@ Tokenizer Tokenizer::from_json(std::string_view text, const std::string& source)
 }
 
 Tokenizer Tokenizer::load(const fs::path& path) {
-  const fs::path file = fs::is_directory(path) ? path / "tokenizer.json" : path;
+  std::error_code ignored;  // read_file tells what is wrong with the path
+  const fs::path file = fs::is_directory(path, ignored) ? path / "tokenizer.json" : path;
   return read(read_file(file, kMaxJsonBytes), file.string(), parent_of(file));
 }
 

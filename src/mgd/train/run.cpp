@@ -11,15 +11,29 @@ namespace mgd {
 
 namespace {
 
+void open_task(Run& run) {
+  if (run.config.reads_text()) {
+    auto task = std::make_unique<TextTask>(run.config, run.device);
+    task->open_models(run);
+    run.text = task.get();
+    run.task = std::move(task);
+    return;
+  }
+  auto task = std::make_unique<ImageTask>(run.config, run.device);
+  task->open_models(run);
+  run.image = task.get();
+  run.task = std::move(task);
+}
+
 void settle_models(Run& run) {
   if (run.teacher) {
     run.teacher->set_requires_grad(false);
     run.teacher->to(run.device);
-    if (run.config.train.channels_last) run.teacher->to_channels_last();
+    if (run.image != nullptr && run.config.train.channels_last) run.teacher->to_channels_last();
     run.teacher_fingerprint = fingerprint_of(*run.teacher);
   }
   run.student->to(run.device);
-  if (run.config.train.channels_last) run.student->to_channels_last();
+  if (run.image != nullptr && run.config.train.channels_last) run.student->to_channels_last();
 }
 
 void open_losses(Run& run) {
@@ -110,10 +124,7 @@ std::unique_ptr<Run> make_run(const Config& config) {
   run->config = config;
   run->device = open_device(config.run.device, "run.device");
   if (!config.run.baseline.empty()) require_regular_file(fs::path(config.run.baseline) / "summary.json");
-  auto task = std::make_unique<ImageTask>(config, run->device);
-  task->open_models(*run);
-  run->image = task.get();
-  run->task = std::move(task);
+  open_task(*run);
   settle_models(*run);
   open_losses(*run);
   open_stream(*run);

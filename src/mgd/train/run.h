@@ -18,6 +18,7 @@
 #include "mgd/train/image_task.h"
 #include "mgd/train/node_mask.h"
 #include "mgd/train/teacher_cache.h"
+#include "mgd/train/text_task.h"
 
 namespace mgd {
 
@@ -31,7 +32,9 @@ struct Run {
   at::Device device = at::kCPU;
 
   std::unique_ptr<Task> task;
-  const ImageTask* image = nullptr;  // the task, when it is one of images: for what only pictures have
+  // The task by its kind, one of the two: for what only pictures or only texts have.
+  const ImageTask* image = nullptr;
+  const TextTask* text = nullptr;
   std::unique_ptr<Model> student;
   std::unique_ptr<Model> teacher;               // null in `train`
   std::string teacher_fingerprint;              // SHA-256 of its tensors

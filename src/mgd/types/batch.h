@@ -14,9 +14,9 @@ namespace mgd {
 
 // One micro-batch of B samples. A task fills what it uses and leaves the rest undefined.
 struct Batch {
-  at::Tensor input;  // images: (B, C, Y, X) float, normalised
-  PackedTokens
-      tokens;  // text: what the encoder, or a decoder alone, reads; sentence pairs to compare: 2 B sequences
+  at::Tensor input;     // images: (B, C, Y, X) float, normalised
+  PackedTokens tokens;  // text: what the encoder, or a decoder alone, reads; sentence pairs to compare: 2 B
+                        // sequences, 2 i and 2 i + 1 are a pair
   PackedTokens decoder_tokens;  // encoder-decoder: what its decoder reads; as many sequences as `tokens`
   // Rows of `tokens` (of `decoder_tokens` where there are some) whose next or hidden token is a target;
   // language models give one row of LmHead::hidden for each. (n) int64; undefined: every row
@@ -25,8 +25,7 @@ struct Batch {
   at::Tensor target_probs;  // (B, K) float: soft targets of MixUp and CutMix; undefined when targets are hard
   std::vector<std::int64_t>
       sample_ids;  // B, index of each sample in its dataset: the key of everything random
-  // S, one for each sequence of `tokens`, where samples hold several (packed rows): the key of what is random
-  // within it. Empty: sequence s is sample s, or sequences 2 i and 2 i + 1 are sample i.
+  // S, one for each sequence of `tokens`: the key of what is random within it. Empty: sequence s is sample s.
   std::vector<std::int64_t> sequence_ids;
   std::int64_t view = -1;  // which augmented variant of its samples this is; -1: one that never comes again
   std::int64_t size() const { return static_cast<std::int64_t>(sample_ids.size()); }

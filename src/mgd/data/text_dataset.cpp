@@ -1,0 +1,249 @@
+#include "mgd/data/text_dataset.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "mgd/core/error.h"
+#include "mgd/data/text_files.h"
+#include "mgd/data/tokenize_corpus.h"
+
+namespace mgd {
+
+namespace {
+
+constexpr std::int64_t kMaxNumberedClasses = 10'000;
+
+struct SplitFiles {
+  std::vector<fs::path> train, validation, test;
+};
+
+[[noreturn]] void no_such_split(const fs::path& folder, const std::string& key, const std::string& name) {
+  std::vector<std::string> shown;
+  for (const std::string& n : names_in(folder)) shown.push_back(printable(n));
+  fail(ExitCode::missing_input, "{}: there is no {} '{}'{}", folder.string(), key, printable(name),
+       suggestion(name, shown));
+}
+
+SplitFiles find_files(const Config& config) {
+  const fs::path path = config.data.path;
+  if (path.empty()) fail(ExitCode::usage, "data.path: no data given; write data: {{path: FILE_OR_FOLDER}}");
+  if (!fs::exists(path))
+    fail(ExitCode::missing_input, "data.path: {}: no such file or folder", path.string());
+  const bool is_folder = fs::is_directory(path);
+  const fs::path folder = is_folder ? path : parent_of(path);
+  const auto find = [&](const std::string& key, const std::string& name, bool required) {
+    std::vector<fs::path> files = name.empty() ? std::vector<fs::path>{} : split_files(folder, name);
+    if (files.empty() && !name.empty() && required) no_such_split(folder, key, name);
+    return files;
+  };
+  const bool default_test = config.data.test == DataConfig{}.test;
+  return {.train = is_folder ? find("data.train", config.data.train, true) : std::vector<fs::path>{path},
+          .validation = find("text.validation", config.text.validation, true),
+          .test = find("data.test", config.data.test, !default_test)};
+}
+
+std::vector<std::int64_t> all_rows(std::int64_t n) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(n));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+// The class of each label, and the names of the classes.
+struct Classes {
+  std::vector<std::string> names;
+  std::map<std::string, std::int64_t> of;
+
+  explicit Classes(const std::vector<std::string>& labels) {
+    std::int64_t largest = -1;
+    const bool numbered = std::all_of(labels.begin(), labels.end(), [&](const std::string& label) {
+      std::int64_t number = -1;
+      const char* const end = label.data() + label.size();
+      const auto [stop, error] = std::from_chars(label.data(), end, number);
+      largest = std::max(largest, number);
+      return error == std::errc{} && stop == end && number >= 0 && number < kMaxNumberedClasses &&
+             label == std::to_string(number);
+    });
+    if (numbered) {
+      for (std::int64_t c = 0; c <= largest; ++c) names.push_back(std::to_string(c));
+    } else {
+      names = labels;
+      std::sort(names.begin(), names.end());
+    }
+    for (std::size_t c = 0; c < names.size(); ++c) of[names[c]] = static_cast<std::int64_t>(c);
+  }
+
+  std::vector<std::int64_t> of_store(const StoreInfo& info, const std::string& split) const {
+    std::vector<std::int64_t> classes;
+    for (const std::string& label : info.labels) {
+      const auto found = of.find(label);
+      if (found == of.end())
+        fail(ExitCode::bad_data, "data: the {} split has the label '{}', which no training document has",
+             split, printable(label));
+      classes.push_back(found->second);
+    }
+    return classes;
+  }
+};
+
+class TextOpener {
+ public:
+  TextOpener(const Config& config, const Tokenizer& tokenizer, const fs::path& cache_dir)
+      : config_(config), tokenizer_(tokenizer), cache_dir_(cache_dir) {}
+
+  TextDataset open() {
+    const SplitFiles files = find_files(config_);
+    const auto train = open_store(files.train, "train");
+    const auto validation = open_store(files.validation, "validation");
+    const auto test = open_store(files.test, "test");
+    if (config_.task == "classify" && train->info().has_targets)
+      classes_ = std::make_unique<Classes>(train->info().labels);
+    if (classes_) out_.class_names = classes_->names;
+    const double held_out = validation ? 0 : config_.data.validation;
+    auto [kept, held] = divide(*train, held_out);
+    if (classes_ && config_.data.per_class > 0) keep_first(*train, kept.rows);
+    out_.train = samples(train, kept, "train", true);
+    if (validation) out_.validation = samples(validation, whole(*validation), "validation", false);
+    if (held_out > 0) out_.validation = samples(train, held, "train", false);
+    if (test) out_.test = samples(test, whole(*test), "test", false);
+    if (out_.train->size() == 0)
+      fail(ExitCode::bad_data, "data.path: {}: no training samples; are the documents empty?",
+           config_.data.path);
+    if (out_.validation && out_.validation->size() == 0) out_.validation = nullptr;
+    out_.fingerprint = sha256_hex(fmt::format("{}{} {} {} {}", identity_, config_.text.samples,
+                                              config_.text.max_length, config_.task, held_out));
+    return std::move(out_);
+  }
+
+ private:
+  // Of a store: documents (rows), or a range of tokens for blocks.
+  struct Part {
+    std::vector<std::int64_t> rows;
+    std::int64_t begin = 0, end = 0;
+  };
+
+  bool in_blocks() const { return config_.text.samples == "blocks"; }
+  bool labelled() const { return config_.task == "classify" || config_.task == "embed"; }
+
+  std::shared_ptr<const TokenStore> open_store(const std::vector<fs::path>& files, const std::string& split) {
+    if (files.empty()) return nullptr;
+    StoreRequest request{.files = files, .corpus = {.format = config_.text.format}};
+    if (!config_.text.columns.empty()) request.corpus.columns = config_.text.columns;
+    request.corpus.target = config_.text.target;
+    if (labelled() && !config_.text.target.empty())
+      request.corpus.kind = config_.task == "classify" ? TargetKind::label : TargetKind::score;
+    request.whole_documents = config_.task == "clm";
+    require_rows(request);
+    OpenedStore opened = open_token_store(request, tokenizer_, cache_dir_);
+    identity_ += split + " " + opened.key + "\n";
+    if (!opened.rebuilt.empty())
+      out_.notes.push_back(
+          fmt::format("{} corpus: the kept tokens are damaged ({}); tokenised again", split, opened.rebuilt));
+    report(opened.store->info(), files, split);
+    return opened.store;
+  }
+
+  // Plain text has neither pairs nor targets.
+  void require_rows(const StoreRequest& request) const {
+    if (request.corpus.kind == TargetKind::none && request.corpus.columns.size() < 2) return;
+    for (const fs::path& file : request.files) {
+      const std::string format = corpus_format(file, request.corpus.format);
+      if (format != "jsonl" && format != "csv" && format != "tsv")
+        fail(ExitCode::usage, "text.format: got {} for {}, but task {} needs columns; use jsonl, csv or tsv",
+             format, file.string(), config_.task);
+    }
+  }
+
+  void report(const StoreInfo& info, const std::vector<fs::path>& files, const std::string& split) {
+    const std::string where = fmt::format("{} ({})", split, printable(files.front().filename().string()));
+    std::vector<std::string> what;
+    if (info.num_invalid > 0)
+      what.push_back(fmt::format("{} places that are no UTF-8, read as U+FFFD", info.num_invalid));
+    if (info.num_cut > 0)
+      what.push_back(fmt::format("{} documents tokenised in parts of 1 MiB", info.num_cut));
+    if (info.num_corrupt > 0) what.push_back(fmt::format("{} documents left out", info.num_corrupt));
+    if (!what.empty()) out_.report[where] = fmt::format("{}", fmt::join(what, "; "));
+    out_.report.insert(info.corrupt.begin(), info.corrupt.end());
+  }
+
+  Part whole(const TokenStore& store) const {
+    return {.rows = in_blocks() ? std::vector<std::int64_t>{} : all_rows(store.info().num_rows),
+            .begin = 0,
+            .end = store.num_tokens()};
+  }
+
+  std::pair<Part, Part> divide(const TokenStore& store, double held_out) const {
+    Part kept = whole(store), held;
+    const auto n = static_cast<double>(kept.end);
+    held.end = kept.end;
+    held.begin = kept.end = static_cast<std::int64_t>(n * (1 - held_out));
+    for (const std::int64_t row : std::exchange(kept.rows, {})) {
+      const auto i = static_cast<double>(row);
+      (std::floor((i + 1) * held_out) > std::floor(i * held_out) ? held : kept).rows.push_back(row);
+    }
+    return {std::move(kept), std::move(held)};
+  }
+
+  // The first data.per_class rows of each label.
+  void keep_first(const TokenStore& store, std::vector<std::int64_t>& rows) const {
+    std::map<double, std::int64_t> seen;
+    std::erase_if(rows, [&](std::int64_t row) { return ++seen[store.target(row)] > config_.data.per_class; });
+  }
+
+  std::unique_ptr<TextSource> samples(std::shared_ptr<const TokenStore> store, const Part& part,
+                                      const std::string& split, bool training) const {
+    const StoreInfo& info = store->info();
+    TextCorpus corpus{.store = std::move(store), .frame = {}, .max_length = config_.text.max_length};
+    if (config_.task != "clm") corpus.frame = single_frame(tokenizer_);
+    if (labelled()) {
+      RowOptions options{.two_sequences = config_.task == "embed"};
+      if (info.texts_per_row == 2) options.pair = pair_frame(tokenizer_);
+      if (classes_) options.classes = classes_->of_store(info, split);
+      return row_samples(std::move(corpus), part.rows, std::move(options));
+    }
+    if (in_blocks())
+      return block_samples(std::move(corpus), {.begin = part.begin,
+                                               .end = part.end,
+                                               .moving = training,
+                                               .seed = static_cast<std::uint64_t>(config_.run.seed)});
+    std::vector<std::int64_t> documents;
+    for (const std::int64_t row : part.rows)
+      for (std::int64_t i = 0; i < info.texts_per_row; ++i) documents.push_back(row * info.texts_per_row + i);
+    return config_.text.samples == "packed" ? packed_samples(std::move(corpus), documents)
+                                            : document_samples(std::move(corpus), documents);
+  }
+
+  const Config& config_;
+  const Tokenizer& tokenizer_;
+  const fs::path cache_dir_;
+  std::unique_ptr<Classes> classes_;
+  std::string identity_;
+  TextDataset out_;
+};
+
+}  // namespace
+
+TextDataset open_text(const Config& config, const Tokenizer& tokenizer, const fs::path& cache_dir) {
+  return TextOpener(config, tokenizer, cache_dir).open();
+}
+
+fs::path token_cache_dir(const Config& config) {
+  return config.text.cache_dir.empty() ? fs::path(config.run.dir) / "tokens"
+                                       : fs::path(config.text.cache_dir);
+}
+
+fs::path tokenizer_path(const Config& config) {
+  if (!config.text.tokenizer.empty()) return config.text.tokenizer;
+  std::error_code error;
+  for (const std::string& folder : {config.teacher.path, config.student.path})
+    if (!folder.empty() && fs::exists(fs::path(folder) / "tokenizer.json", error)) return folder;
+  fail(
+      ExitCode::usage,
+      "text.tokenizer: none given, and no model folder holds one; write text: {{tokenizer: tokenizer.json}}");
+}
+
+}  // namespace mgd

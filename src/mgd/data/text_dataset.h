@@ -1,0 +1,42 @@
+// The splits of a text dataset, from a recipe.
+#pragma once
+
+#include "mgd/data/text_source.h"
+#include "mgd/format/config.h"
+
+namespace mgd {
+
+struct TextDataset {
+  std::unique_ptr<TextSource> train, validation, test;  // the last two may be null
+  std::vector<std::string> class_names;                 // task classify: index = label; empty without labels
+  std::string fingerprint;  // SHA-256 over the tokenizer, the bytes of all files, the options
+  std::map<std::string, std::string> report;  // what was repaired, cut or left out: file or place -> what
+  std::vector<std::string> notes;  // what a person may want to know of the stores: damaged, made new
+};
+
+// Opens data.path for config.task: a file, or a folder in which data.train, text.validation and data.test
+// name files or folders of files (with or without their ending .txt, .jsonl, .csv, .tsv). Beside a file, the
+// other splits are looked for in its folder. No test split of the default name is no error; neither is an
+// empty name.
+//
+// Without text.validation the fraction data.validation of the training split is held out: of blocks the last
+// tokens, otherwise document i of n iff floor((i+1) f) > floor(i f).
+//
+// Labels that are all whole numbers 0 ... 9,999 are the classes "0" ... "largest"; others are sorted by name.
+// The labels of `train` count for every split.
+//
+// An empty text.target leaves labels and scores out, as for prediction; plain text will then do.
+//
+// Corpora are tokenised into `cache_dir` once (see tokenize_corpus.h). Throws Error(missing_input) for files
+// that are not there (those that are get named), Error(bad_data) for content that does not fit,
+// Error(usage) for options that do not.
+TextDataset open_text(const Config& config, const Tokenizer& tokenizer, const fs::path& cache_dir);
+
+// text.cache_dir, else the folder "tokens" in that of the run.
+fs::path token_cache_dir(const Config& config);
+
+// text.tokenizer, else the folder of the teacher or student when it holds a tokenizer.json. Throws
+// Error(usage) when there is none.
+fs::path tokenizer_path(const Config& config);
+
+}  // namespace mgd

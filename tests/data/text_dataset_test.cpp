@@ -1,0 +1,241 @@
+#include "mgd/data/text_dataset.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "data/text_toy.h"
+#include "mgd/core/file.h"
+
+namespace mgd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class TextData : public testing::Test {
+ protected:
+  Config config(const std::string& task) const {
+    Config c;
+    c.task = task;
+    c.data.path = folder.file("data");
+    c.data.validation = 0;
+    c.text.max_length = 16;
+    return c;
+  }
+  void write(const std::string& name, const std::string& text) const {
+    toy::write(folder.file("data/" + name), text);
+  }
+  TextDataset open(const Config& c) const { return open_text(c, tokenizer, folder.file("cache")); }
+  std::vector<std::string> texts(const TextSource& source) const {
+    std::vector<std::string> all;
+    for (std::int64_t i = 0; i < source.size(); ++i)
+      all.push_back(tokenizer.decode(source.sample(i, 0).sequences.at(0).ids));
+    return all;
+  }
+  const TempFolder folder;
+  const Tokenizer tokenizer = toy::letters();
+};
+
+TEST_F(TextData, SplitsAreFilesOfTheFolder) {
+  write("train.txt", "a\nb\n");
+  write("valid.txt", "c\n");
+  write("test.txt", "d\n");
+  Config c = config("mlm");
+  c.text.validation = "valid";
+  const TextDataset data = open(c);
+  EXPECT_THAT(texts(*data.train), ElementsAre("a", "b"));
+  EXPECT_THAT(texts(*data.validation), ElementsAre("c"));
+  EXPECT_THAT(texts(*data.test), ElementsAre("d"));
+  EXPECT_EQ(data.fingerprint.size(), 64U);
+  EXPECT_TRUE(data.report.empty());
+}
+
+TEST_F(TextData, ASplitMayBeAFolderOfFiles) {
+  write("train/b.txt", "b\n");
+  write("train/a/z.txt", "a\n");
+  write("train/readme.md", "no text of the corpus\n");
+  const TextDataset data = open(config("mlm"));
+  EXPECT_THAT(texts(*data.train), ElementsAre("a", "b"));
+  EXPECT_EQ(data.test, nullptr);
+  EXPECT_EQ(data.validation, nullptr);
+}
+
+TEST_F(TextData, AFileIsTheTrainingSplit) {
+  write("corpus.txt", "a\nb\n");
+  write("held.txt", "c\n");
+  Config c = config("mlm");
+  c.data.path = folder.file("data/corpus.txt");
+  EXPECT_EQ(open(c).test, nullptr);
+  c.data.test = "held.txt";
+  EXPECT_THAT(texts(*open(c).test), ElementsAre("c"));
+  c.data.test = "helt";
+  expect_error([&] { open(c); }, ExitCode::missing_input, {"data.test 'helt'", "held.txt"});
+}
+
+TEST_F(TextData, DocumentsAreHeldOutByTheFixedRule) {
+  std::string text;
+  for (char d = 'a'; d <= 'j'; ++d) text += std::string(1, d) + "\n";
+  write("train.txt", text);
+  Config c = config("mlm");
+  c.data.validation = 0.3;
+  const TextDataset data = open(c);
+  EXPECT_THAT(texts(*data.validation), ElementsAre("d", "g", "j"));
+  EXPECT_EQ(data.train->size(), 7);
+  c.text.samples = "packed";
+  EXPECT_EQ(open(c).validation->sample(0, 0).sequences.size(), 3U);
+}
+
+// tinyshakespeare's rule: the last tenth of the characters.
+TEST_F(TextData, BlocksHoldOutTheTail) {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += static_cast<char>('a' + i % 26);
+  toy::write(folder.file("data/all.txt"), text);
+  Config c = config("clm");
+  c.data.path = folder.file("data/all.txt");
+  c.data.validation = 0.1;
+  c.text.samples = "blocks";
+  c.text.format = "file";
+  c.text.max_length = 5;
+  const Tokenizer bytes = toy::bytes();
+  const TextDataset data = open_text(c, bytes, folder.file("cache"));
+  // 100 letters and the end token.
+  std::string held;
+  for (std::int64_t i = 0; i < data.validation->size(); ++i)
+    held += bytes.decode(data.validation->sample(i, 3).sequences[0].ids);
+  EXPECT_EQ(held, text.substr(90));
+  for (std::int64_t epoch = 0; epoch < 20; ++epoch)
+    for (std::int64_t i = 0; i < data.train->size(); ++i) {
+      const TextSequence s = data.train->sample(i, epoch).sequences[0];
+      EXPECT_EQ(s.ids.size(), 5U);
+      EXPECT_LT(text.find(bytes.decode(s.ids)), 86U);
+    }
+}
+
+TEST_F(TextData, LabelsBecomeClasses) {
+  write("train.tsv", "sentence\tlabel\na\tpos\nb\tneg\nc\tpos\n");
+  write("test.tsv", "sentence\tlabel\nd\tneg\n");
+  Config c = config("classify");
+  c.text.columns = {"sentence"};
+  TextDataset data = open(c);
+  EXPECT_THAT(data.class_names, ElementsAre("neg", "pos"));
+  EXPECT_EQ(data.train->sample(0, 0).label, 1);
+  EXPECT_EQ(data.train->sample(1, 0).label, 0);
+  EXPECT_EQ(data.test->sample(0, 0).label, 0);
+  c.data.per_class = 1;
+  EXPECT_THAT(texts(*open(c).train), ElementsAre("a", "b"));
+  write("test.tsv", "sentence\tlabel\nd\tneutral\n");
+  expect_error([&] { open(c); }, ExitCode::bad_data, {"the test split has the label 'neutral'"});
+}
+
+TEST_F(TextData, NumbersAreTheirOwnClasses) {
+  write("train.jsonl", "{\"text\": \"a\", \"label\": 3}\n{\"text\": \"b\", \"label\": 0}\n");
+  const TextDataset data = open(config("classify"));
+  EXPECT_THAT(data.class_names, ElementsAre("0", "1", "2", "3"));
+  EXPECT_EQ(data.train->sample(0, 0).label, 3);
+  EXPECT_EQ(data.train->sample(1, 0).label, 0);
+}
+
+TEST_F(TextData, PairsWithScores) {
+  write("train.tsv", "news\tMSR\t2012\t0001\t5.000\tab\tcd\nx\ty\tz\t2\t0.5\te\tf\n");
+  Config c = config("embed");
+  c.text.columns = {"5", "6"};
+  c.text.target = "4";
+  const TextDataset data = open(c);
+  const TextSample sample = data.train->sample(0, 0);
+  ASSERT_EQ(sample.sequences.size(), 2U);
+  EXPECT_EQ(tokenizer.decode(sample.sequences[1].ids, false), "[CLS] cd [SEP]");
+  EXPECT_EQ(sample.score, 5);
+}
+
+TEST_F(TextData, TasksWithTargetsNeedColumns) {
+  write("train.txt", "a\n");
+  expect_error([&] { open(config("classify")); }, ExitCode::usage,
+               {"text.format: got lines", "task classify needs columns"});
+}
+
+TEST_F(TextData, WithoutATargetTextsHaveNone) {
+  write("train.txt", "a\nb\n");
+  for (const char* task : {"classify", "embed"}) {
+    Config c = config(task);
+    c.text.target = "";
+    const TextDataset data = open(c);
+    EXPECT_THAT(texts(*data.train), ElementsAre("a", "b"));
+    EXPECT_TRUE(data.class_names.empty());
+    EXPECT_EQ(data.train->sample(0, 0).label, -1);
+    EXPECT_TRUE(std::isnan(data.train->sample(0, 0).score));
+  }
+}
+
+TEST_F(TextData, TheCacheLiesInTheRunFolderUnlessGiven) {
+  Config c = config("mlm");
+  c.run.dir = "runs/x";
+  EXPECT_EQ(token_cache_dir(c), "runs/x/tokens");
+  c.text.cache_dir = "/kept";
+  EXPECT_EQ(token_cache_dir(c), "/kept");
+}
+
+TEST_F(TextData, WhatIsNotThereIsNamed) {
+  write("training.txt", "a\n");
+  expect_error([&] { open(config("mlm")); }, ExitCode::missing_input,
+               {"there is no data.train 'train'", "training.txt"});
+  Config c = config("mlm");
+  c.data.path = folder.file("nowhere");
+  expect_error([&] { open(c); }, ExitCode::missing_input, {"nowhere"});
+  c.data.path = "";
+  expect_error([&] { open(c); }, ExitCode::usage, {"data.path: no data given"});
+}
+
+// What the run's data_report.json gets.
+TEST_F(TextData, RepairsAndLossesAreReported) {
+  std::string text =
+      "a\xFF"
+      "b\n";
+  for (int i = 0; i < 300; ++i) text += "a\n";
+  write("train.txt", text);
+  EXPECT_EQ(open(config("mlm")).report.at("train (train.txt)"), "1 places that are no UTF-8, read as U+FFFD");
+  fs::remove(folder.file("data/train.txt"));
+  std::string rows = "{\"text\": \"x\"}\nbroken\n";
+  for (int i = 0; i < 300; ++i) rows += "{\"text\": \"x\"}\n";
+  write("train.jsonl", rows);
+  const TextDataset data = open(config("mlm"));
+  EXPECT_EQ(data.report.at("train (train.jsonl)"), "1 documents left out");
+  EXPECT_THAT(data.report.at("train.jsonl:2"), HasSubstr("not valid JSON"));
+}
+
+TEST_F(TextData, ADamagedCacheIsRebuiltAndNoted) {
+  write("train.txt", "abc\n");
+  open(config("mlm"));
+  for (const auto& entry : fs::recursive_directory_iterator(folder.file("cache")))
+    if (entry.path().filename() == "tokens.bin") std::ofstream(entry.path()) << "xxxxxx";
+  const TextDataset data = open(config("mlm"));
+  EXPECT_THAT(data.notes, ElementsAre(HasSubstr("train corpus: the kept tokens are damaged (tokens.bin")));
+  EXPECT_THAT(texts(*data.train), ElementsAre("abc"));
+}
+
+TEST_F(TextData, FingerprintsFollowTheText) {
+  write("train.txt", "abc\n");
+  const std::string first = open(config("mlm")).fingerprint;
+  EXPECT_EQ(open(config("mlm")).fingerprint, first);
+  write("train.txt", "abd\n");
+  EXPECT_NE(open(config("mlm")).fingerprint, first);
+  write("train.txt", "abc\n");
+  Config c = config("mlm");
+  c.text.max_length = 8;
+  EXPECT_NE(open(c).fingerprint, first);
+}
+
+TEST_F(TextData, TheTokenizerMayComeWithAModel) {
+  Config c = config("mlm");
+  expect_error([&] { tokenizer_path(c); }, ExitCode::usage, {"text.tokenizer: none given"});
+  toy::write(folder.file("teacher/tokenizer.json"), "{}");
+  c.teacher.path = folder.file("teacher");
+  EXPECT_EQ(tokenizer_path(c), folder.file("teacher"));
+  c.text.tokenizer = "own.json";
+  EXPECT_EQ(tokenizer_path(c), "own.json");
+}
+
+}  // namespace
+}  // namespace mgd
