@@ -17,7 +17,7 @@ FLOORS = [
     ["ops"],
     ["nn"],
     ["mask", "loss", "data", "model", "io"],
-    ["eval"],
+    ["eval", "generate"],
     ["train"],
     ["report"],
     ["cli"],

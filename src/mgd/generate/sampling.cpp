@@ -1,0 +1,133 @@
+#include "mgd/generate/sampling.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/cumsum.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/sort.h>
+#include <ATen/ops/topk.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "mgd/core/error.h"
+#include "mgd/core/philox.h"
+
+namespace mgd {
+
+namespace {
+
+constexpr double kHidden = -std::numeric_limits<double>::infinity();
+
+at::Tensor without(const at::Tensor& logits, const at::Tensor& removed) {
+  return logits.masked_fill(removed, kHidden);
+}
+
+TokenIds ids_of(const at::Tensor& ids) {  // (B) int64
+  const at::Tensor plain = ids.to(at::kCPU).contiguous();
+  return {plain.const_data_ptr<std::int64_t>(), plain.const_data_ptr<std::int64_t>() + plain.numel()};
+}
+
+// The first token, in the order of the vocabulary, at which the sum of weights exceeds u of the whole.
+std::int64_t draw_one(std::span<const double> weights, double u) {
+  double total = 0, sum = 0;
+  for (const double weight : weights) total += weight;
+  std::int64_t last = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] <= 0) continue;
+    last = static_cast<std::int64_t>(i);
+    sum += weights[i];
+    if (sum > u * total) return last;
+  }
+  return last;
+}
+
+}  // namespace
+
+void SamplingOptions::visit(OptionVisitor& v) {
+  v.option("temperature", temperature,
+           {.help = "divides the logits; 0 = the likeliest token", .min = 0, .max = 100});
+  v.option("top_k", top_k, {.help = "draw from the k likeliest tokens; 0 = all", .min = 0});
+  v.option("top_p", top_p,
+           {.help = "draw from the likeliest with this probability in all", .min = 0, .max = 1});
+  v.option("min_p", min_p,
+           {.help = "leave out what is less than this times as likely as the likeliest", .min = 0, .max = 1});
+  v.option(
+      "repetition_penalty", repetition_penalty,
+      {.help = "above 1: against tokens that were there before", .min = 0, .max = 100, .min_open = true});
+}
+
+void check_sampling(const SamplingOptions& options) {
+  if (options.greedy() && (options.top_k > 0 || options.top_p < 1 || options.min_p > 0))
+    fail(ExitCode::usage,
+         "top_k, top_p, min_p: they choose what is drawn from, but temperature 0 draws nothing; expected a "
+         "temperature above 0, e.g. 1");
+}
+
+at::Tensor penalise_repetition(const at::Tensor& logits, std::span<const TokenIds> sequences,
+                               double penalty) {
+  MGD_ASSERT(static_cast<std::size_t>(logits.size(0)) == sequences.size());
+  at::Tensor out = logits.to(at::kCPU, at::kFloat).contiguous().clone();
+  const std::int64_t V = out.size(1);
+  auto* row = out.mutable_data_ptr<float>();
+  for (const TokenIds& sequence : sequences) {
+    TokenIds seen = sequence;
+    std::sort(seen.begin(), seen.end());
+    seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
+    for (const std::int64_t id : seen) {
+      MGD_ASSERT(id >= 0 && id < V);
+      const float factor = static_cast<float>(penalty);
+      row[id] = row[id] < 0 ? row[id] * factor : row[id] / factor;
+    }
+    row += V;
+  }
+  return out;
+}
+
+at::Tensor keep_top_k(const at::Tensor& logits, std::int64_t k) {
+  const at::Tensor kept = std::get<0>(logits.topk(std::min(k, logits.size(1))));
+  return without(logits, logits.lt(kept.narrow(1, kept.size(1) - 1, 1)));
+}
+
+at::Tensor keep_top_p(const at::Tensor& logits, double p) {
+  const auto [sorted, order] = logits.sort(/*dim=*/-1, /*descending=*/false);
+  at::Tensor removed = sorted.softmax(-1).cumsum(-1).le(1 - p);  // the unlikeliest first
+  removed.select(1, removed.size(1) - 1).fill_(false);
+  return without(logits, removed.scatter(1, order, removed));
+}
+
+at::Tensor keep_min_p(const at::Tensor& logits, double p) {
+  const at::Tensor probs = logits.softmax(-1);
+  return without(logits, probs.lt(probs.amax(-1, /*keepdim=*/true).mul(p)));
+}
+
+TokenIds draw(const at::Tensor& logits, std::uint64_t seed, std::span<const DrawPlace> places) {
+  MGD_ASSERT(static_cast<std::size_t>(logits.size(0)) == places.size());
+  const PhiloxKey key = random_key(seed, "generate");
+  const at::Tensor probs = logits.to(at::kCPU, at::kDouble).softmax(-1).contiguous();
+  const auto V = static_cast<std::size_t>(probs.size(1));
+  const auto* row = probs.const_data_ptr<double>();
+  TokenIds ids;
+  for (const DrawPlace& place : places) {
+    RandomStream random(key, place.position, place.sample);
+    ids.push_back(draw_one({row, V}, random.uniform()));
+    row += V;
+  }
+  return ids;
+}
+
+TokenIds next_tokens(const at::Tensor& logits, std::span<const TokenIds> sequences,
+                     std::span<const DrawPlace> places, const SamplingOptions& options) {
+  at::Tensor scores = logits;
+  if (options.repetition_penalty != 1)
+    scores = penalise_repetition(scores, sequences, options.repetition_penalty);
+  if (options.greedy()) return ids_of(scores.argmax(-1));
+  if (options.temperature != 1) scores = scores / options.temperature;
+  if (options.top_k > 0) scores = keep_top_k(scores, options.top_k);
+  if (options.top_p < 1) scores = keep_top_p(scores, options.top_p);
+  if (options.min_p > 0) scores = keep_min_p(scores, options.min_p);
+  return draw(scores, options.seed, places);
+}
+
+}  // namespace mgd
