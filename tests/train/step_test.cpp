@@ -208,6 +208,15 @@ TEST(MakeRun, WrongNamesAndShapesAreErrorsThatHelp) {
   EXPECT_THAT(message({"train.batch_size=1000"}), HasSubstr("only 54 training images"));
 }
 
+// The teacher's folder says 8 x 8: what counts is the size of the run.
+TEST(Step, TapsHaveTheSizeOfTheRun) {
+  const toy::TempFolder folder;
+  const auto run =
+      make_run(toy::config(folder, {toy::teacher(folder), "losses=[{name: mgd}]", "data.image_size=16"}));
+  EXPECT_EQ(run->teacher_summary.tap_shapes().at("layer3"), (TapShape{32, 4, 4}));
+  EXPECT_GT(forward_backward(*run, run->loader->next(), 0).loss, 0);
+}
+
 TEST(Preflight, AnUntrainedOrBrokenTeacherIsRefused) {
   const toy::TempFolder folder;
   const std::string teacher = toy::teacher(folder);
