@@ -1,132 +1,48 @@
+#include "mgd/cli/predict.h"
+
 #include <ATen/Parallel.h>
-#include <ATen/ops/softmax.h>
-#include <ATen/ops/topk.h>
-#include <fmt/core.h>
 
-#include <climits>
-#include <iostream>
-#include <nlohmann/json.hpp>
-
-#include "mgd/cli/console.h"
-#include "mgd/cli/open_named_model.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
+#include "mgd/io/text_folder.h"
 
 namespace mgd {
 
 namespace {
 
-using json = nlohmann::ordered_json;
-
-struct PredictFlags {
-  std::string model, precision = "fp32";
-  std::int64_t top = 3, threads = 0, batch_size = 64;
-  bool json = false, logits = false;
-  void visit(OptionVisitor& v) {
-    v.option("top", top, {.help = "answers an input", .min = 1});
-    v.option("model", model, {.help = "architecture of a bare weights file"});
-    v.option("batch_size", batch_size, {.help = "samples of one forward pass", .min = 1});
-    v.option("precision", precision, {.help = "fp32 or bf16", .choices = {"fp32", "bf16"}});
-    v.option("threads", threads, {.help = "0 = all cores", .min = 0});
-    v.option("json", json, {.help = "one JSON object a line on stdout"});
-    v.option("logits", logits, {.help = "with --json: the raw scores too"});
-  }
-};
-
-std::vector<double> row_of(const at::Tensor& values) {  // (K)
-  const at::Tensor doubles = values.to(at::kDouble).contiguous();
-  const double* data = doubles.const_data_ptr<double>();
-  return {data, data + doubles.numel()};
-}
-
-void print_prediction(const std::string& input, const at::Tensor& logits, const ModelFolderInfo& info,
-                      const PredictFlags& flags) {
-  const auto [scores, classes] = logits.softmax(0).topk(std::min<std::int64_t>(flags.top, logits.size(0)));
-  json predictions = json::array();
-  std::string line = printable(input) + ":";
-  for (std::int64_t k = 0; k < scores.size(0); ++k) {
-    const auto c = static_cast<std::size_t>(classes[k].item<std::int64_t>());
-    const std::string label = c < info.label_names.size() ? info.label_names[c] : std::to_string(c);
-    predictions.push_back({{"label", label}, {"score", scores[k].item<double>()}});
-    line += fmt::format("  {} {:.1f} %", printable(label), 100 * scores[k].item<double>());
-  }
-  json object{{"input", input}, {"predictions", predictions}};
-  if (flags.logits) object["logits"] = row_of(logits);
-  fmt::print("{}\n", flags.json ? object.dump(-1, ' ', false, json::error_handler_t::replace) : line);
-}
-
-// The pictures that decode; the others are named on stderr. A training replaces them, a prediction must not.
-std::vector<std::string> readable(const ImageSource& source) {
-  std::vector<std::string> good;
-  for (std::int64_t i = 0; i < source.size(); ++i) {
-    try {
-      source.image(i);
-      good.push_back(source.name(i));
-    } catch (const Error& error) {
-      fmt::print(stderr, "mgd: {}\n", error.what());
-    }
-  }
-  return good;
-}
-
-// Paths of standard input, one a line, where `-` stands.
-std::vector<std::string> with_stdin(const std::vector<std::string>& inputs) {
-  std::vector<std::string> paths;
-  for (const auto& input : inputs) {
-    if (input != "-") {
-      paths.push_back(input);
-      continue;
-    }
-    const std::size_t before = paths.size();
-    for (std::string line; std::getline(std::cin, line);) {
-      if (line.ends_with('\r')) line.pop_back();
-      if (line.find('\0') != std::string::npos || line.size() >= PATH_MAX)
-        fail(ExitCode::bad_data, "-: line {} is no path: '{}'; give one path a line, not a picture",
-             paths.size() - before + 1, printable(line));
-      if (!line.empty()) paths.push_back(line);
-    }
-    if (paths.size() == before) fail(ExitCode::missing_input, "-: no path on standard input");
-  }
-  return paths;
-}
-
 int run_predict(const std::vector<std::string>& args, const PredictFlags& flags) {
-  if (args.size() < 2) fail(ExitCode::usage, "predict takes a model and at least one picture or folder");
+  const bool texts = is_text_folder(args[0]);
+  if (args.size() < 2)
+    fail(ExitCode::usage, "predict takes a model and at least one {}", texts ? "text" : "picture or folder");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
-  OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/false);
-  fill_normalisation(opened.info);
-  const std::int64_t channels = opened.info.in_channels;
-  const auto all = open_loose_images(with_stdin({args.begin() + 1, args.end()}), channels);
-  const std::vector<std::string> good = readable(*all);
-  const std::int64_t given = all->size();
-  if (good.empty()) fail(ExitCode::bad_data, "predict: none of the {} pictures can be read", given);
-  const auto source = open_loose_images(good, channels);
-  const at::Tensor logits = answer_all(*opened.model, *source,
-                                       {.batch_size = flags.batch_size,
-                                        .mean = opened.info.mean,
-                                        .std = opened.info.std,
-                                        .height = opened.info.height,
-                                        .width = opened.info.width,
-                                        .precision = flags.precision})
-                                .logits;
-  for (std::int64_t i = 0; i < source->size(); ++i)
-    print_prediction(source->name(i), logits[i], opened.info, flags);
-  return static_cast<int>(static_cast<std::int64_t>(good.size()) == given ? ExitCode::ok
-                                                                          : ExitCode::bad_data);
+  return texts ? predict_texts(args, flags) : predict_images(args, flags);
 }
 
 }  // namespace
 
+void PredictFlags::visit(OptionVisitor& v) {
+  v.option("top", top, {.help = "answers an input", .min = 1});
+  v.option("model", model, {.help = "architecture of a bare weights file"});
+  v.option("batch_size", batch_size, {.help = "samples of one forward pass", .min = 1});
+  v.option("max_length", max_length, {.help = "texts: most tokens; 0 = as the model takes", .min = 0});
+  v.option("precision", precision, {.help = "fp32 or bf16", .choices = {"fp32", "bf16"}});
+  v.option("threads", threads, {.help = "0 = all cores", .min = 0});
+  v.option("json", json, {.help = "one JSON object a line on stdout"});
+  v.option("logits", logits, {.help = "with --json: the raw scores too"});
+}
+
 Verb predict_verb() {
   auto flags = std::make_shared<PredictFlags>();
-  return {.name = "predict",
-          .help = "what a model says of pictures and folders of pictures",
-          .example = "mgd predict runs/cifar/student photo.jpg --top 3",
-          .positional_name = "MODEL INPUT...",
-          .positional_help = "a model folder or weights file, then pictures, folders or - (paths on stdin)",
-          .positional_required = true,
-          .options = [flags](OptionVisitor& v) { flags->visit(v); },
-          .run = [flags](const std::vector<std::string>& args) { return run_predict(args, *flags); }};
+  return {
+      .name = "predict",
+      .help = "what a model says of pictures, folders of pictures, or texts",
+      .example = "mgd predict runs/cifar/student photo.jpg --top 3",
+      .positional_name = "MODEL INPUT...",
+      .positional_help =
+          "a model folder or weights file, then pictures and folders, or texts; - = paths or texts on stdin",
+      .positional_required = true,
+      .options = [flags](OptionVisitor& v) { flags->visit(v); },
+      .run = [flags](const std::vector<std::string>& args) { return run_predict(args, *flags); }};
 }
 
 }  // namespace mgd

@@ -32,4 +32,16 @@ std::string wrapped(const std::string& left, std::size_t left_width, const std::
   return out + '\n';
 }
 
+std::string terminal_text(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F)
+      out += "\uFFFD";
+    else
+      out += c;
+  }
+  return out;
+}
+
 }  // namespace mgd

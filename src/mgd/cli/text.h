@@ -9,4 +9,7 @@ namespace mgd {
 // Ends in a line break.
 std::string wrapped(const std::string& left, std::size_t left_width, const std::string& text);
 
+// Text as it is, but for control characters besides line break and tab, which could steer a terminal: U+FFFD.
+std::string terminal_text(const std::string& text);
+
 }  // namespace mgd

@@ -15,6 +15,8 @@ Verb inspect_verb();
 Verb config_verb();
 Verb doctor_verb();
 Verb tokenize_verb();
+Verb fill_mask_verb();
+Verb generate_verb();
 Verb demo_verb();
 
 std::vector<Verb> all_verbs();

@@ -6,18 +6,15 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "mgd/core/file.h"
 #include "mgd/data/batch_stream.h"
+#include "mgd/eval/figures.h"
 #include "mgd/model/model.h"
 
 namespace mgd {
 
-// Named figures of a model on one split, in the order in which they are shown. Fractions are 0..1, losses
-// nats.
-using Figures = std::vector<std::pair<std::string, double>>;
 double figure(const Figures& figures, const std::string& name);  // NaN when it is not there
 
 // The figure that decides which weights are the best.

@@ -8,10 +8,9 @@
 
 #include "mgd/core/clock.h"
 #include "mgd/core/error.h"
-#include "mgd/data/text_loader.h"
 #include "mgd/eval/summary.h"
+#include "mgd/eval/text_figures.h"
 #include "mgd/eval/text_folder.h"
-#include "mgd/eval/text_metrics.h"
 #include "mgd/train/run.h"
 
 namespace mgd {
@@ -23,8 +22,8 @@ using json = nlohmann::ordered_json;
 constexpr std::int64_t kEvalBatch = 32;
 
 TextHead head_of(const std::string& task) {
-  if (task == "mlm" || task == "denoise") return TextHead::masked_lm;
-  if (task == "clm") return TextHead::causal_lm;
+  if (task == "mlm") return TextHead::masked_lm;
+  if (task == "clm" || task == "denoise") return TextHead::causal_lm;
   return task == "classify" ? TextHead::sequence_classification : TextHead::encoder;
 }
 
@@ -33,11 +32,6 @@ TextModel& text_model(Model& model) {
   auto* text = dynamic_cast<TextModel*>(&model);
   MGD_ASSERT(text != nullptr);
   return *text;
-}
-
-fs::path cache_folder(const Config& config) {
-  if (!config.text.cache_dir.empty()) return config.text.cache_dir;
-  return fs::path(config.run.dir) / "tokens";
 }
 
 // The files that a model folder carries beside its weights.
@@ -77,15 +71,6 @@ void check_vocabulary(const TextModel& model, const Tokenizer& tokenizer, const 
          model.config().vocab_size, tokenizer.vocab_size());
 }
 
-Figures language_figures(const LanguageMetrics& m) {
-  return {{"loss", m.loss}, {"perplexity", m.perplexity()}, {"accuracy", m.accuracy}};
-}
-
-std::int64_t count_characters(const std::string& utf8) {
-  return std::count_if(utf8.begin(), utf8.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
 }  // namespace
 
 TextTask::TextTask(const Config& config, at::Device device)
@@ -93,7 +78,7 @@ TextTask::TextTask(const Config& config, at::Device device)
       device_(device),
       tokenizer_path_(tokenizer_path(config)),
       tokenizer_(Tokenizer::load(tokenizer_path_)),
-      dataset_(open_text(config, tokenizer_, cache_folder(config))),
+      dataset_(open_text(config, tokenizer_, token_cache_dir(config))),
       objective_(make_objective(config.task, config.objective, roles_of(tokenizer_),
                                 static_cast<std::uint64_t>(config.run.seed))),
       eval_objective_(make_eval_objective(config.task, config.objective, roles_of(tokenizer_))) {}
@@ -122,29 +107,19 @@ void TextTask::open_models(Run& run) {
   run.student = std::move(student);
 }
 
-std::unique_ptr<BatchStream> TextTask::stream_over(const TextSource& source,
-                                                   std::shared_ptr<const Objective> objective,
-                                                   const StreamOptions& options) const {
-  return std::make_unique<TextLoader>(
-      source,
-      [objective](std::span<const TextSample> samples, std::int64_t epoch) {
-        return objective->make(samples, epoch);
-      },
-      options, dataset_.report);
-}
-
 std::unique_ptr<BatchStream> TextTask::training_stream() const {
   const TrainConfig& train = config_.train;
   if (train.batch_size > dataset_.train->size())
     fail(ExitCode::usage, "train.batch_size: got {}, but there are only {} training samples",
          train.batch_size, dataset_.train->size());
-  return stream_over(*dataset_.train, objective_,
-                     {.batch_size = train.batch_size,
-                      .micro_batch_size = train.micro_batch_size,
-                      .shuffle = true,
-                      .drop_last = true,
-                      .seed = static_cast<std::uint64_t>(config_.run.seed),
-                      .threads = config_.data.loader_threads});
+  return stream_texts(*dataset_.train, objective_,
+                      {.batch_size = train.batch_size,
+                       .micro_batch_size = train.micro_batch_size,
+                       .shuffle = true,
+                       .drop_last = true,
+                       .seed = static_cast<std::uint64_t>(config_.run.seed),
+                       .threads = config_.data.loader_threads},
+                      dataset_.report);
 }
 
 std::int64_t TextTask::num_classes() const {
@@ -162,31 +137,11 @@ const TextSource* TextTask::source(const std::string& split) const {
   return found != nullptr && found->size() > 0 ? found : nullptr;
 }
 
-Figures TextTask::measure(Model& any, const std::string& split) const {
-  TextModel& model = text_model(any);
-  const auto stream = stream_over(*source(split), eval_objective_,
-                                  {.batch_size = kEvalBatch, .threads = config_.data.loader_threads});
-  if (config_.task == "classify") {
-    const Answers answers = answer_texts(model, *stream, eval_options());
-    const ClassifyMetrics m = classify_metrics(answers.logits, answers.labels);
-    double f1 = 0;
-    for (const ClassMetrics& c : m.per_class) f1 += c.f1 / static_cast<double>(m.per_class.size());
-    return {{"accuracy", m.accuracy}, {"loss", m.loss}, {"f1", f1}, {"matthews", matthews(m.confusion)}};
-  }
-  if (config_.task == "embed") {
-    const SimilarityMetrics m = evaluate_similarity(model, *stream, eval_options());
-    return {{"spearman", m.spearman}, {"pearson", m.pearson}};
-  }
-  if (config_.task != "clm") return language_figures(evaluate_language(model, *stream, eval_options()));
-  std::int64_t characters = 0;
-  const LanguageMetrics m = evaluate_language(model, *stream, eval_options(), [&](const at::Tensor& targets) {
-    const auto* ids = targets.const_data_ptr<std::int64_t>();
-    characters += count_characters(tokenizer_.decode({ids, static_cast<std::size_t>(targets.numel())}));
-  });
-  Figures figures = language_figures(m);
-  if (characters > 0)
-    figures.emplace_back("bits_per_character", m.nats() / std::log(2) / static_cast<double>(characters));
-  return figures;
+Figures TextTask::measure(Model& model, const std::string& split) const {
+  const auto stream =
+      stream_texts(*source(split), eval_objective_,
+                   {.batch_size = kEvalBatch, .threads = config_.data.loader_threads}, dataset_.report);
+  return measure_texts(config_.task, text_model(model), *stream, tokenizer_, eval_options());
 }
 
 double TextTask::latency_ms(Model& model) const {

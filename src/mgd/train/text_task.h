@@ -27,9 +27,6 @@ class TextTask final : public Task {
   std::int64_t num_classes() const override;
   Headline headline() const override;
   bool has_split(const std::string& split) const override { return source(split) != nullptr; }
-  // Language models: loss, perplexity, accuracy (of the hidden or next token), for causal ones
-  // bits_per_character. Classifiers: accuracy, loss, f1 (mean of the classes), matthews. Encoders: spearman,
-  // pearson.
   Figures measure(Model& model, const std::string& split) const override;
   double latency_ms(Model& model) const override;
   std::map<std::string, std::string> identity() const override;
@@ -43,9 +40,6 @@ class TextTask final : public Task {
 
  private:
   const TextSource* source(const std::string& split) const;  // nullptr: not there, or empty
-  std::unique_ptr<BatchStream> stream_over(const TextSource& source,
-                                           std::shared_ptr<const Objective> objective,
-                                           const StreamOptions& options) const;
   TextEvalOptions eval_options() const { return {.precision = config_.train.precision, .device = device_}; }
 
   const Config config_;

@@ -1,0 +1,97 @@
+#include <ATen/Parallel.h>
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "mgd/cli/console.h"
+#include "mgd/cli/eval.h"
+#include "mgd/cli/open_named_model.h"
+#include "mgd/core/error.h"
+#include "mgd/eval/summary.h"
+#include "mgd/nn/device.h"
+
+namespace mgd {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json to_json(const ClassifyMetrics& m, const Latency& latency, const std::vector<std::string>& names) {
+  json metrics{{"accuracy", m.accuracy},
+               {"top5", m.top5},
+               {"loss", m.loss},
+               {"calibration_error", m.calibration_error},
+               {"throughput", m.throughput},
+               {"latency_ms", latency.median_ms}};
+  metrics["confusion"] = m.confusion;
+  for (std::size_t c = 0; c < m.per_class.size(); ++c)
+    metrics["per_class"].push_back({{"label", c < names.size() ? names[c] : std::to_string(c)},
+                                    {"support", m.per_class[c].support},
+                                    {"precision", m.per_class[c].precision},
+                                    {"recall", m.per_class[c].recall},
+                                    {"f1", m.per_class[c].f1}});
+  return metrics;
+}
+
+void print_table(const ClassifyMetrics& m, const Latency& latency, const std::vector<std::string>& names) {
+  fmt::print("accuracy            {:.2f} %\n", 100 * m.accuracy);
+  fmt::print("top-5               {:.2f} %\n", 100 * m.top5);
+  fmt::print("loss                {:.4f} nats\n", m.loss);
+  fmt::print("calibration error   {:.2f} %\n", 100 * m.calibration_error);
+  fmt::print("throughput          {:.0f} samples/s ({} samples in {:.1f} s)\n", m.throughput, m.samples,
+             m.seconds);
+  fmt::print("latency, batch 1    {:.2f} ms median, {:.2f} ms 90th percentile\n\n", latency.median_ms,
+             latency.p90_ms);
+  constexpr std::size_t kMostClasses = 30;
+  fmt::print("{:<20} {:>8} {:>10} {:>8} {:>8}\n", "class", "samples", "precision", "recall", "F1");
+  for (std::size_t c = 0; c < std::min(m.per_class.size(), kMostClasses); ++c)
+    fmt::print("{:<20} {:>8} {:>10.4f} {:>8.4f} {:>8.4f}\n",
+               c < names.size() ? printable(names[c]) : std::to_string(c), m.per_class[c].support,
+               m.per_class[c].precision, m.per_class[c].recall, m.per_class[c].f1);
+  if (m.per_class.size() > kMostClasses)
+    fmt::print("... and {} more classes (--json has all)\n", m.per_class.size() - kMostClasses);
+}
+
+}  // namespace
+
+int eval_images(const std::string& model, const EvalFlags& flags) {
+  const at::Device device = open_device(flags.device, "--device");
+  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
+  OpenedModel opened = open_named_model(model, flags.model, /*allow_fresh=*/false);
+  fill_normalisation(opened.info);
+  DataConfig data;
+  data.path = flags.data;
+  data.test = flags.split;
+  const auto source = open_images(data, Split::test);
+  const auto classes = static_cast<std::int64_t>(source->class_names().size());
+  if (classes != opened.info.num_classes)
+    fail(ExitCode::usage, "{}: the model has {} classes, the data {} has {}", model, opened.info.num_classes,
+         flags.data, classes);
+  Console(flags.quiet, "never")
+      .note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(), flags.data,
+                        flags.split));
+  const EvalOptions options{.batch_size = flags.batch_size > 0 ? flags.batch_size : 256,
+                            .mean = opened.info.mean,
+                            .std = opened.info.std,
+                            .height = opened.info.height,
+                            .width = opened.info.width,
+                            .precision = flags.precision,
+                            .device = device};
+  opened.model->to(options.device);
+  const ClassifyMetrics metrics = evaluate_classifier(*opened.model, *source, options);
+  const Latency latency = measure_latency(*opened.model, opened.info.height, opened.info.width);
+  const auto& names = source->class_names();
+  if (flags.json)
+    fmt::print("{}\n", json{{"metrics", to_json(metrics, latency, names)},
+                            {"samples", metrics.samples},
+                            {"seconds", metrics.seconds},
+                            {"model", model},
+                            {"data", flags.data},
+                            {"split", flags.split}}
+                           .dump(-1, ' ', false, json::error_handler_t::replace));
+  else
+    print_table(metrics, latency, names);
+  return 0;
+}
+
+}  // namespace mgd

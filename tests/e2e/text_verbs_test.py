@@ -1,0 +1,198 @@
+"""The verbs of text models on the tiny models of scripts/fixtures/make_generation.py. Standard library only.
+
+    python3 tests/e2e/text_verbs_test.py build/release/mgd
+"""
+
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+MGD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/mgd").resolve()
+MODELS = pathlib.Path(__file__).parents[1] / "generate/fixtures"
+EXPECTED = json.loads((MODELS / "expected.json").read_text())
+
+
+def mgd(*args, **options):
+    # Sums this small are faster on one thread.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run([MGD, *map(str, args)], cwd=MODELS, capture_output=True, text=True, timeout=120, errors="replace",
+                          env=environment, **options)
+
+
+class Verbs(unittest.TestCase):
+    def rows(self, *args, **options):
+        done = mgd(*args, "--json", **options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def fails(self, code, texts, *args, **options):
+        done = mgd(*args, **options)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertEqual(done.stdout, "")
+        for text in texts:
+            self.assertIn(text, done.stderr)
+
+    def assert_close(self, ours, theirs, tolerance=1e-5):
+        self.assertEqual(len(ours), len(theirs))
+        for a, b in zip(ours, theirs):
+            self.assertAlmostEqual(a, b, delta=tolerance)
+
+
+class Generate(Verbs):
+    def test_one_prompt_or_a_file_of_them(self):
+        prompts = ["a cat", "the dog sat on", "x"]
+        options = ("--temperature", "0.9", "--top-k", "50", "--seed", "3", "--max-new-tokens", "12")
+        together = self.rows("generate", "gpt2", "--prompts-file", "-", *options, input="\n".join(prompts) + "\n\n")
+        self.assertEqual([row["prompt"] for row in together], prompts)
+        for row in together:
+            self.assertTrue(row["generated_text"].startswith(row["prompt"]))
+            self.assertTrue(1 <= len(row["tokens"]) <= 12)
+        one_a_batch = self.rows("generate", "gpt2", "--prompts-file", "-", "--batch-size", 1, "--no-cache", *options,
+                                input="\n".join(prompts))
+        self.assertEqual(one_a_batch, together)
+        alone = self.rows("generate", "gpt2", "--prompt", prompts[0], *options)
+        self.assertEqual(alone, together[:1])
+        self.assertNotEqual(self.rows("generate", "gpt2", "--prompt", prompts[0], *options, "--seed", 4), alone)
+
+    def test_what_streams_is_what_comes_whole(self):
+        whole = self.rows("generate", "gpt2", "--prompt", "a cat", "--repetition-penalty", "1.4")[0]["generated_text"]
+        streamed = mgd("generate", "gpt2", "--prompt", "a cat", "--repetition-penalty", "1.4")
+        quiet = mgd("generate", "gpt2", "--prompt", "a cat", "--repetition-penalty", "1.4", "--quiet")
+        self.assertEqual(streamed.stdout, quiet.stdout)
+        clean = "".join("\ufffd" if (ord(c) < 32 and c not in "\n\t") or ord(c) == 127 else c for c in whole)
+        self.assertEqual(streamed.stdout.replace("\r", "\ufffd"), clean + "\n")
+
+    def test_stop_and_beams(self):
+        args = ("generate", "gpt2", "--prompt", "a cat", "--repetition-penalty", "1.4")
+        new = self.rows(*args)[0]["generated_text"][len("a cat"):]
+        stop = next(c for c in new[3:] if c not in "\x00-" and c not in new[:3])
+        cut = self.rows(*args, "--stop", "never there", "--stop", stop)[0]["generated_text"][len("a cat"):]
+        self.assertEqual(cut, new[:new.index(stop)])
+        made = self.rows("generate", "bart", "--prompt", "a cat", "--num-beams", 2, "--max-new-tokens", 8)[0]
+        self.assertEqual(made["tokens"][-1], 2)
+
+    def test_errors(self):
+        self.fails(2, ["there is no prompt", "--prompts-file"], "generate", "gpt2")
+        self.fails(2, ["two sources"], "generate", "gpt2", "--prompt", "a", "--prompts-file", "-")
+        self.fails(2, ["temperature 0 draws nothing"], "generate", "gpt2", "--prompt", "a", "--top-p", "0.5")
+        self.fails(2, ["num_beams: got 2"], "generate", "gpt2", "--prompt", "a", "--num-beams", 2, "--temperature", 1)
+        self.fails(2, ["prompt 0: got 80 tokens, but gpt2 takes at most 64"], "generate", "gpt2", "--prompt", "a" * 80)
+        self.fails(2, ["bert: it is bert with a head for masked_lm", "mgd generate takes models for causal_lm",
+                       "mgd fill-mask takes it"], "generate", "bert", "--prompt", "a")
+        self.fails(66, ["gone: no such model folder"], "generate", "gone", "--prompt", "a")
+        self.fails(66, ["no text there"], "generate", "gpt2", "--prompts-file", "-", input="\n")
+
+
+class FillMask(Verbs):
+    def test_is_the_pipeline_of_transformers(self):
+        texts = [row["text"] for row in EXPECTED["fill_mask"]]
+        rows = self.rows("fill-mask", "bert", *texts[:-1], "-", "--top", 3, "--logits", input=texts[-1] + "\n")
+        self.assertEqual([row["input"] for row in rows], texts)
+        for row, expected in zip(rows, EXPECTED["fill_mask"]):
+            self.assertEqual(len(row["logits"]), len(expected["masks"]))
+            for ours, theirs in zip(row["masks"], expected["masks"]):
+                self.assert_close([g.pop("score") for g in ours], [g["score"] for g in theirs])
+                self.assertEqual(ours, [{key: g[key] for key in ("token", "token_str", "sequence")} for g in theirs])
+        shown = mgd("fill-mask", "bert", texts[0], "--top", 1).stdout
+        self.assertIn(EXPECTED["fill_mask"][0]["masks"][0][0]["sequence"], shown)
+
+    def test_errors(self):
+        self.fails(2, ["'the cat': there is nothing to fill in; write [MASK]"], "fill-mask", "bert", "the cat")
+        self.fails(2, ["there is no text"], "fill-mask", "bert")
+        self.fails(2, ["gpt2: it is gpt2 with a head for causal_lm", "mgd generate takes it"], "fill-mask", "gpt2", "a [MASK]")
+        self.fails(2, ["write <mask>"], "fill-mask", "bart", "a [MASK]")
+
+
+class Predict(Verbs):
+    def test_labels_and_scores(self):
+        expected = EXPECTED["classes"]
+        rows = self.rows("predict", "bert_classes", "-", "--logits", "--batch-size", 3,
+                         input="".join(row["text"] + "\n" for row in expected))
+        for row, theirs in zip(rows, expected):
+            self.assertEqual(row["input"], theirs["text"])
+            self.assertEqual([p["label"] for p in row["predictions"]], [p["label"] for p in theirs["predictions"]])
+            self.assert_close([p["score"] for p in row["predictions"]], [p["score"] for p in theirs["predictions"]])
+            self.assertEqual(len(row["logits"]), 3)
+        self.assertIn("%", mgd("predict", "bert_classes", "the cat", "--top", 1).stdout)
+
+    def test_embeddings(self):
+        rows = self.rows("predict", "bert_sentences", *[row["text"] for row in EXPECTED["sentences"]])
+        for row, theirs in zip(rows, EXPECTED["sentences"]):
+            self.assert_close(row["embedding"], theirs["embedding"])
+
+    def test_errors(self):
+        self.fails(2, ["at least one text"], "predict", "bert_classes")
+        self.fails(2, ["gpt2: it is gpt2", "mgd generate takes it"], "predict", "gpt2", "a")
+        self.fails(2, ["--max-length: got 99, but bert takes at most 40"], "predict", "bert_classes", "a", "--max-length", 99)
+        self.fails(66, ["no text on standard input"], "predict", "bert_classes", "-", input="\n")
+
+
+class Eval(Verbs):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mgd-text-"))
+        self.texts = [row["text"] for row in EXPECTED["pseudo"]]
+        (self.folder / "texts.txt").write_text("".join(text + "\n" for text in self.texts))
+
+    def metrics(self, model, data, *args):
+        row = self.rows("eval", model, "--data", self.folder / data, *args)[0]
+        self.assertEqual(row["model"], model)
+        return row["metrics"], row["samples"]
+
+    def test_masked_model(self):
+        metrics, samples = self.metrics("bert", "texts.txt", "--pseudo-perplexity")
+        self.assertEqual(samples, len(self.texts))
+        nats = sum(row["nats"] for row in EXPECTED["pseudo"])
+        tokens = sum(len(row["ids"]) - 2 for row in EXPECTED["pseudo"])
+        self.assertAlmostEqual(metrics["pseudo_perplexity"], math.exp(nats / tokens), delta=1e-3)
+        self.assertAlmostEqual(metrics["perplexity"], math.exp(metrics["loss"]), places=6)
+        self.assertTrue(0 <= metrics["accuracy"] <= 1)
+
+    def test_causal_model(self):
+        metrics, _ = self.metrics("gpt2", "texts.txt")
+        # Every byte is a token. The first of a document is no target, the end token is one without characters.
+        targets = sum(map(len, self.texts))
+        bits = metrics["loss"] * targets / math.log(2)
+        self.assertAlmostEqual(metrics["bits_per_character"], bits / (targets - len(self.texts)), places=5)
+
+    def test_classifier_finds_its_labels_by_name(self):
+        best = [row["predictions"][0]["label"] for row in EXPECTED["classes"]]
+        for name in ("no", "yes", "maybe"):
+            rows = [f"{text}\t{label if i else name}\n" for i, (text, label) in enumerate(zip(self.texts, best))]
+            (self.folder / "rows.tsv").write_text("text\tlabel\n" + "".join(rows))
+            metrics, _ = self.metrics("bert_classes", "rows.tsv")
+            self.assertAlmostEqual(metrics["accuracy"], 1 if name == best[0] else 0.75)
+            self.assertEqual(sorted(metrics), ["accuracy", "f1", "loss", "matthews"])
+        (self.folder / "rows.tsv").write_text("text\tlabel\na cat\tyess\n")
+        self.fails(2, ["the data has the label 'yess'", "did you mean 'yes'"], "eval", "bert_classes", "--data",
+                   self.folder / "rows.tsv")
+
+    def test_sentence_encoder(self):
+        vectors = [row["embedding"] for row in EXPECTED["sentences"]]
+        pairs = [(i, j) for i in range(4) for j in range(i)]
+        cosine = {pair: sum(a * b for a, b in zip(vectors[pair[0]], vectors[pair[1]])) for pair in pairs}
+        for sign in (1, -1):
+            lines = "".join(f"x\t{sign * cosine[i, j]}\t{self.texts[i]}\t{self.texts[j]}\n" for i, j in pairs)
+            (self.folder / "pairs.csv").write_text(lines)
+            metrics, samples = self.metrics("bert_sentences", "pairs.csv", "--format", "tsv", "--target", 1, "--columns", 2,
+                                            "--columns", 3)
+            self.assertEqual(samples, len(pairs))
+            self.assertAlmostEqual(metrics["spearman"], sign, places=6)
+            self.assertAlmostEqual(metrics["pearson"], sign, places=5)
+        self.assertIn("spearman", mgd("eval", "bert_sentences", "--data", self.folder / "pairs.csv", "--format", "tsv", "--target", 1,
+                                      "--columns", 2, "--columns", 3).stdout)
+
+    def test_errors(self):
+        self.fails(2, ["--data is missing"], "eval", "bert")
+        self.fails(66, ["gone.txt: no such file or folder"], "eval", "bert", "--data", self.folder / "gone.txt")
+        self.fails(2, ["--columns: got 1"], "eval", "bert_sentences", "--data", self.folder / "texts.txt", "--columns", 2)
+        self.fails(2, ["gpt2 is no masked language model"], "eval", "gpt2", "--data", self.folder / "texts.txt",
+                   "--pseudo-perplexity")
+
+
+if __name__ == "__main__":
+    unittest.main()
