@@ -14,10 +14,25 @@ function(mgd_folder name)
     add_library(mgd_${name} INTERFACE)
     set(scope INTERFACE)
   endif()
+  mgd_share_headers(mgd_${name} "${ARG_LINKS}")
   target_include_directories(mgd_${name} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<INSTALL_INTERFACE:include>)
   target_link_libraries(mgd_${name} ${scope} ${ARG_LINKS} Threads::Threads)
   if(MGD_TESTS)
     mgd_folder_tests(${name})
+  endif()
+endfunction()
+
+# The headers that nearly every file above the Torch-free half includes are compiled once, by the first library there; the
+# others read the result.
+function(mgd_share_headers target links)
+  get_target_property(type ${target} TYPE)
+  if(MGD_SANITIZE OR NOT type STREQUAL "STATIC_LIBRARY" OR NOT links MATCHES "mgd_(types|ops|nn|model|eval|generate)")
+    return()
+  endif()
+  if(NOT TARGET mgd_ops OR target STREQUAL "mgd_ops")
+    target_precompile_headers(${target} PRIVATE <ATen/core/Tensor.h> <fmt/core.h> <map> <string> <vector>)
+  else()
+    target_precompile_headers(${target} REUSE_FROM mgd_ops)
   endif()
 endfunction()
 
@@ -29,6 +44,8 @@ function(mgd_folder_tests name)
   add_executable(test_${name} ${tests})
   target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(test_${name} PRIVATE mgd_${name} mgd_warnings GTest::gtest GTest::gmock GTest::gtest_main)
+  # What is tested is optimised; the tests themselves are compiled for the sake of those who wait for them.
+  target_compile_options(test_${name} PRIVATE -O0)
   target_compile_definitions(test_${name} PRIVATE
     MGD_FIXTURES="${PROJECT_SOURCE_DIR}/tests/${name}/fixtures" MGD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   # One ctest entry a program: discovering single tests would start LibTorch once for each.

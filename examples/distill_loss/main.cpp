@@ -45,5 +45,6 @@ int main() {
                                           {mgd::random_key(1, "mask/mgd"), /*step=*/0, batch.sample_ids});
   const at::Tensor sum = loss.sum({batch, s.logits, t.logits, {}, s.taps, t.taps, keep});
   sum.backward();  // student and generation block now have gradients
-  fmt::print("mgd loss: {:.6f}\n", loss.weight() * sum.item<double>() / loss.count({.batch_size = batch.size(), .keep = keep}));
+  fmt::print("mgd loss: {:.6f}\n",
+             loss.weight() * sum.item<double>() / loss.count({.batch_size = batch.size(), .keep = keep}));
 }

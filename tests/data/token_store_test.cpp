@@ -185,7 +185,7 @@ TEST(Fault, Row18_AHugeLineTakesBoundedMemory) {
     for (std::size_t n = 0; n < kBytes; n += chunk.size()) out << chunk;
   }
   std::ofstream("/proc/self/clear_refs") << "5";  // the peak is counted from here
-  const std::int64_t before = status_kb("VmRSS:");
+  [[maybe_unused]] const std::int64_t before = status_kb("VmRSS:");
   const auto opened = open_token_store({.files = {path}}, toy::bytes(), folder.file("cache"));
   EXPECT_GE(opened.store->num_tokens(), static_cast<std::int64_t>(kBytes));
   EXPECT_EQ(opened.store->num_documents(), 1);

@@ -1,4 +1,4 @@
-"""Runs every ```sh block of README.md in a folder with two classes of pictures and a program called mgd on the path.
+"""Runs every ```sh block of README.md in a folder with two classes of pictures, a text and a program called mgd on the path.
 
     python3 tests/e2e/readme_test.py build/release/mgd
 """
@@ -18,7 +18,7 @@ MGD = pathlib.Path(sys.argv[1]).resolve()
 
 def main():
     blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
-    assert len(blocks) == 2, f"expected two blocks of commands in README.md, found {len(blocks)}"
+    assert len(blocks) == 3, f"expected three blocks of commands in README.md, found {len(blocks)}"
     with tempfile.TemporaryDirectory(prefix="mgd-readme-") as name:
         folder = pathlib.Path(name)
         (folder / "bin").mkdir()
@@ -27,6 +27,8 @@ def main():
             f'#!/bin/sh\ncase $1 in train|distill) exec "{MGD}" "$@" train.epochs=2 train.batch_size=32 run.threads=1;; *) exec "{MGD}" "$@";; esac\n')
         (folder / "bin" / "mgd").chmod(0o755)
         write_folders(folder / "photos", ("rows", "columns"))
+        (folder / "notes.txt").write_text("".join(f"the {who} sat on the {what}\n" for who in ("cat", "dog", "bird", "king", "child", "fly", "old man")
+                                                  for what in ("mat", "wall", "roof", "stone", "chair", "throne", "grass")))
         path = f"{folder / 'bin'}:{os.environ['PATH']}"
         for block in blocks:
             done = subprocess.run(["bash", "-euxo", "pipefail", "-c", block], cwd=folder, env={**os.environ, "PATH": path},
@@ -34,7 +36,7 @@ def main():
             if done.returncode != 0:
                 print(done.stdout + done.stderr)
                 sys.exit(f"a command of README.md failed with {done.returncode}")
-        for made in ("runs/photos/student/model.safetensors", "runs/photos/report.html"):
+        for made in ("runs/photos/student/model.safetensors", "runs/photos/report.html", "runs/words/model/model.safetensors"):
             assert (folder / made).exists(), made
     print("README.md: every command ran")
 

@@ -82,5 +82,25 @@ TEST(Summary, LeavesTheModelAlone) {
   }
 }
 
+TEST(Summary, OfATextModel) {
+  const auto model = make_text_model(
+      text_config("bert",
+                  {.vocab_size = 100, .hidden_size = 32, .layers = 2, .heads = 4, .max_positions = 40},
+                  TextHead::masked_lm),
+      1);
+  const ModelSummary summary = summarize(*model);
+  EXPECT_EQ(summary_tokens(*model), 40);
+  const std::string layer = "bert.encoder.layer.1";
+  EXPECT_EQ(node(summary, layer + ".attention.self.query").shape, (Shape{32}));
+  EXPECT_EQ(node(summary, layer + ".attention.self.query").macs, 40 * 32 * 32);
+  EXPECT_EQ(node(summary, layer + ".attention.self.probs").shape, (Shape{4, 40, 40}));
+  EXPECT_EQ(node(summary, layer + ".attention.self.context").macs, 2 * 32 * 40 * 40);
+  EXPECT_EQ(node(summary, layer).macs, 40 * 12 * 32 * 32 + 2 * 32 * 40 * 40);
+  EXPECT_EQ(node(summary, layer).parameters, 12 * 32 * 32 + 9 * 32 + 4 * 32);
+  EXPECT_EQ(node(summary, "head").macs, 40 * 100 * 32);
+  EXPECT_EQ(summary.macs, 2 * node(summary, layer).macs + 40 * 32 * 32 + 40 * 100 * 32);
+  EXPECT_EQ(summary.parameters, model->num_parameters());
+}
+
 }  // namespace
 }  // namespace mgd

@@ -15,6 +15,7 @@
 #include "expect_error.h"
 #include "mgd/core/file.h"
 #include "mgd/io/weights.h"
+#include "mgd/nn/autocast.h"
 
 namespace mgd {
 namespace {
@@ -160,6 +161,55 @@ TEST_P(HuggingFace, DecodingWithACacheGivesTheirTokens) {
     const at::Tensor next = logits_of(model.lm_head(rows, forward)).argmax(1);
     ASSERT_TRUE(at::equal(next, expected.select(1, t))) << t;
     tokens = {.ids = next, .offsets = one_each};
+  }
+}
+
+TEST(TextFolder, AnotherHeadIsAddedToWhatIsThere) {
+  OpenTextOptions options{.head = TextHead::sequence_classification,
+                          .num_labels = 4,
+                          .label_names = {"a", "b", "c", "d"},
+                          .seed = 3};
+  const OpenedText opened = open_text_folder(kFixtures + "bert_masked_lm", options);
+  EXPECT_THAT(opened.fresh, testing::ElementsAre("bert.pooler.dense.weight", "bert.pooler.dense.bias",
+                                                 "classifier.weight", "classifier.bias"));
+  const TensorMap base = load_tensors(kFixtures + "bert_masked_lm/model.safetensors");
+  for (const NamedTensor& entry : opened.model->state()) {
+    if (entry.name == "classifier.weight") {
+      EXPECT_EQ(entry.tensor.size(0), 4);
+      EXPECT_GT(entry.tensor.abs().sum().item<double>(), 0) << "drawn, not 0";
+    }
+    if (entry.name.starts_with("bert.encoder")) {
+      EXPECT_TRUE(at::equal(entry.tensor, base.at(entry.name))) << entry.name;
+    }
+  }
+}
+
+TEST(TextFolder, WhatDoesNotFitIsListed) {
+  const std::string folder = testing::TempDir() + "mgd_text_misfit";
+  TextFolder content = load_text_folder(kFixtures + "gpt2_causal_lm");
+  content.config.intermediate_size = 32;
+  content.tensors.erase("transformer.ln_f.bias");
+  save_text_folder(folder, content);
+  EXPECT_THAT(error_of(ExitCode::bad_data, [&] { open_text_folder(folder); }),
+              testing::AllOf(HasSubstr("missing: transformer.ln_f.bias"),
+                             HasSubstr("transformer.h.0.mlp.c_fc.weight is (16, 64), expected (16, 32)")));
+  fs::remove_all(folder);
+}
+
+// Half the bits of a float's mantissa are gone, so this is no check of values but of types that meet.
+TEST(TextFolder, RunsInMixedPrecision) {
+  for (const char* name : {"bert_masked_lm", "modernbert_masked_lm", "gpt2_causal_lm", "bart_causal_lm"}) {
+    const OpenedText opened = open_text_folder(kFixtures + name);
+    const TensorMap expected = load_tensors(kFixtures + name + "/expected.safetensors");
+    const AutocastGuard autocast(true, at::kCPU);
+    Forward forward(/*training=*/true);
+    const LmHead head = opened.model->run(batch_of(expected, "right"), forward).head;
+    const at::Tensor logits = logits_of(head).to(at::kFloat);
+    const at::Tensor& exact = expected.at("right.logits");
+    EXPECT_LE((logits - exact).norm().item<double>(), 0.05 * exact.norm().item<double>()) << name;
+    logits.sum().backward();
+    for (const NamedTensor& entry : opened.model->parameters())
+      EXPECT_EQ(entry.tensor.grad().scalar_type(), at::kFloat) << entry.name;
   }
 }
 

@@ -39,7 +39,9 @@ struct Case {
   at::Tensor student_logits, teacher_logits, keep;
 
   LossInput input() const { return {batch, student_logits, teacher_logits, {}, student, teacher, keep}; }
-  CountInput count_input() const { return {.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep}; }
+  CountInput count_input() const {
+    return {.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep};
+  }
   std::int64_t size() const { return batch.size(); }
 };
 

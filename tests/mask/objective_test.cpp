@@ -287,6 +287,9 @@ TEST(MaskContract, Line5_TheLastTokenOfADocumentNeverPredictsTheFirstOfTheNext) 
   EXPECT_EQ(rows_of(batch), (std::vector<std::int64_t>{0, 1, 3, 4}));
   EXPECT_EQ(values(batch.target), (std::vector<std::int64_t>{6, 7, 9, 0}));
   EXPECT_EQ(batch.sample_ids, (std::vector<std::int64_t>{9}));
+  EXPECT_EQ(batch.sequence_ids.size(), static_cast<std::size_t>(batch.tokens.num_sequences()));
+  EXPECT_EQ(batch.sequence_ids.at(0), 9);
+  EXPECT_NE(batch.sequence_ids.at(1), batch.sequence_ids.at(2));
   EXPECT_FALSE(batch.tokens.type_ids.defined());
 }
 

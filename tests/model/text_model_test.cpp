@@ -127,6 +127,27 @@ TEST(TextModel, DropoutIsAFunctionOfStepAndSample) {
   }
 }
 
+// A sample of two sequences, alone and behind another one.
+TEST(TextModel, DropoutOfPackedRowsFollowsTheSequencesIds) {
+  const auto model = make_text_model(tiny("bert", TextHead::masked_lm, 0.3), 3);
+  const auto hidden = [&](const std::vector<std::vector<std::int64_t>>& sequences,
+                          const std::vector<std::int64_t>& samples, const std::vector<std::int64_t>& ids) {
+    Batch batch = batch_of(sequences);
+    batch.sample_ids = samples;
+    batch.sequence_ids = ids;
+    Forward forward(/*training=*/true);
+    forward.draw_from({.seed = 5, .step = 0, .sample_ids = samples});
+    return model->run(batch, forward).head.hidden.detach();
+  };
+  const std::vector<std::int64_t> a = {5, 6, 7}, b = {8, 9}, c = {10, 11, 12, 13};
+  const at::Tensor both = hidden({a, b, c}, {0, 1}, {100, 200, 201}),
+                   second = hidden({b, c}, {1}, {200, 201});
+  EXPECT_TRUE(at::allclose(both.narrow(0, 3, 6), second, 1e-4, 1e-5));
+  EXPECT_FALSE(at::allclose(second, hidden({b, c}, {1}, {200, 202}), 1e-4, 1e-5));
+  EXPECT_TRUE(at::equal(hidden({a, b, c}, {7}, {}), hidden({a, b, c}, {7}, {})))
+      << "without ids: of the batch";
+}
+
 TEST(TextModel, MapsAreTakenOnlyOnDemandAndNeverMasked) {
   const auto model = make_text_model(tiny("bert", TextHead::masked_lm), 1);
   const std::string name = "bert.encoder.layer.0.attention.self.probs";

@@ -1,5 +1,6 @@
 #include "mgd/nn/layers.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
@@ -98,6 +99,75 @@ at::Tensor dropped(Dropout& layer, const at::Tensor& x, ForwardDraws draws) {
   Forward forward(/*training=*/true);
   forward.draw_from(std::move(draws));
   return layer.forward(x, forward);
+}
+
+// A convolution and its norm with statistics that are not trivial, and an input that is large enough to fold.
+struct ConvAndNorm {
+  explicit ConvAndNorm(bool bias) : conv(options(bias), random), norm(8) {
+    conv.set_path("conv");
+    norm.set_path("bn");
+    for (const char* name : {"weight", "bias", "running_mean"})
+      tensor_of(norm, name).copy_(at::arange(8, at::kFloat).sub(3).mul(0.3));
+    tensor_of(norm, "running_var").copy_(at::arange(8, at::kFloat).mul(0.5).add(0.1));
+  }
+  static Conv2dOptions options(bool bias) { return {.in = 4, .out = 8, .padding = 1, .bias = bias}; }
+  RandomStream random = stream();
+  Conv2d conv;
+  BatchNorm2d norm;
+  at::Tensor x = at::arange(8 * 4 * 64 * 64, at::kFloat).sin().view({8, 4, 64, 64});
+};
+
+TEST(ConvNorm, FoldedGivesTheSameNodesAndMacs) {
+  for (const bool bias : {false, true}) {
+    ConvAndNorm layers(bias);
+    const at::NoGradGuard no_grad;
+    Forward one_by_one, folded;
+    for (Forward* forward : {&one_by_one, &folded}) forward->capture("bn");
+    const at::Tensor y = layers.norm.forward(layers.conv.forward(layers.x, one_by_one), one_by_one);
+    const at::Tensor z = conv_norm(layers.conv, layers.norm, layers.x, folded);
+    EXPECT_FALSE(at::equal(y, z)) << "not folded";
+    EXPECT_LT(y.sub(z).abs().max().item<double>(), 1e-5 * y.abs().max().item<double>());
+    EXPECT_TRUE(folded.captured().at("bn").is_same(z));
+    EXPECT_EQ(folded.macs(), one_by_one.macs());
+  }
+}
+
+TEST(ConvNorm, IsNotFoldedWhereItWouldShow) {
+  ConvAndNorm layers(false);
+  Forward plain;
+  const at::Tensor y = layers.norm.forward(layers.conv.forward(layers.x, plain), plain);
+  Forward with_gradient, captured, edited, observed;
+  EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, layers.x, with_gradient), y));
+  const at::NoGradGuard no_grad;
+  captured.capture("conv");
+  EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, layers.x, captured), y));
+  EXPECT_TRUE(at::equal(captured.captured().at("conv"), layers.conv.forward(layers.x, plain)));
+  edited.edit("conv", [](at::Tensor t) { return t; });
+  EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, layers.x, edited), y));
+  std::vector<std::string> seen;
+  observed.observe([&](const std::string& name, const at::Tensor&) { seen.push_back(name); });
+  EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, layers.x, observed), y));
+  EXPECT_EQ(seen, (std::vector<std::string>{"conv", "bn"}));
+  Forward training(/*training=*/true);
+  conv_norm(layers.conv, layers.norm, layers.x, training);
+  EXPECT_EQ(tensor_of(layers.norm, "num_batches_tracked").item<std::int64_t>(), 1);
+}
+
+TEST(Relu, IsInPlaceUnlessSomebodyLooksAtTheLayer) {
+  BatchNorm2d layer(1);
+  layer.set_path("bn");
+  const at::Tensor x = at::arange(3, at::kFloat).sub(1);
+  Forward wanted, edited, free;
+  wanted.capture("bn");
+  edited.edit("bn", [](at::Tensor t) { return t; });
+  for (const Forward* forward : {&wanted, &edited}) {
+    const at::Tensor y = x.clone(), z = relu_of(layer, y, *forward);
+    EXPECT_TRUE(at::equal(y, x));
+    EXPECT_TRUE(at::equal(z, x.clamp_min(0)));
+  }
+  const at::Tensor y = x.clone();
+  EXPECT_TRUE(relu_of(layer, y, free).is_same(y));
+  EXPECT_TRUE(at::equal(y, x.clamp_min(0)));
 }
 
 // Against the generator itself: which values go is written in the header, so that a resumed run and another

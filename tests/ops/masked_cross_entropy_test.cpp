@@ -35,7 +35,7 @@ struct Gradients {
 };
 Gradients backward(const LmHead& head, const at::Tensor& loss) {
   for (const at::Tensor& t : {head.hidden, head.weight, head.bias})
-    if (t.defined()) t.mutable_grad() = {};
+    if (t.defined()) t.mutable_grad().reset();
   (loss * 0.25).backward();
   return {loss.detach(), head.hidden.grad(), head.weight.grad(),
           head.bias.defined() ? head.bias.grad() : at::Tensor()};
@@ -55,7 +55,9 @@ TEST(MaskedCrossEntropy, EqualsTheFullProjection) {
       EXPECT_LT(worst(ours.loss, full.loss), 1e-10);
       EXPECT_LT(worst(ours.hidden, full.hidden), 1e-12);
       EXPECT_LT(worst(ours.weight, full.weight), 1e-12);
-      if (bias) EXPECT_LT(worst(ours.bias, full.bias), 1e-12);
+      if (bias) {
+        EXPECT_LT(worst(ours.bias, full.bias), 1e-12);
+      }
     }
 }
 

@@ -80,6 +80,24 @@ TEST(Step, AccumulationIsExactForEveryLossAndMask) {
   }
 }
 
+// 27 samples are cut into slices of 16 at least; each sample's answer is its own.
+TEST(Step, TheTeacherAnswersInSlicesWhatItAnswersAtOnce) {
+  const toy::TempFolder folder;
+  const auto run = make_run(
+      toy::config(folder, {toy::teacher(folder), "losses=[{name: kd}, {name: mgd}]", "train.batch_size=27"}));
+  const Batch batch = run->loader->next().micro.at(0);
+  run->teacher_summary.nodes.front().shape = {1
+                                              << 24};  // as if a node were so large that the fewest are taken
+  const ModelOutput output = teacher_forward(*run, batch);
+  const at::NoGradGuard no_grad;
+  Forward whole;
+  whole.capture("layer3");
+  const at::Tensor logits = run->teacher->run(batch, whole).logits;
+  EXPECT_TRUE(at::allclose(output.logits, logits, 1e-4, 1e-5));
+  ASSERT_EQ(output.taps.size(), 1U);
+  EXPECT_TRUE(at::allclose(output.taps.at("layer3"), whole.captured().at("layer3"), 1e-4, 1e-5));
+}
+
 TEST(Step, DropoutFollowsTheStepAndSparesEvaluation) {
   const toy::TempFolder folder;
   const auto run = make_run(toy::config(folder, {"student={model: mobilenet_v2, width: 0.125}"}));
@@ -188,6 +206,15 @@ TEST(MakeRun, WrongNamesAndShapesAreErrorsThatHelp) {
   EXPECT_THAT(sizes, HasSubstr("layer3"));
   EXPECT_THAT(sizes, HasSubstr("layer2"));
   EXPECT_THAT(message({"train.batch_size=1000"}), HasSubstr("only 54 training images"));
+}
+
+// The teacher's folder says 8 x 8: what counts is the size of the run.
+TEST(Step, TapsHaveTheSizeOfTheRun) {
+  const toy::TempFolder folder;
+  const auto run =
+      make_run(toy::config(folder, {toy::teacher(folder), "losses=[{name: mgd}]", "data.image_size=16"}));
+  EXPECT_EQ(run->teacher_summary.tap_shapes().at("layer3"), (TapShape{32, 4, 4}));
+  EXPECT_GT(forward_backward(*run, run->loader->next(), 0).loss, 0);
 }
 
 TEST(Preflight, AnUntrainedOrBrokenTeacherIsRefused) {

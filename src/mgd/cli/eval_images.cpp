@@ -70,7 +70,7 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
   Console(flags.quiet, "never")
       .note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(), flags.data,
                         flags.split));
-  const EvalOptions options{.batch_size = flags.batch_size > 0 ? flags.batch_size : 256,
+  const EvalOptions options{.batch_size = flags.batch_size > 0 ? flags.batch_size : EvalOptions{}.batch_size,
                             .mean = opened.info.mean,
                             .std = opened.info.std,
                             .height = opened.info.height,

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
@@ -35,18 +36,29 @@ Config config_from(const std::vector<std::string>& args, const RecipeFlags& flag
 
 namespace {
 
+// The figure by which the task chooses: the one that stands beside the epoch of the best.
+std::string headline_of(const nlohmann::ordered_json& summary) {
+  for (const auto& [name, value] : summary["best"].items())
+    if (name != "epoch") return name;
+  return "";
+}
+
 void print_summary(const std::string& summary) {
   const auto s = nlohmann::ordered_json::parse(summary);
-  const auto row = [](const std::string& role, const nlohmann::ordered_json& model,
-                      const nlohmann::ordered_json& metrics) {
-    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9.2f} {:>8.2f}\n", role,
+  const std::string headline = headline_of(s);
+  const bool per_cent = headline == "accuracy";
+  const auto row = [&](const std::string& role, const nlohmann::ordered_json& model,
+                       const nlohmann::ordered_json& metrics) {
+    const double value = metrics.value(headline, std::numeric_limits<double>::quiet_NaN());
+    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9.2f} {:>8}\n", role,
                model["architecture"].get<std::string>(), model["parameters"].get<std::int64_t>(),
                model["macs"].get<std::int64_t>(),
                static_cast<double>(model["bytes"].get<std::int64_t>()) / 1024,
-               model["latency_ms"].get<double>(), 100 * metrics["accuracy"].get<double>());
+               model["latency_ms"].get<double>(),
+               per_cent ? fmt::format("{:.2f}", 100 * value) : fmt::format("{:.4f}", value));
   };
   fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9} {:>9} {:>8}\n", "", "", "parameters", "MACs", "size KiB",
-             "ms/image", "% right");
+             "ms/sample", per_cent ? "% right" : headline);
   if (s.contains("teacher")) row("teacher", s["teacher"], s["teacher"]["metrics"]);
   row("student", s["student"], s["metrics"]);
   fmt::print("measured on the {} split; {} steps in {:.0f} s, {:.0f} samples/s\n",

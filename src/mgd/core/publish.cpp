@@ -68,9 +68,10 @@ DirectoryPublisher::~DirectoryPublisher() {
 void DirectoryPublisher::add(const std::string& name, std::string_view bytes) {
   MGD_ASSERT(!name.starts_with('/') && name.find("..") == std::string::npos && !files_.contains(name));
   const fs::path file = staging_.path / name;
-  fs::create_directories(file.parent_path());
+  const bool nested = file.parent_path() != staging_.path;
+  if (nested) fs::create_directories(file.parent_path());
   write_file_synced(file, bytes);
-  fsync_directory(file.parent_path());
+  if (nested) fsync_directory(file.parent_path());  // publish() syncs the folder itself
   files_[name] = {.bytes = bytes.size(), .sha256 = sha256_hex(bytes)};
 }
 

@@ -33,7 +33,7 @@ struct SamplePrediction {
 };
 
 struct EvalOptions {
-  std::int64_t batch_size = 256;
+  std::int64_t batch_size = 64;  // more only moves activations out of a processor's caches
   std::int64_t loader_threads = 2;
   std::vector<double> mean, std;
   std::int64_t height = 0, width = 0;

@@ -77,9 +77,12 @@ TapShapes ModelSummary::tap_shapes() const {
 }
 
 ModelSummary summarize(ImageModel& model) {
-  const ModelSpec& spec = model.spec();
+  return summarize(model, model.spec().image_height, model.spec().image_width);
+}
+
+ModelSummary summarize(ImageModel& model, std::int64_t height, std::int64_t width) {
   Batch sample;
-  sample.input = at::zeros({1, spec.in_channels, spec.image_height, spec.image_width}, options_of(model));
+  sample.input = at::zeros({1, model.spec().in_channels, height, width}, options_of(model));
   sample.sample_ids = {0};
   return summarize_on(model, sample);
 }

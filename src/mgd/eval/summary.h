@@ -28,6 +28,7 @@ struct ModelSummary {
 // counts every parameter and multiply-accumulate at or below its path, so a stage holds the sum of its
 // blocks, and "input" and "pool" hold 0.
 ModelSummary summarize(ImageModel& model);  // a zero picture of the model's own size (spec)
+ModelSummary summarize(ImageModel& model, std::int64_t height, std::int64_t width);
 // One sequence of summary_tokens(); shapes are those of a token, attention maps are (heads, T, T). A language
 // model predicts at each token.
 ModelSummary summarize(TextModel& model);

@@ -29,7 +29,7 @@ class TokenRows {
   bool has_types_ = false;
 };
 
-// A batch with the numbers of its samples.
+// A batch with the numbers of its samples and sequences.
 Batch batch_of(std::span<const TextSample> samples);
 
 // The random numbers of one sample: those of a cycle of `variants` epochs, or new ones every epoch.

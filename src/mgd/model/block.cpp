@@ -23,7 +23,7 @@ ConvNorm::ConvNorm(Conv2dOptions options, RandomStream& random, Init init, Activ
       activation_(activation) {}
 
 at::Tensor ConvNorm::forward(const at::Tensor& x, Forward& forward) {
-  at::Tensor y = norm_.forward(conv_.forward(x, forward), forward);
+  at::Tensor y = conv_norm(conv_, norm_, x, forward);
   // Never in place: the output of a layer may have been captured.
   if (activation_ == Activation::relu6) y = at::hardtanh(y, 0.0, 6.0);
   return forward.node(path(), std::move(y));

@@ -1,7 +1,5 @@
 // ResNets for small images: a 3x3 stem without pooling and three stages. The option-A and the "x4" family
 // differ in widths, shortcuts, initialisation and the classifier's name only.
-#include <ATen/ops/relu.h>
-
 #include <array>
 
 #include "mgd/core/error.h"
@@ -50,7 +48,7 @@ class SmallImageResNet : public ImageModel {
 
   at::Tensor forward(at::Tensor input, Forward& forward) override {
     at::Tensor x = model_input(std::move(input), spec(), forward);
-    x = at::relu(bn1_.forward(conv1_.forward(x, forward), forward));
+    x = relu_of(bn1_, conv_norm(conv1_, bn1_, x, forward), forward);
     for (Stage* stage : stages_) x = stage->forward(x, forward);
     return classifier_->forward(global_pool(x, forward), forward);
   }

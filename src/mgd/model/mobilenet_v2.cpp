@@ -40,8 +40,8 @@ class InvertedLayers : public Block {
 
   at::Tensor forward(const at::Tensor& x, Forward& forward) override {
     at::Tensor y = expand_ ? expand_->forward(x, forward) : x;
-    y = project_->forward(depthwise_->forward(y, forward), forward);
-    return forward.node(path(), norm_->forward(y, forward));
+    y = conv_norm(*project_, *norm_, depthwise_->forward(y, forward), forward);
+    return forward.node(path(), y);
   }
 
  private:

@@ -1,7 +1,6 @@
 #include "mgd/model/residual.h"
 
 #include <ATen/ops/constant_pad_nd.h>
-#include <ATen/ops/relu.h>
 
 namespace mgd {
 
@@ -28,9 +27,9 @@ at::Tensor BasicBlock::shortcut(const at::Tensor& x, Forward& forward) {
 }
 
 at::Tensor BasicBlock::forward(const at::Tensor& x, Forward& forward) {
-  at::Tensor y = at::relu(bn1_.forward(conv1_.forward(x, forward), forward));
-  y = bn2_.forward(conv2_.forward(y, forward), forward);
-  // The sum is a fresh tensor, so this relu may be in place; the two above follow nodes and may not.
+  at::Tensor y = relu_of(bn1_, conv_norm(conv1_, bn1_, x, forward), forward);
+  y = conv_norm(conv2_, bn2_, y, forward);
+  // The sum is a fresh tensor, no node: this relu may be in place.
   y = y.add(shortcut(x, forward)).relu_();
   return forward.node(path(), std::move(y));
 }

@@ -1,5 +1,4 @@
 #include <ATen/ops/max_pool2d.h>
-#include <ATen/ops/relu.h>
 
 #include <array>
 
@@ -29,9 +28,9 @@ class Bottleneck : public Block {
   }
 
   at::Tensor forward(const at::Tensor& x, Forward& forward) override {
-    at::Tensor y = at::relu(bn1_.forward(conv1_.forward(x, forward), forward));
-    y = at::relu(bn2_.forward(conv2_.forward(y, forward), forward));
-    y = bn3_.forward(conv3_.forward(y, forward), forward);
+    at::Tensor y = relu_of(bn1_, conv_norm(conv1_, bn1_, x, forward), forward);
+    y = relu_of(bn2_, conv_norm(conv2_, bn2_, y, forward), forward);
+    y = conv_norm(conv3_, bn3_, y, forward);
     y = y.add(downsample_ ? downsample_->forward(x, forward) : x).relu_();
     return forward.node(path(), std::move(y));
   }
@@ -97,7 +96,7 @@ class ResNet : public ImageModel {
 
   at::Tensor forward(at::Tensor input, Forward& forward) override {
     at::Tensor x = model_input(std::move(input), spec(), forward);
-    x = at::relu(bn1_.forward(conv1_.forward(x, forward), forward));
+    x = relu_of(bn1_, conv_norm(conv1_, bn1_, x, forward), forward);
     x = forward.node("maxpool", at::max_pool2d(x, 3, 2, 1));
     for (Stage* stage : stages_) x = stage->forward(x, forward);
     return fc_->forward(global_pool(x, forward), forward);

@@ -23,18 +23,13 @@ bool is_language_model(TextHead head) {
   return head == TextHead::masked_lm || head == TextHead::causal_lm;
 }
 
-// Keys of randomness: the sample's own id. Of pairs that are compared, sequences 2 i and 2 i + 1 are sample
-// i, and its second sentence draws for itself.
+// Keys of randomness. A batch that says nothing is nobody's training batch: places will do.
 std::vector<std::int64_t> sequence_ids(const Batch& batch, std::int64_t sequences) {
-  std::vector<std::int64_t> ids = batch.sample_ids;
-  if (ids.empty())
-    for (std::int64_t s = 0; s < sequences; ++s) ids.push_back(s);
-  if (static_cast<std::int64_t>(ids.size()) == sequences) return ids;
-  MGD_ASSERT(2 * static_cast<std::int64_t>(ids.size()) == sequences);
-  constexpr std::int64_t kSecond = std::int64_t{1} << 62;
-  std::vector<std::int64_t> both;
-  for (const std::int64_t id : ids) both.insert(both.end(), {id, id | kSecond});
-  return both;
+  if (!batch.sequence_ids.empty()) return batch.sequence_ids;
+  if (batch.size() == sequences) return batch.sample_ids;
+  std::vector<std::int64_t> places;
+  for (std::int64_t s = 0; s < sequences; ++s) places.push_back(s);
+  return places;
 }
 
 SampleRows one_row_each(const std::vector<std::int64_t>& ids) {
@@ -53,7 +48,9 @@ PackedTokens shifted(const PackedTokens& tokens, std::int64_t start) {
 
 }  // namespace
 
-TextModel::TextModel(const TextConfig& config, RandomStream& random) : config_(config) {
+TextModel::TextModel(const TextConfig& given, double deviation, RandomStream& random) : config_(given) {
+  TextConfig config = given;
+  config.initializer_range = deviation;
   const TextNames& names = text_names(config.model_type);
   const bool bare = config.head == TextHead::encoder;
   const std::string prefix = bare ? "" : names.prefix;
@@ -159,10 +156,10 @@ at::Tensor TextModel::decode(const PackedTokens& tokens, KvCache& cache, Forward
   return stack.forward(tokens, {.ids = sequence_ids({}, tokens.num_sequences()), .cache = &cache}, forward);
 }
 
-std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::uint64_t seed) {
+std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::optional<std::uint64_t> seed) {
   check_text_config(config, "model '" + config.model_type + "'", /*from_file=*/false);
-  RandomStream random(random_key(seed, "model/init"), 0, 0);
-  auto model = std::make_unique<TextModel>(config, random);
+  RandomStream random(random_key(seed.value_or(0), "model/init"), 0, 0);
+  auto model = std::make_unique<TextModel>(config, seed ? config.initializer_range : 0.0, random);
   model->set_path("");
   model->set_requires_grad(true);
   return model;

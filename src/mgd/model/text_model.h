@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ namespace mgd {
 
 class TextModel : public Model {
  public:
-  TextModel(const TextConfig& config, RandomStream& random);  // see make_text_model
+  // See make_text_model. `deviation`: of the first weights, in place of config.initializer_range.
+  TextModel(const TextConfig& config, double deviation, RandomStream& random);
 
   const TextConfig& config() const { return config_; }
   std::int64_t max_tokens() const;  // of one sequence
@@ -53,8 +55,9 @@ class TextModel : public Model {
 
 // Initialised from (seed) as transformers does: N(0, initializer_range^2), biases 0, norms 1; GPT-2 and
 // ModernBERT divide the deviation of the layers that add to the residual by sqrt(2 layers). ModernBERT's
-// draws are not truncated at two deviations here.
-std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::uint64_t seed);
+// draws are not truncated at two deviations here. Without a seed the weights are 0, for a file to fill: the
+// draws of a model of 100 million weights take seconds.
+std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::optional<std::uint64_t> seed);
 
 // Files of any age under the names of the model's tensors: gamma and beta, a base model's prefix there or
 // not, copies of tied weights, buffers that are no weights, heads and poolers that this model lacks. What is

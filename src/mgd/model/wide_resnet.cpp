@@ -1,4 +1,3 @@
-#include <ATen/ops/relu.h>
 
 #include <array>
 
@@ -25,8 +24,8 @@ class WideBlock : public Block {
   }
 
   at::Tensor forward(const at::Tensor& x, Forward& forward) override {
-    const at::Tensor active = at::relu(bn1_.forward(x, forward));
-    at::Tensor y = at::relu(bn2_.forward(conv1_.forward(active, forward), forward));
+    const at::Tensor active = relu_of(bn1_, bn1_.forward(x, forward), forward);
+    at::Tensor y = relu_of(bn2_, conv_norm(conv1_, bn2_, active, forward), forward);
     y = conv2_.forward(y, forward);
     y = y.add(shortcut_ ? shortcut_->forward(active, forward) : x);
     return forward.node(path(), std::move(y));
@@ -78,7 +77,7 @@ class WideResNet : public ImageModel {
   at::Tensor forward(at::Tensor input, Forward& forward) override {
     at::Tensor x = conv1_.forward(model_input(std::move(input), spec(), forward), forward);
     for (WideStage* stage : stages_) x = stage->forward(x, forward);
-    x = at::relu(bn1_->forward(x, forward));
+    x = relu_of(*bn1_, bn1_->forward(x, forward), forward);
     return fc_->forward(global_pool(x, forward), forward);
   }
 

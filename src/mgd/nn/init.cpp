@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
@@ -36,6 +37,7 @@ at::Tensor drawn_uniform(at::IntArrayRef shape, RandomStream& random, double bou
 }
 
 at::Tensor drawn_normal(at::IntArrayRef shape, RandomStream& random, double deviation) {
+  if (deviation == 0) return at::zeros(shape, at::kFloat);
   return drawn(shape, random, [deviation](RandomStream& stream) { return deviation * stream.normal(); });
 }
 

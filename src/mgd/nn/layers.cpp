@@ -1,11 +1,15 @@
 #include "mgd/nn/layers.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -19,6 +23,8 @@
 namespace mgd {
 
 namespace {
+
+constexpr double kMomentum = 0.1, kEps = 1e-5;  // of batch norm
 
 struct Fans {
   std::int64_t in, out;
@@ -71,9 +77,14 @@ Conv2d::Conv2d(Conv2dOptions options, RandomStream& random, Init init)
 
 at::Tensor Conv2d::forward(const at::Tensor& x, Forward& forward) {
   const std::optional<at::Tensor> bias = bias_ ? std::optional(*bias_) : std::nullopt;
-  at::Tensor y = at::conv2d(x, weight_, bias, options_.stride, options_.padding, 1, options_.groups);
+  return forward.node(path(), convolve(x, weight_, bias, forward));
+}
+
+at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& weight,
+                            const std::optional<at::Tensor>& bias, Forward& forward) const {
+  at::Tensor y = at::conv2d(x, weight, bias, options_.stride, options_.padding, 1, options_.groups);
   forward.add_macs(y.numel() * conv_fans(options_).in);
-  return forward.node(path(), std::move(y));
+  return y;
 }
 
 BatchNorm2d::BatchNorm2d(std::int64_t channels)
@@ -84,7 +95,6 @@ BatchNorm2d::BatchNorm2d(std::int64_t channels)
       num_batches_tracked_(add_buffer("num_batches_tracked", at::zeros({}, at::kLong))) {}
 
 at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward) {
-  constexpr double kMomentum = 0.1, kEps = 1e-5;
   if (forward.training()) {
     if (x.numel() == x.size(1))
       fail(
@@ -98,6 +108,23 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward) {
       at::batch_norm(x, weight_, bias_, running_mean_, running_var_, forward.training(), kMomentum, kEps,
                      /*cudnn_enabled=*/true);
   return forward.node(path(), std::move(y));
+}
+
+at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
+  // Folding is half a dozen small operators, which a small activation does not pay back.
+  constexpr std::int64_t kWorthFolding = 1 << 17;
+  if (forward.training() || at::GradMode::is_enabled() || forward.wants(conv.path()) ||
+      forward.edits(conv.path()) || x.numel() < kWorthFolding)
+    return norm.forward(conv.forward(x, forward), forward);
+  const at::Tensor scale = norm.weight_ * at::rsqrt(norm.running_var_ + kEps);
+  at::Tensor shift = norm.bias_ - norm.running_mean_ * scale;
+  if (conv.bias_) shift = shift + *conv.bias_ * scale;
+  return forward.node(norm.path(),
+                      conv.convolve(x, conv.weight_ * scale.view({-1, 1, 1, 1}), shift, forward));
+}
+
+at::Tensor relu_of(const Module& layer, at::Tensor y, const Forward& forward) {
+  return forward.wants(layer.path()) || forward.edits(layer.path()) ? at::relu(y) : at::relu_(y);
 }
 
 Linear::Linear(std::int64_t in, std::int64_t out, RandomStream& random, Init init)

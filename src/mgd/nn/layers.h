@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "mgd/core/philox.h"
@@ -26,12 +27,18 @@ enum class Init {
   normal_001        // N(0, 0.01^2), bias 0: the classifier of MobileNetV2
 };
 
+class BatchNorm2d;
+
 class Conv2d : public Module {
  public:
   Conv2d(Conv2dOptions options, RandomStream& random, Init init = Init::torch_default);
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, in, Y, X) -> (B, out, Y', X')
 
  private:
+  friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
+  at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                      Forward& forward) const;
+
   Conv2dOptions options_;
   at::Tensor& weight_;  // (out, in/groups, kernel, kernel)
   at::Tensor* bias_ = nullptr;
@@ -46,6 +53,7 @@ class BatchNorm2d : public Module {
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, C, Y, X)
 
  private:
+  friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
   at::Tensor &weight_, &bias_, &running_mean_, &running_var_, &num_batches_tracked_;
 };
 
@@ -55,6 +63,13 @@ struct LinearOptions {
   bool in_first = false;    // stored (in, out), as GPT-2's Conv1D
   double deviation = 0.02;  // weights start as N(0, deviation^2), biases as 0
 };
+
+// norm(conv(x)), each a node. In evaluation without gradient, when nobody looks at the convolution's own
+// node, the norm is folded into its weights: a pass through memory less, and another rounding.
+at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward);
+
+// relu(y) for the output of `layer`: in place, unless somebody looks at the layer's node.
+at::Tensor relu_of(const Module& layer, at::Tensor y, const Forward& forward);
 
 class Linear : public Module {
  public:

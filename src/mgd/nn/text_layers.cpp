@@ -73,7 +73,8 @@ Rotary rotary(const at::Tensor& positions, std::int64_t width, double theta) {
 at::Tensor rotate(const at::Tensor& x, const Rotary& angles) {
   const std::int64_t half = x.size(-1) / 2;
   const at::Tensor turned = at::cat({x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)}, -1);
-  return x * angles.cos.to(x.scalar_type()) + turned * angles.sin.to(x.scalar_type());
+  // The angles stay float: bfloat16 would turn far tokens visibly elsewhere.
+  return (x * angles.cos + turned * angles.sin).to(x.scalar_type());
 }
 
 }  // namespace mgd

@@ -50,7 +50,7 @@ void for_pieces(const at::Tensor& hidden, const at::Tensor& weight, const at::Te
         .hidden = hidden.narrow(0, first, count), .targets = targets.narrow(0, first, count), .first = first};
     piece.logits = at::mm(piece.hidden, weight.t());
     if (piece.logits.scalar_type() != at::kDouble) piece.logits = piece.logits.to(at::kFloat);
-    if (bias.defined()) piece.logits.add_(bias);
+    if (bias.defined() && bias.numel() > 0) piece.logits.add_(bias);
     piece.lse = at::logsumexp(piece.logits, 1);
     visit(piece);
   }
@@ -68,7 +68,7 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
     if (need_gradient) {
       grad_hidden = at::empty(hidden.sizes(), hidden.options());
       grad_weight = at::zeros(weight.sizes(), weight.options().dtype(type));
-      if (bias.defined()) grad_bias = at::zeros(bias.sizes(), bias.options().dtype(type));
+      grad_bias = at::zeros(bias.sizes(), bias.options().dtype(type));
     }
     for_pieces(hidden, weight, bias, targets, max_logits, [&](Piece& piece) {
       const at::Tensor real = piece.targets != kNoTarget;  // (r)
@@ -82,13 +82,12 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
       if (smoothing > 0) grad.sub_(smoothing / static_cast<double>(vocabulary));
       grad.scatter_add_(1, index, at::zeros(index.sizes(), grad.options()).fill_(smoothing - 1));
       grad.mul_(real.unsqueeze(1));
-      if (bias.defined()) grad_bias += grad.sum(0);
+      if (bias.numel() > 0) grad_bias += grad.sum(0);
       const at::Tensor narrow = grad.to(weight.scalar_type());
       grad_hidden.narrow(0, piece.first, piece.hidden.size(0)).copy_(at::mm(narrow, weight));
       grad_weight += at::mm(narrow.t(), piece.hidden.to(narrow.scalar_type()));
     });
-    ctx->saved_data["bias"] = bias.defined();
-    ctx->save_for_backward({grad_hidden, grad_weight, grad_bias});
+    if (need_gradient) ctx->save_for_backward({grad_hidden, grad_weight, grad_bias});
     return total;
   }
 
@@ -96,9 +95,7 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
                                                  torch::autograd::variable_list grads) {
     const auto saved = ctx->get_saved_variables();
     const at::Tensor& scale = grads[0];
-    const auto scaled = [&](const at::Tensor& t) {
-      return t.defined() ? t * scale.to(t.scalar_type()) : at::Tensor();
-    };
+    const auto scaled = [&](const at::Tensor& t) { return t * scale.to(t.scalar_type()); };
     return {scaled(saved[0]), scaled(saved[1]), scaled(saved[2]), {}, {}, {}, {}};
   }
 };
@@ -111,7 +108,9 @@ at::Tensor masked_cross_entropy(const LmHead& head, const at::Tensor& targets,
   const bool need =
       at::GradMode::is_enabled() && (head.hidden.requires_grad() || head.weight.requires_grad() ||
                                      (head.bias.defined() && head.bias.requires_grad()));
-  return TokenCrossEntropy::apply(head.hidden, head.weight, head.bias, targets, options.label_smoothing,
+  // The autograd machinery wants a tensor in every place.
+  const at::Tensor bias = head.bias.defined() ? head.bias : at::empty({0}, head.weight.options());
+  return TokenCrossEntropy::apply(head.hidden, head.weight, bias, targets, options.label_smoothing,
                                   options.max_logits, need);
 }
 

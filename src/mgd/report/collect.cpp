@@ -117,6 +117,7 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
         "This is one run with one seed: whether distillation helps here takes the same budget without it, "
         "several seeds each.");
   }
+  if (run.text != nullptr) collect_text(run, m, data);
   if (run.teacher) data.models.push_back(model_row("teacher", run.teacher_summary, m.teacher));
   if (auto alone = baseline_row(run.config.run.baseline)) data.models.push_back(std::move(*alone));
   data.models.push_back(model_row("this student", run.student_summary, m.student));

@@ -109,17 +109,19 @@ void render_mistakes(Html& html, const ReportData& data) {
   html.close("div");
 }
 
-void render_illustrations(Html& html, const ReportData& data) {
-  for (const ReportIllustration& illustration : data.illustrations) {
+void render_illustrations(Html& html, const std::vector<ReportIllustration>& illustrations) {
+  for (const ReportIllustration& illustration : illustrations) {
     html.open("div", {{"class", "card"}}).element("h3", illustration.tap);
     if (!illustration.caption.empty()) html.element("p", illustration.caption, {{"class", "note"}});
     html.open("div", {{"class", "maps"}});
-    html.open("figure");
-    draw_picture(html, illustration.image, "the sample");
-    html.open("figcaption")
-        .element("span", "picture", {{"class", "name"}})
-        .close("figcaption")
-        .close("figure");
+    if (illustration.image.height > 0) {
+      html.open("figure");
+      draw_picture(html, illustration.image, "the sample");
+      html.open("figcaption")
+          .element("span", "picture", {{"class", "name"}})
+          .close("figcaption")
+          .close("figure");
+    }
     for (const ReportMap& map : illustration.maps) render_map(html, illustration, map);
     html.close("div").close("div");
   }

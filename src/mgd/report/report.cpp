@@ -14,7 +14,9 @@ const std::vector<Section>& report_sections() {
       {"confusion", "Confusion", [](auto& d) { return !d.confusion.empty(); }, render_confusion},
       {"mistakes", "Worst mistakes", [](auto& d) { return !d.mistakes.empty(); }, render_mistakes},
       {"maps", "What distillation sees", [](auto& d) { return !d.illustrations.empty(); },
-       render_illustrations},
+       [](auto& html, auto& d) { render_illustrations(html, d.illustrations); }},
+      {"attention", "Who looks at whom", [](auto& d) { return !d.attention.empty(); },
+       [](auto& html, auto& d) { render_illustrations(html, d.attention); }},
       {"details", "Details",
        [](auto& d) {
          return !(d.config_yaml.empty() && d.environment_json.empty() && d.data_report_json.empty());

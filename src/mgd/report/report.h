@@ -59,6 +59,7 @@ struct ReportData {
   std::vector<std::vector<std::int64_t>> confusion;  // [true][predicted]
   std::vector<ReportMistake> mistakes;
   std::vector<ReportIllustration> illustrations;
+  std::vector<ReportIllustration> attention;  // of a text: mask and maps, without a picture
   std::string config_yaml, environment_json, data_report_json;
 };
 

@@ -111,12 +111,12 @@ void ImageTask::open_models(Run& run) {
            wanted.model, wanted.model);
     teacher = open_model(wanted, defaults, "teacher");
     check_classes(*teacher.model, "teacher", *train_, config_.data.path);
-    run.teacher_summary = summarize(*teacher.model);
+    run.teacher_summary = summarize(*teacher.model, defaults.height, defaults.width);
     run.teacher = std::move(teacher.model);
   }
   OpenedModel student = open_model(config_.student, defaults, "student");
   check_classes(*student.model, "student", *train_, config_.data.path);
-  run.student_summary = summarize(*student.model);
+  run.student_summary = summarize(*student.model, defaults.height, defaults.width);
   run.student = std::move(student.model);
   info_ = student.info;
   info_.height = defaults.height;

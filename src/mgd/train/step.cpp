@@ -1,7 +1,13 @@
 #include "mgd/train/step.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "mgd/nn/autocast.h"
 #include "mgd/nn/batch_to.h"
@@ -20,14 +26,45 @@ ModelOutput on_device(ModelOutput output, at::Device device) {
   return output;
 }
 
-ModelOutput live_teacher(Run& run, const Batch& batch) {
-  at::NoGradGuard no_grad;
-  AutocastGuard autocast(run.bf16(), run.device);
+ModelOutput run_teacher(Run& run, const Batch& batch) {
   Forward forward(run.config.train.teacher_norm == "batch");
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->teacher_taps()) forward.capture(tap);
   ModelOutput output = run.teacher->run(batch, forward);
   output.taps = forward.captured();
+  return output;
+}
+
+// In evaluation mode samples know nothing of each other, and activations of a few megabytes stay in the
+// caches: on the CPU the batch goes through in slices.
+std::int64_t teacher_slice(const Run& run, std::int64_t batch_size) {
+  if (run.image == nullptr || !run.device.is_cpu() || run.config.train.teacher_norm == "batch")
+    return batch_size;
+  constexpr std::int64_t kFloats = 1 << 20,
+                         kFewest = 16;  // of the largest activation, a thread; samples of a slice
+  std::int64_t largest = 1;
+  for (const auto& node : run.teacher_summary.nodes)
+    largest = std::max(
+        largest, std::accumulate(node.shape.begin(), node.shape.end(), std::int64_t{1}, std::multiplies<>()));
+  return std::max(kFewest, kFloats * at::get_num_threads() / largest);
+}
+
+ModelOutput live_teacher(Run& run, const Batch& batch) {
+  at::NoGradGuard no_grad;
+  AutocastGuard autocast(run.bf16(), run.device);
+  const std::int64_t size = teacher_slice(run, batch.size());
+  if (size >= batch.size()) return run_teacher(run, batch);
+  std::vector<at::Tensor> logits;
+  std::map<std::string, std::vector<at::Tensor>> taps;
+  for (const at::Tensor& input : batch.input.split(size)) {
+    Batch slice;
+    slice.input = input;
+    ModelOutput part = run_teacher(run, slice);
+    logits.push_back(part.logits);
+    for (auto& [name, tap] : part.taps) taps[name].push_back(tap);
+  }
+  ModelOutput output{.logits = at::cat(logits), .taps = {}};
+  for (const auto& [name, parts] : taps) output.taps[name] = at::cat(parts);
   return output;
 }
 

@@ -34,11 +34,6 @@ TextModel& text_model(Model& model) {
   return *text;
 }
 
-fs::path cache_folder(const Config& config) {
-  if (!config.text.cache_dir.empty()) return config.text.cache_dir;
-  return fs::path(config.run.dir) / "tokens";
-}
-
 // The files that a model folder carries beside its weights.
 std::map<std::string, std::string> tokenizer_files(const fs::path& path) {
   if (!fs::is_directory(path)) return {{"tokenizer.json", read_file(path)}};
@@ -83,7 +78,7 @@ TextTask::TextTask(const Config& config, at::Device device)
       device_(device),
       tokenizer_path_(tokenizer_path(config)),
       tokenizer_(Tokenizer::load(tokenizer_path_)),
-      dataset_(open_text(config, tokenizer_, cache_folder(config))),
+      dataset_(open_text(config, tokenizer_, token_cache_dir(config))),
       objective_(make_objective(config.task, config.objective, roles_of(tokenizer_),
                                 static_cast<std::uint64_t>(config.run.seed))),
       eval_objective_(make_eval_objective(config.task, config.objective, roles_of(tokenizer_))) {}

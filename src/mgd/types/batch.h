@@ -24,7 +24,9 @@ struct Batch {
   at::Tensor target;        // (B) int64 class index | (n) int64 token id of each target row | (B) float score
   at::Tensor target_probs;  // (B, K) float: soft targets of MixUp and CutMix; undefined when targets are hard
   std::vector<std::int64_t>
-      sample_ids;          // B, index of each sample in its dataset: the key of everything random
+      sample_ids;  // B, index of each sample in its dataset: the key of everything random
+  // S, one for each sequence of `tokens`: the key of what is random within it. Empty: sequence s is sample s.
+  std::vector<std::int64_t> sequence_ids;
   std::int64_t view = -1;  // which augmented variant of its samples this is; -1: one that never comes again
   std::int64_t size() const { return static_cast<std::int64_t>(sample_ids.size()); }
   std::int64_t num_targets() const { return target.defined() ? target.size(0) : 0; }
