@@ -188,7 +188,8 @@ class MainPath(WithFolder):
         self.assertFalse((self.folder / "dry").exists())
 
     def test_verbs_explain_themselves(self):
-        for verb in ("distill", "train", "eval", "predict", "inspect", "tokenize", "config", "doctor", "demo"):
+        for verb in ("distill", "train", "eval", "predict", "inspect", "tokenize", "fill-mask", "generate", "config", "doctor",
+                     "demo"):
             done = mgd(verb, "--help", cwd=self.folder)
             self.assertEqual(done.returncode, 0)
             lines = done.stdout.splitlines()

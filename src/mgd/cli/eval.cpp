@@ -18,15 +18,16 @@ int run_eval(const std::vector<std::string>& args, const EvalFlags& flags) {
 }  // namespace
 
 void EvalFlags::visit(OptionVisitor& v) {
-  v.option("data", data, {.help = "a folder, archive or file of pictures or texts"});
+  v.option("data", data, {.help = "file, folder or archive of pictures or texts"});
   v.option("split", split, {.help = "name of the split in the data"});
-  v.option("model", model, {.help = "architecture of a bare weights file, if not found"});
+  v.option("model", model, {.help = "architecture of a bare weights file"});
   v.option("batch_size", batch_size, {.help = "of a forward pass; 0 = 64 pictures, 32 texts", .min = 0});
   v.option("precision", precision, {.help = "fp32 or bf16", .choices = {"fp32", "bf16"}});
   v.option("device", device, {.help = "cpu or cuda", .choices = {"cpu", "cuda"}});
   v.option("threads", threads, {.help = "0 = all cores", .min = 0});
-  v.option("format", format, {.choices = {"auto", "lines", "paragraphs", "file", "jsonl", "csv", "tsv"}});
-  v.option("columns", columns, {.help = "texts: name or number; twice for a pair"});
+  v.option("format", format,
+           {.help = "texts", .choices = {"lines", "paragraphs", "file", "jsonl", "csv", "tsv"}});
+  v.option("columns", columns, {.help = "texts: name or number of a column; twice for pairs"});
   v.option("target", target, {.help = "texts: column of the label or score"});
   v.option("max_length", max_length, {.help = "texts: most tokens; 0 = as the model takes", .min = 0});
   v.option("samples", samples, {.help = "language models", .choices = {"documents", "blocks", "packed"}});

@@ -56,7 +56,7 @@ Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t m
       fs::is_directory(flags.data) ? flags.split : fs::path(flags.data).filename().string();
   config.data.validation = 0;
   const bool pairs = task == "embed";
-  config.text.format = flags.format;
+  if (!flags.format.empty()) config.text.format = flags.format;
   config.text.columns = flags.columns;
   if (flags.columns.empty() && pairs) config.text.columns = {"sentence1", "sentence2"};
   config.text.target = !flags.target.empty() ? flags.target : pairs ? "score" : "label";

@@ -78,7 +78,7 @@ Verb fill_mask_verb() {
   auto flags = std::make_shared<FillMaskFlags>();
   return {.name = "fill-mask",
           .help = "what a masked language model puts where a text is hidden",
-          .example = "mgd fill-mask bert-base-uncased/ 'Paris is the [MASK] of France.' --top 3",
+          .example = "mgd fill-mask bert/ 'Paris is the [MASK] of France.' --top 3",
           .positional_name = "MODEL TEXT...",
           .positional_help = "a model folder; texts with mask tokens, - = lines of stdin",
           .positional_required = true,

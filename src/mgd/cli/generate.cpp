@@ -1,6 +1,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/open_text.h"
@@ -16,11 +17,13 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+constexpr std::size_t kBatch = 16;  // prompts at a time; it changes no text
+
 struct GenerateFlags {
   std::string prompt, prompts_file, device = "cpu";
   GenerateOptions options;
   std::vector<std::string> stop;
-  std::int64_t seed = 1, batch_size = 16, threads = 0;
+  std::int64_t seed = 1, threads = 0;
   bool json = false, quiet = false;
   void visit(OptionVisitor& v) {
     v.option("prompt", prompt, {.help = "text to go on from; bart: to read"});
@@ -28,7 +31,6 @@ struct GenerateFlags {
     options.visit(v);
     v.option("seed", seed, {.help = "of what is drawn", .min = 0});
     v.option("stop", stop, {.help = "the text ends before this; may be repeated"});
-    v.option("batch_size", batch_size, {.help = "prompts at a time", .min = 1});
     v.option("device", device, {.help = "where", .choices = {"cpu", "cuda"}});
     v.option("threads", threads, {.help = "0 = all cores", .min = 0});
     v.option("json", json, {.help = "one JSON object a prompt"});
@@ -64,10 +66,9 @@ int run_generate(const std::vector<std::string>& args, const GenerateFlags& flag
     print((begun ? "" : head(texts[0])) + piece);
     begun = true;
   };
-  for (std::size_t begin = 0; begin < texts.size(); begin += static_cast<std::size_t>(flags.batch_size)) {
+  for (std::size_t begin = 0; begin < texts.size(); begin += kBatch) {
     std::vector<TextPrompt> batch;
-    for (std::size_t i = begin; i < texts.size() && static_cast<std::int64_t>(i - begin) < flags.batch_size;
-         ++i)
+    for (std::size_t i = begin; i < std::min(begin + kBatch, texts.size()); ++i)
       batch.push_back({.text = texts[i], .sample = i});
     const auto results = generate_text(*named.model, named.tokenizer, batch, options, flags.stop,
                                        streams ? OnText(stream) : OnText());

@@ -99,9 +99,7 @@ void GenerateOptions::visit(OptionVisitor& v) {
   v.option("max_new_tokens", max_new_tokens, {.help = "most tokens behind the prompt", .min = 1});
   sampling.visit(v);
   v.option("num_beams", num_beams, {.help = "beam search with so many", .min = 1, .max = 1000});
-  v.option("length_penalty", length_penalty,
-           {.help = "beams: above 0 for longer texts", .min = -100, .max = 100});
-  v.option("cache", cache, {.help = "the memory of tokens read: the same text, slowly"});
+  v.option("cache", cache, {.help = "memory; the same text, slowly"});
 }
 
 std::optional<Ending> Course::ending(std::span<const std::int64_t> tokens) const {

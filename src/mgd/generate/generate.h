@@ -19,7 +19,7 @@ struct GenerateOptions {
   bool cache = true;
   at::Device device = at::kCPU;
 
-  void visit(OptionVisitor& v);  // all but the seed and the device
+  void visit(OptionVisitor& v);  // all but the seed, length_penalty and device
 };
 
 struct Prompt {

@@ -46,16 +46,12 @@ std::int64_t draw_one(std::span<const double> weights, double u) {
 }  // namespace
 
 void SamplingOptions::visit(OptionVisitor& v) {
-  v.option("temperature", temperature,
-           {.help = "divides the logits; 0 = the likeliest token", .min = 0, .max = 100});
-  v.option("top_k", top_k, {.help = "draw from the k likeliest tokens; 0 = all", .min = 0});
-  v.option("top_p", top_p,
-           {.help = "draw from the likeliest with this probability in all", .min = 0, .max = 1});
-  v.option("min_p", min_p,
-           {.help = "leave out what is less than this times as likely as the likeliest", .min = 0, .max = 1});
-  v.option(
-      "repetition_penalty", repetition_penalty,
-      {.help = "above 1: against tokens that were there before", .min = 0, .max = 100, .min_open = true});
+  v.option("temperature", temperature, {.help = "0 = the likeliest token", .min = 0, .max = 100});
+  v.option("top_k", top_k, {.help = "the k likeliest; 0 = all", .min = 0});
+  v.option("top_p", top_p, {.help = "the likeliest that reach this share", .min = 0, .max = 1});
+  v.option("min_p", min_p, {.help = "not below this share of the likeliest", .min = 0, .max = 1});
+  v.option("repetition_penalty", repetition_penalty,
+           {.help = "above 1: less of what was there", .min = 0, .max = 100, .min_open = true});
 }
 
 void check_sampling(const SamplingOptions& options) {
