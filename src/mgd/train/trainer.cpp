@@ -245,7 +245,7 @@ void Trainer::evaluate(std::int64_t epoch) {
   for (const auto& [name, number] : figures) row.emplace_back("eval/" + name, number);
   log_->write(state_.step, epoch, row);
   const bool better = headline.higher_is_better ? value > state_.best_value : value < state_.best_value;
-  if (state_.best_epoch < 0 || better) {
+  if (state_.best_epoch < 0 || std::isnan(state_.best_value) || better) {
     state_.best_value = value;
     state_.best_epoch = epoch;
     state_.evaluations_without_better = 0;
