@@ -120,6 +120,18 @@ class Predict(Verbs):
             self.assertEqual(len(row["logits"]), 3)
         self.assertIn("%", mgd("predict", "bert_classes", "the cat", "--top", 1).stdout)
 
+    def test_pairs_are_framed_as_when_measured(self):
+        pairs = ["the cat\tsat on", "a\tthe dog sat", "x y\tz"]
+        rows = self.rows("predict", "bert_classes", "--pairs", *pairs)
+        self.assertNotEqual(rows[0]["predictions"], self.rows("predict", "bert_classes", pairs[0])[0]["predictions"])
+        with tempfile.TemporaryDirectory() as folder:
+            data = pathlib.Path(folder, "pairs.tsv")
+            data.write_text("a\tb\tlabel\n" + "".join(f"{p}\t{row['predictions'][0]['label']}\n" for p, row in zip(pairs, rows)))
+            measured = self.rows("eval", "bert_classes", "--data", data, "--columns", "a", "--columns", "b")[0]["metrics"]
+        loss = -sum(math.log(row["predictions"][0]["score"]) for row in rows) / len(rows)
+        self.assertAlmostEqual(measured["loss"], loss, places=5)
+        self.fails(2, ["'a cat': --pairs takes two texts with a tab"], "predict", "bert_classes", "--pairs", "a cat")
+
     def test_embeddings(self):
         rows = self.rows("predict", "bert_sentences", *[row["text"] for row in EXPECTED["sentences"]])
         for row, theirs in zip(rows, EXPECTED["sentences"]):
