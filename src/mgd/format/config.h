@@ -92,8 +92,10 @@ struct Config {
   Node tree;  // what the user wrote, overrides applied, with origins
   void visit(OptionVisitor& v);
 
-  // Whether the data are texts; `classify` alone is done on pictures too.
-  bool reads_text() const { return task != "classify" || !text.tokenizer.empty(); }
+  // Whether the data are texts. `classify` is done on pictures too: there the recipe's `text` tells.
+  bool reads_text() const {
+    return task != "classify" || !text.tokenizer.empty() || tree.find("text") != nullptr;
+  }
 };
 
 // Reads a recipe file (or a recipe that comes with the program, by name), applies overrides, checks every key

@@ -111,10 +111,16 @@ void TextTask::open_models(Run& run) {
     fail(ExitCode::usage, "teacher.model: a text teacher comes as a folder; write teacher: FOLDER");
   }
   std::unique_ptr<TextModel> student;
-  if (config_.student.path.empty())
+  if (config_.student.path.empty()) {
     student = fresh_model(config_, tokenizer_, head, dataset_.class_names);
-  else
-    student = open_text_folder(config_.student.path, options).model;
+  } else {
+    OpenedText opened = open_text_folder(config_.student.path, options);
+    if (!opened.fresh.empty())
+      dataset_.notes.push_back(
+          fmt::format("the student's folder lacks {} tensors, which begin with fresh weights: {}{}",
+                      opened.fresh.size(), opened.fresh.front(), opened.fresh.size() > 1 ? ", ..." : ""));
+    student = std::move(opened.model);
+  }
   check_vocabulary(*student, tokenizer_, "student");
   run.student_summary = summarize(*student);
   run.student = std::move(student);
