@@ -6,7 +6,6 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
-#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -14,15 +13,11 @@
 
 #include "mgd/core/error.h"
 #include "mgd/kernels/gemm.h"
+#include "mgd/ops/mixed_precision.h"
 
 namespace mgd {
 
 namespace {
-
-// nn/autocast.h knows this too, but stands above, and its header is heavy.
-bool mixed_precision() {
-  return !c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutocastCPU);
-}
 
 bool is_plain(const at::Tensor& t) {
   return t.is_cpu() && t.scalar_type() == at::kFloat;
@@ -99,7 +94,7 @@ void product_into(const at::Tensor& out, const at::Tensor& a, const at::Tensor& 
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const bool ours = has_gemm() && is_plain(x) && is_plain(weight) && !mixed_precision();
+  const bool ours = has_gemm() && is_plain(x) && is_plain(weight) && !cpu_autocast();
   if (!ours) return at::linear(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
   // The autograd machinery wants a tensor in every place.
   const at::Tensor some_bias = bias.defined() ? bias : at::empty({0}, weight.options());
