@@ -85,18 +85,18 @@ void add_attention(const NamedText& model, const std::string& name, const TokenI
 }
 
 ReportTable loss_table(const DemoTextResult& result) {
-  ReportTable table{.title = "Loss on the held-out part, in nats a token",
-                    .note =
-                        "By frequency: each token guessed by how often it occurs in training (add-one "
-                        "smoothing), measured on the same tokens. The two models have different "
-                        "vocabularies and tasks; their losses are not to be compared with each other.",
-                    .header = {"model", "architecture", "parameters", "predicts", "loss", "by frequency",
-                               "first guess right", "training"},
-                    .rows = {}};
+  ReportTable table{
+      .title = "Held-out loss in nats",
+      .note =
+          "By frequency: each token guessed by how often it occurs in training (add-one "
+          "smoothing), measured on the same tokens. The two models have different "
+          "vocabularies and tasks; their losses are not to be compared with each other.",
+      .header = {"model", "loss", "by frequency", "first guess right", "parameters", "training"},
+      .rows = {}};
   for (const DemoModel* m : {&result.masked, &result.causal})
-    table.rows.push_back({m->name, m->architecture, count_text(m->parameters), "a " + m->target,
+    table.rows.push_back({fmt::format("{} ({}), a {}", m->name, m->architecture, m->target),
                           fmt::format("{:.2f}", m->loss), fmt::format("{:.2f}", m->baseline),
-                          fmt::format("{:.1f} %", 100 * m->accuracy),
+                          fmt::format("{:.1f} %", 100 * m->accuracy), count_text(m->parameters),
                           fmt::format("{} steps, {:.0f} s", m->steps, m->seconds)});
   return table;
 }

@@ -105,7 +105,7 @@ svg text{font-size:11px;fill:var(--soft);font-variant-numeric:tabular-nums}
 .range{display:flex;align-items:center;gap:6px;color:var(--soft);font-size:.75rem;font-variant-numeric:tabular-nums}
 .ramp{flex:1;height:5px;border-radius:3px;background:linear-gradient(90deg,#440154,#3e4989,#26828e,#35b779,#b5de2b,#fde725)}
 .heads{display:grid;grid-template-columns:repeat(auto-fill,minmax(236px,1fr));gap:16px 14px;padding-top:8px}
-.masks{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:14px}.masks .card{margin:0}.masks .heads{display:block}
+.masks{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:14px}.masks .card{margin:0}.masks .heads{display:block}.masks svg{max-width:260px;margin:0 auto}
 .heads figcaption{font-size:.85rem;margin-bottom:4px}
 .heads svg text{font-size:9.5px;fill:var(--ink)}
 .seen{fill:var(--accent)}.hidden{fill:var(--line)}.blank{fill:none;stroke:var(--line);stroke-width:.5}
