@@ -70,7 +70,9 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
       grad_weight = at::zeros(weight.sizes(), weight.options().dtype(type));
       grad_bias = at::zeros(bias.sizes(), bias.options().dtype(type));
     }
-    for_pieces(hidden, weight, bias, targets, max_logits, [&](Piece& piece) {
+    // Mixed precision: products of the hidden rows' type, gradients of the weight's.
+    const at::Tensor matrix = weight.to(hidden.scalar_type());
+    for_pieces(hidden, matrix, bias, targets, max_logits, [&](Piece& piece) {
       const at::Tensor real = piece.targets != kNoTarget;  // (r)
       const at::Tensor index = piece.targets.clamp_min(0).unsqueeze(1);
       at::Tensor nll = (1 - smoothing) * (piece.lse - piece.logits.gather(1, index).squeeze(1));
@@ -83,9 +85,9 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
       grad.scatter_add_(1, index, at::zeros(index.sizes(), grad.options()).fill_(smoothing - 1));
       grad.mul_(real.unsqueeze(1));
       if (bias.numel() > 0) grad_bias += grad.sum(0);
-      const at::Tensor narrow = grad.to(weight.scalar_type());
-      grad_hidden.narrow(0, piece.first, piece.hidden.size(0)).copy_(at::mm(narrow, weight));
-      grad_weight += at::mm(narrow.t(), piece.hidden.to(narrow.scalar_type()));
+      const at::Tensor narrow = grad.to(matrix.scalar_type());
+      grad_hidden.narrow(0, piece.first, piece.hidden.size(0)).copy_(at::mm(narrow, matrix));
+      grad_weight += at::mm(narrow.t(), piece.hidden);
     });
     if (need_gradient) ctx->save_for_backward({grad_hidden, grad_weight, grad_bias});
     return total;
@@ -119,7 +121,8 @@ TokenScores score_targets(const LmHead& head, const at::Tensor& targets, const T
   const at::NoGradGuard no_grad;
   TokenScores scores{.nll = at::empty({targets.size(0)}, head.hidden.options().dtype(at::kFloat)),
                      .best = at::empty({targets.size(0)}, targets.options())};
-  for_pieces(head.hidden, head.weight, head.bias, targets, options.max_logits, [&](const Piece& piece) {
+  const at::Tensor matrix = head.weight.to(head.hidden.scalar_type());
+  for_pieces(head.hidden, matrix, head.bias, targets, options.max_logits, [&](const Piece& piece) {
     const std::int64_t count = piece.targets.size(0);
     const at::Tensor index = piece.targets.clamp_min(0).unsqueeze(1);
     scores.nll.narrow(0, piece.first, count).copy_(piece.lse - piece.logits.gather(1, index).squeeze(1));
