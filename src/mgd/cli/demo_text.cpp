@@ -29,6 +29,8 @@ constexpr std::uint64_t kMostBytes = std::uint64_t{32} << 20;  // minutes would 
 constexpr std::uint64_t kSeed = 1;
 constexpr std::size_t kGaps = 9, kContinuations = 6;
 constexpr std::size_t kPromptWords = 5;
+constexpr std::int64_t kGuesses = 3;
+constexpr std::int64_t kNewTokens = 48;
 constexpr std::int64_t kMaskedVocabulary = 2500, kCausalVocabulary = 1500;
 
 std::string source_text(const DemoFlags& flags) {
@@ -72,6 +74,12 @@ DemoModel learn(DemoModel model, const fs::path& folder, const fs::path& tokens,
   return model;
 }
 
+// A text without blanks is one long word of many tokens.
+bool fits(const NamedText& model, const std::string& text, std::int64_t room) {
+  const Encoding encoding = model.tokenizer.encode(text, {.file_limits = false});
+  return static_cast<std::int64_t>(encoding.size()) + room <= model.max_length;
+}
+
 std::vector<ReportGap> fill_gaps(const NamedText& masked, const std::vector<std::string>& sentences) {
   std::vector<ReportGap> gaps;
   std::vector<std::string> texts;
@@ -79,11 +87,11 @@ std::vector<ReportGap> fill_gaps(const NamedText& masked, const std::vector<std:
   for (std::size_t i = 0; i < sentences.size() && gaps.size() < kGaps; ++i) {
     RandomStream random(random_key(kSeed, "demo/gap"), 0, i);
     const auto hidden = hide_word(masked.tokenizer, on_one_line(sentences[i]), random);
-    if (!hidden) continue;
+    if (!hidden || !fits(masked, sentences[i], 1)) continue;
     gaps.push_back({.before = hidden->before, .truth = hidden->word, .after = hidden->after, .guesses = {}});
     texts.push_back(hidden->before + mask + hidden->after);
   }
-  const auto filled = fill_mask(*masked.model, masked.tokenizer, texts, {.top = 3});
+  const auto filled = fill_mask(*masked.model, masked.tokenizer, texts, {.top = kGuesses});
   for (std::size_t i = 0; i < gaps.size(); ++i)
     for (const MaskGuess& guess : filled[i].masks.at(0))
       gaps[i].guesses.emplace_back(guess.token_str, guess.score);
@@ -96,12 +104,13 @@ std::vector<ReportContinuation> continue_sentences(const NamedText& causal,
   std::vector<TextPrompt> prompts;
   for (const std::string& sentence : sentences) {
     auto [prompt, rest] = after_words(sentence, kPromptWords);
+    if (!fits(causal, prompt, kNewTokens)) continue;
     prompts.push_back({.text = prompt, .sample = prompts.size()});
     continuations.push_back({.prompt = std::move(prompt), .text = "", .original = on_one_line(rest)});
   }
-  const auto written =
-      generate_text(*causal.model, causal.tokenizer, prompts,
-                    {.sampling = {.temperature = 0.8, .top_p = 0.9, .seed = kSeed}, .max_new_tokens = 48});
+  const auto written = generate_text(
+      *causal.model, causal.tokenizer, prompts,
+      {.sampling = {.temperature = 0.8, .top_p = 0.9, .seed = kSeed}, .max_new_tokens = kNewTokens});
   for (std::size_t i = 0; i < written.size(); ++i) continuations[i].text = written[i].text;
   return continuations;
 }

@@ -48,8 +48,9 @@ std::vector<ReportAttention> masks_of(const std::vector<std::string>& sentences,
   if (sentences.empty()) return {};
   // Few tokens, so that they can be read.
   const auto begin_of = [&](const std::string& sentence, std::size_t words) {
-    return token_labels(tokenizer,
-                        ids_of(tokenizer, after_words(on_one_line(sentence), words).first, /*special=*/true));
+    TokenIds ids = ids_of(tokenizer, after_words(on_one_line(sentence), words).first, /*special=*/true);
+    if (ids.size() > 2 * words) ids.resize(2 * words);
+    return token_labels(tokenizer, ids);
   };
   const auto text = begin_of(sentences.front(), 5), other = begin_of(sentences.back(), 3);
   std::vector<std::string> padded = other, joined = text;
