@@ -162,13 +162,13 @@ int demo_text(const DemoFlags& flags) {
   const double start = now_seconds();
   const fs::path folder = flags.run_dir.empty() ? "runs/demo-text" : flags.run_dir;
   DemoTextResult result{.text_name = flags.data.empty()
-                                         ? "three plays of Shakespeare"
+                                         ? "Shakespeare (public domain)"
                                          : printable(fs::path(flags.data).filename().string())};
   Console console(flags.quiet, "auto");
   Console progress = Console::progress_only(flags.quiet, "auto");
   split_text(source_text(flags), folder, result);
-  console.stage(fmt::format("vocabularies: from {} kB of {}, {} kB more are held out",
-                            result.train_bytes / 1000, result.text_name, result.held_out_bytes / 1000));
+  console.stage(fmt::format("text: {} kB of {}; {} kB more are held out", result.train_bytes / 1000,
+                            result.text_name, result.held_out_bytes / 1000));
   const fs::path masked_tokens = learn_tokens(folder, {.kind = "wordpiece", .vocab_size = kMaskedVocabulary});
   const fs::path causal_tokens = learn_tokens(folder, {.kind = "bpe", .vocab_size = kCausalVocabulary});
   console.stage("masked model: a small ModernBERT learns to fill gaps");
