@@ -111,7 +111,10 @@ std::vector<ReportContinuation> continue_sentences(const NamedText& causal,
   const auto written = generate_text(
       *causal.model, causal.tokenizer, prompts,
       {.sampling = {.temperature = 0.8, .top_p = 0.9, .seed = kSeed}, .max_new_tokens = kNewTokens});
-  for (std::size_t i = 0; i < written.size(); ++i) continuations[i].text = written[i].text;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    std::string& text = continuations[i].text = written[i].text;
+    text.erase(text.find_last_not_of(" \n") + 1);
+  }
   return continuations;
 }
 

@@ -72,8 +72,10 @@ std::vector<ReportAttention> masks_of(const std::vector<std::string>& sentences,
                      joined, {.q_documents = document, .key_documents = document})};
 }
 
-void add_attention(const NamedText& model, const std::string& name, const TokenIds& ids, ReportData& data) {
+void add_attention(const NamedText& model, const std::string& name, TokenIds ids, ReportData& data) {
   if (ids.empty()) return;
+  // What was generated may be more tokens when it is read.
+  ids.resize(std::min(ids.size(), static_cast<std::size_t>(model.max_length)));
   Batch batch;
   batch.tokens = packed(std::vector<TokenIds>{ids}, at::kCPU);
   batch.sample_ids = {0};
@@ -110,9 +112,9 @@ void add_curves(const DemoModel& model, const fs::path& folder, ReportData& data
 }
 
 ReportTile tile_of(const DemoModel& model) {
-  return {.name = model.name + ", held-out loss",
+  return {.name = "Loss, " + model.name,
           .value = fmt::format("{:.2f} nats", model.loss),
-          .note = fmt::format("by frequency {:.2f}", model.baseline)};
+          .note = fmt::format("held-out; by frequency {:.2f}", model.baseline)};
 }
 
 }  // namespace
@@ -122,7 +124,7 @@ std::vector<std::string> demo_text_findings(const DemoTextResult& result) {
   if (!result.gaps.empty()) {
     const auto [first, any] = right_guesses(result.gaps);
     lines.push_back(fmt::format(
-        "Of the {} hidden words shown, {} are the first guess and {} among the first three. The gaps are "
+        "Of {} hidden words, the first guess is right for {}, one of the first three for {}. The gaps are "
         "drawn by a fixed rule, not chosen.",
         result.gaps.size(), first, any));
   }
@@ -148,9 +150,9 @@ void write_demo_text_report(const DemoTextResult& result, const NamedText& maske
                           .value = fmt::format("{} of {}", any, result.gaps.size()),
                           .note = "the right word is among three guesses"});
   data.tiles.push_back({.name = "Parameters",
-                        .value = fmt::format("{} + {}", count_text(result.masked.parameters),
-                                             count_text(result.causal.parameters)),
-                        .note = "masked and causal model"});
+                        .value = count_text(result.masked.parameters + result.causal.parameters),
+                        .note = fmt::format("masked {}, causal {}", count_text(result.masked.parameters),
+                                            count_text(result.causal.parameters))});
   data.tiles.push_back(
       {.name = "Time", .value = fmt::format("{:.0f} s", result.seconds), .note = "both models"});
   data.findings = demo_text_findings(result);
