@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """What `mgd bench` times, done with PyTorch and transformers: peers.py NAME [--rounds N] [--warm-ups K] [--threads T].
 
-One JSON object on stdout: {"name", "variant", "ms": [CPU time of the process, each round], "page_faults"}. Shapes, lengths and
-targets are those of src/mgd/bench. `--variant compiled` puts torch.compile around the model where there is one.
+One JSON object on stdout: {"name", "variant", "ms": [CPU time of the process, each round], "page_faults"}. With --serve one
+such object with one round for every line on stdin, for interleave.py. Shapes, lengths and targets are those of src/mgd/bench.
+`--variant compiled` puts torch.compile around the model where there is one.
 """
 
 import argparse
 import json
 import resource
+import sys
 import time
 
 FULL = [512] * 8
@@ -208,6 +210,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--warm-ups", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--serve", action="store_true")
     parser.add_argument("--variant", choices=["eager", "compiled", "onnx"], default="eager")
     args = parser.parse_args()
     import torch
@@ -217,13 +220,22 @@ def main():
     run = make(torch, args.name, args.variant)
     for _ in range(args.warm_ups):
         run()
+    if not args.serve:
+        timed(run, args, args.rounds)
+        return
+    print(json.dumps({"torch": torch.__version__}), flush=True)
+    for _ in sys.stdin:
+        timed(run, args, 1)
+
+
+def timed(run, args, rounds):
     ms, faults = [], resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(args.rounds):
+    for _ in range(rounds):
         start = time.process_time()
         run()
         ms.append(1e3 * (time.process_time() - start))
-    faults = (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults) / args.rounds
-    print(json.dumps({"name": args.name, "variant": args.variant, "ms": ms, "page_faults": faults}))
+    faults = (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults) / rounds
+    print(json.dumps({"name": args.name, "variant": args.variant, "ms": ms, "page_faults": faults}), flush=True)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,21 @@ TEST(MaskedCrossEntropy, BfloatSumsInFloat) {
   EXPECT_NEAR(loss.item<double>() / exact.item<double>(), 1, 0.01);
 }
 
+TEST(MaskedCrossEntropy, AGraphMayBeUsedTwice) {
+  LmHead head = random_head(at::kFloat);
+  head.hidden = head.hidden.detach().set_requires_grad(true);
+  const at::Tensor loss = masked_cross_entropy(head, some_targets());
+  const auto gradient = [&](double scale) {
+    head.hidden.mutable_grad().reset();
+    loss.backward(at::ones_like(loss) * scale, /*retain_graph=*/true);
+    return head.hidden.grad().clone();
+  };
+  const at::Tensor one = gradient(1);
+  EXPECT_EQ(worst(gradient(0), at::zeros_like(one)), 0);
+  EXPECT_LT(worst(gradient(0.25), one * 0.25), 1e-6);
+  EXPECT_LT(worst(gradient(1), one), 1e-6);
+}
+
 // Autocast hands out rows of bfloat16 beside weights of float32.
 TEST(MaskedCrossEntropy, MixedPrecisionKeepsTheWeightsGradientInFloat) {
   LmHead exact = random_head(at::kFloat);

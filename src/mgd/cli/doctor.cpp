@@ -6,6 +6,7 @@
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
+#include "mgd/kernels/gemm.h"
 #include "mgd/ops/allocator.h"
 #include "mgd/train/environment.h"
 
@@ -59,6 +60,7 @@ int run_doctor(const DoctorFlags& flags) {
                        ? fmt::format("caching, on huge pages, keeps at most {:.1f} GB of freed memory",
                                      static_cast<double>(most_cached_bytes()) / 1e9)
                        : "the system's");
+  row("products", gemm_state());
   row("LibTorch", fmt::format("{} (built with {}), {} threads, {}", env.torch_running, env.torch_built,
                               env.threads, env.torch_cuda ? "with CUDA" : "without CUDA"));
   if (!env.gpus.empty()) row("GPU", fmt::format("{}", fmt::join(env.gpus, ", ")));
