@@ -129,7 +129,8 @@ void TextTask::open_models(Run& run) {
 std::unique_ptr<BatchStream> TextTask::training_stream() const {
   const TrainConfig& train = config_.train;
   if (train.batch_size > dataset_.train->size())
-    fail(ExitCode::usage, "train.batch_size: got {}, but there are only {} training samples",
+    fail(ExitCode::usage,
+         "train.batch_size: got {}, but there are only {} training samples; give a smaller one",
          train.batch_size, dataset_.train->size());
   return stream_texts(*dataset_.train, objective_,
                       {.batch_size = train.batch_size,
