@@ -85,6 +85,8 @@ function(mgd_bench)
   target_link_libraries(mgd_bench PRIVATE mgd_model mgd_loss mgd_mask mgd_warnings)
   add_executable(tokenizer_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/tokenizer_bench.cpp")
   target_link_libraries(tokenizer_bench PRIVATE mgd_text mgd_warnings)
+  add_executable(padding_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/padding_bench.cpp")
+  target_link_libraries(padding_bench PRIVATE mgd_train mgd_warnings)
 endfunction()
 
 function(mgd_feature_table)

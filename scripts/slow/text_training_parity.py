@@ -70,18 +70,18 @@ def padded(rows, fill):
 class MaskedSamples:
     """`packed`: framed pieces of documents, in their order, as many in a row as fit. Whole words are hidden."""
 
-    def __init__(self, text, tokenizer, seed):
+    def __init__(self, text, tokenizer, seed, length=LENGTH):
         self.key = random_key(seed, "objective/mlm")
         vocabulary = tokenizer.get_vocab()
         self.special = {vocabulary[token] for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")}
         self.mask, self.ordinary = vocabulary["[MASK]"], [i for i in range(len(vocabulary)) if i not in self.special]
         before, after = vocabulary["[CLS]"], vocabulary["[SEP]"]
-        self.rows, used = [], LENGTH + 1
+        self.rows, used = [], length + 1
         for encoding in tokenizer.encode_batch(documents(text), add_special_tokens=False):
-            for first in range(0, len(encoding.ids), LENGTH - 2):
-                ids = [before, *encoding.ids[first:first + LENGTH - 2], after]
-                word = [None, *encoding.word_ids[first:first + LENGTH - 2], None]
-                if used + len(ids) > LENGTH:
+            for first in range(0, len(encoding.ids), length - 2):
+                ids = [before, *encoding.ids[first:first + length - 2], after]
+                word = [None, *encoding.word_ids[first:first + length - 2], None]
+                if used + len(ids) > length:
                     self.rows.append([])
                     used = 0
                 self.rows[-1].append((ids, word))

@@ -8,6 +8,7 @@
 #include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
 
+#include "expect_error.h"
 #include "ops/attention_support.h"
 
 namespace mgd {
@@ -68,6 +69,14 @@ TEST(MaskedCrossEntropy, NoTargetGivesZeroAndNoNan) {
   EXPECT_EQ(none.hidden.abs().max().item<double>(), 0);
   head.hidden = at::randn({0, kWidth}).requires_grad_(true);
   EXPECT_EQ(masked_cross_entropy(head, at::full({0}, 0, at::kLong)).item<double>(), 0);
+}
+
+TEST(MaskedCrossEntropy, GivesItsGradientsAwayOnce) {
+  const LmHead head = random_head(at::kFloat);
+  const at::Tensor loss = masked_cross_entropy(head, some_targets());
+  loss.backward({}, /*retain_graph=*/true);
+  const std::string message = error_of(ExitCode::internal, [&] { loss.backward(); });
+  EXPECT_NE(message.find("masked_cross_entropy: backward a second time"), std::string::npos) << message;
 }
 
 TEST(MaskedCrossEntropy, BfloatSumsInFloat) {

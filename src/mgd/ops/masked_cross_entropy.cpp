@@ -85,18 +85,26 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
       if (bias.numel() > 0) grad_bias += grad.sum(0);
       const at::Tensor narrow = grad.to(weight.scalar_type());
       grad_hidden.narrow(0, piece.first, piece.hidden.size(0)).copy_(at::mm(narrow, weight));
-      grad_weight += at::mm(narrow.t(), piece.hidden.to(narrow.scalar_type()));
+      const at::Tensor rows = piece.hidden.to(narrow.scalar_type());
+      if (narrow.scalar_type() == type)
+        grad_weight.addmm_(narrow.t(), rows);
+      else
+        grad_weight += at::mm(narrow.t(), rows);
     });
-    if (need_gradient) ctx->save_for_backward({grad_hidden, grad_weight, grad_bias});
+    if (need_gradient)
+      ctx->saved_data["grads"] = std::vector<at::Tensor>{grad_hidden, grad_weight, grad_bias};
     return total;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  torch::autograd::variable_list grads) {
-    const auto saved = ctx->get_saved_variables();
-    const at::Tensor& scale = grads[0];
-    const auto scaled = [&](const at::Tensor& t) { return t * scale.to(t.scalar_type()); };
-    return {scaled(saved[0]), scaled(saved[1]), scaled(saved[2]), {}, {}, {}, {}};
+    if (ctx->saved_data.count("grads") == 0)
+      fail(ExitCode::internal, "masked_cross_entropy: backward a second time; its gradients are given away");
+    auto made = ctx->saved_data["grads"].toTensorVector();
+    ctx->saved_data.clear();
+    // In place: a second matrix of the vocabulary's size would be the largest thing in memory.
+    for (at::Tensor& t : made) t.mul_(grads[0]);
+    return {made[0], made[1], made[2], {}, {}, {}, {}};
   }
 };
 
