@@ -19,6 +19,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/nn/init.h"
+#include "mgd/ops/dense.h"
 
 namespace mgd {
 
@@ -143,8 +144,7 @@ Linear::Linear(LinearOptions options, RandomStream& random)
 }
 
 at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
-  const std::optional<at::Tensor> bias = bias_ ? std::optional(*bias_) : std::nullopt;
-  at::Tensor y = at::linear(x, in_first_ ? weight_.t() : weight_, bias);
+  at::Tensor y = linear(x, in_first_ ? weight_.t() : weight_, bias_ ? *bias_ : at::Tensor());
   forward.add_macs(y.numel() * x.size(-1));
   return forward.node(path(), std::move(y));
 }

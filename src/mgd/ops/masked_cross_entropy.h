@@ -12,13 +12,12 @@ struct TokenLossOptions {
   double label_smoothing = 0;  // 0 ... 1: share of the target spread evenly over the vocabulary
   // Logits held at a time: memory is flat in rows x vocabulary, and a piece is wide enough for the matrix
   // product.
-  std::int64_t max_logits = std::int64_t{1} << 22;
+  std::int64_t max_logits = std::int64_t{1} << 23;
 };
 
 // Sum over the n rows of - log softmax(hidden . weight^T + bias)[target], as a scalar float (double for
 // double input); n = 0 gives 0. targets (n) int64; -100 is no target and counts nothing. Gradients of all
-// three parts of the head are made in the same pass, and backward() gives them away: Error(internal) the
-// second time, and for shapes that do not fit.
+// three parts of the head are made in the same pass. Throws Error(internal) for shapes that do not fit.
 at::Tensor masked_cross_entropy(const LmHead& head, const at::Tensor& targets,
                                 const TokenLossOptions& options = {});
 
