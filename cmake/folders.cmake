@@ -83,6 +83,8 @@ endfunction()
 function(mgd_bench_programs)
   add_executable(tokenizer_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/tokenizer_bench.cpp")
   target_link_libraries(tokenizer_bench PRIVATE mgd_text mgd_warnings)
+  add_executable(padding_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/padding_bench.cpp")
+  target_link_libraries(padding_bench PRIVATE mgd_train mgd_warnings)
 endfunction()
 
 function(mgd_feature_table)

@@ -16,7 +16,6 @@ import argparse
 import io
 import json
 import math
-import struct
 import subprocess
 import sys
 import tarfile
@@ -29,68 +28,12 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 
+from philox import permutation, random_key, words
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # the default for colour images
 VALIDATION, TEMPERATURE, MASK_RATIO = 0.02, 4.0, 0.5
 WEIGHTS = {"cross_entropy": 0.1, "kd": 0.9, "mgd": 1.0}
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
-MASK32 = 0xFFFFFFFF
-
-
-# --- Random numbers: Philox4x32-10 -----------------------------------------------------------------------------------
-
-
-def philox(counter, key):
-    a, b, c, d = counter
-    k0, k1 = key
-    for _ in range(10):
-        p, q = 0xD2511F53 * a, 0xCD9E8D57 * c
-        a, b, c, d = (q >> 32) ^ b ^ k0, q & MASK32, (p >> 32) ^ d ^ k1, p & MASK32
-        k0, k1 = (k0 + 0x9E3779B9) & MASK32, (k1 + 0xBB67AE85) & MASK32
-    return a, b, c, d
-
-
-def random_key(seed, purpose):
-    """The purpose is absorbed in little-endian words of four bytes, its length first."""
-    text = purpose.encode()
-    key = (seed & MASK32, seed >> 32)
-    state = philox((len(text), 0, 0, 0), key)
-    padded = text + bytes(-len(text) % 4)
-    for (word,) in struct.iter_unpack("<I", padded):
-        state = philox((state[0] ^ word, *state[1:]), key)
-    return state[0], state[1]
-
-
-def words(key, step, sample):
-    block = 0
-    while True:
-        yield from philox((block, step, sample & MASK32, sample >> 32), key)
-        block += 1
-
-
-def below(stream, bound):
-    """0 ... bound-1 from 64 bits; the values that would favour small results are drawn again."""
-    while True:
-        value = next(stream) | next(stream) << 32
-        if value >= 2**64 % bound:
-            return value % bound
-
-
-def permutation(key, epoch, n):
-    order, stream = list(range(n)), words(key, epoch, 0)
-    for i in range(n, 1, -1):
-        j = below(stream, i)
-        order[i - 1], order[j] = order[j], order[i - 1]
-    return order
-
-
-def channel_mask(key, step, samples, channels):
-    """(B, C, 1, 1), True = visible: each channel of each sample is hidden by itself."""
-    threshold = int(MASK_RATIO * 2**32)
-    rows = []
-    for sample in samples:
-        stream = words(key, step, sample)
-        rows.append([next(stream) >= threshold for _ in range(channels)])
-    return torch.tensor(rows).view(len(samples), channels, 1, 1)
 
 
 # --- Data ------------------------------------------------------------------------------------------------------------
@@ -116,6 +59,16 @@ def normalised(pixels):
     """uint8 (B, Y, X, 3) -> float32 (B, 3, Y, X), channels last in memory. The arithmetic is in double."""
     x = (pixels.double() / 255 - torch.tensor(MEAN, dtype=torch.float64)) / torch.tensor(STD, dtype=torch.float64)
     return x.permute(0, 3, 1, 2)
+
+
+def channel_mask(key, step, samples, channels):
+    """(B, C, 1, 1), True = visible: each channel of each sample is hidden by itself."""
+    threshold = int(MASK_RATIO * 2**32)
+    rows = []
+    for sample in samples:
+        stream = words(key, step, sample)
+        rows.append([next(stream) >= threshold for _ in range(channels)])
+    return torch.tensor(rows).view(len(samples), channels, 1, 1)
 
 
 # --- Network and losses ----------------------------------------------------------------------------------------------

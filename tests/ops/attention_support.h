@@ -40,12 +40,14 @@ class ErrorRule {
   void add(const Answers& got, const Answers& naive, const Answers& exact);
   void check() const;  // with EXPECT
 
- private:
   struct Row {
     const char* what;
     at::Tensor Answers::*part;
-    double got = 0, naive = 0;
+    double got = 0, naive = 0;  // largest errors
   };
+  const std::vector<Row>& rows() const { return rows_; }
+
+ private:
   std::vector<Row> rows_{
       {"out", &Answers::out}, {"grad q", &Answers::dq}, {"grad k", &Answers::dk}, {"grad v", &Answers::dv}};
 };

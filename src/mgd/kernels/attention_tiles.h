@@ -106,6 +106,11 @@ struct QueryTile {
   std::pair<std::int64_t, std::int64_t> range(std::int64_t i) const {
     return {problem.first[begin + i], problem.last[begin + i]};
   }
+  // Everything row i sees lies in one tile.
+  bool within_a_tile(std::int64_t i) const {
+    const auto [from, to] = range(i);
+    return from < to && from / kKeys == (to - 1) / kKeys;
+  }
   bool meets(std::int64_t tile) const {
     for (std::int64_t i = 0; i < count; ++i) {
       const auto [from, to] = range(i);
@@ -251,6 +256,16 @@ inline void row_products(const float* a, const float* b, std::int64_t depth, std
   }
 }
 
+// Sum of prob * ds, where ds may be anything at hidden entries.
+inline float expectation(const float* prob, const float* ds) {
+  Vec total{};
+  for (std::int64_t j = 0; j < kKeys; j += kLanes) {
+    const Vec x = load(prob + j);
+    total += x == all(0.0F) ? Vec{} : x * load(ds + j);
+  }
+  return sum_of(total);
+}
+
 template <class T>
 void backward_tile(const AttentionProblem<T>& p, const QueryTile<T>& tile, std::int64_t t, std::int64_t width,
                    const float* key_panel, const float* value_panel, SoftmaxRows<const float> saved,
@@ -263,9 +278,12 @@ void backward_tile(const AttentionProblem<T>& p, const QueryTile<T>& tile, std::
     probabilities(prob, static_cast<float>(p.scale), saved.most[tile.begin + i],
                   saved.inverse[tile.begin + i]);
     if (rule.active()) apply_dropout(rule, head, tile.begin + i, t, ds);
+    // dO . O is the mean of dP under P, and rounded differently: where few keys share the weight, the
+    // differences dP - delta cancel better when delta is made of these very dP.
+    const float delta = tile.within_a_tile(i) ? expectation(prob, ds) : b.delta[i];
     for (std::int64_t j = 0; j < kKeys; j += kLanes) {
       const Vec x = load(prob + j);
-      store(ds + j, x == all(0.0F) ? Vec{} : x * (load(ds + j) - b.delta[i]));
+      store(ds + j, x == all(0.0F) ? Vec{} : x * (load(ds + j) - delta));
     }
     if (rule.active()) apply_dropout(rule, head, tile.begin + i, t, prob);
   }

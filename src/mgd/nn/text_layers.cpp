@@ -51,8 +51,18 @@ at::Tensor LayerNorm::forward(const at::Tensor& x, Forward& forward) {
   return forward.node(path(), at::layer_norm(x, {x.size(-1)}, weight_, bias, eps_));
 }
 
+namespace {
+
+// For contiguous tensors LibTorch asks oneDNN, which compiles a kernel a shape and keeps thousands of them:
+// packed batches have a new shape in every step, and that cost as much as the gelu and megabytes a step.
+at::Tensor exact_gelu(const at::Tensor& x) {  // (N, H)
+  return at::gelu(x.t(), "none").t();
+}
+
+}  // namespace
+
 at::Tensor activate(const at::Tensor& x, const std::string& activation) {
-  if (activation == "gelu") return at::gelu(x, "none");
+  if (activation == "gelu") return exact_gelu(x);
   if (activation == "gelu_new" || activation == "gelu_pytorch_tanh") return at::gelu(x, "tanh");
   if (activation == "relu") return at::relu(x);
   if (activation == "silu") return at::silu(x);
