@@ -213,7 +213,7 @@ TEST(Recipes, MissingOnesNameTheNearest) {
   EXPECT_NE(message.find("did you mean '" + file + "'?"), std::string::npos) << message;
   EXPECT_EQ(load_refusal("digits-distil").second,
             "no recipe 'digits-distil'; did you mean 'digits-distill'?");
-  EXPECT_NE(load_refusal("zzzz").second.find("known: cifar10-resnet56-resnet8, digits-distill"),
+  EXPECT_NE(load_refusal("zzzz").second.find("known: cifar10-resnet56-resnet8, demo-text-clm"),
             std::string::npos);
 }
 

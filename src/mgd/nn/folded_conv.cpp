@@ -74,19 +74,16 @@ void FoldedConv::fold(const FoldSources& sources, const Conv2dOptions& o, at::In
   type_ = type;
 }
 
-at::Tensor FoldedConv::run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& o,
-                           bool relu) {
+at::Tensor FoldedConv::run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& o) {
   const at::ScalarType type = x.is_cpu() && cpu_autocast() ? at::kBFloat16 : x.scalar_type();
   const at::Tensor input = x.to(type);
   if (versions_ != versions_of(sources) || data_ != sources.conv_weight.const_data_ptr() || type_ != type)
     fold(sources, o, input.sizes(), type);
-  if (!packed_) {
-    at::Tensor y = at::conv2d(input, weight_, shift_, o.stride, o.padding, 1, o.groups);
-    return relu ? y.relu_() : y;
-  }
+  if (!packed_) return at::conv2d(input, weight_, shift_, o.stride, o.padding, 1, o.groups);
+  // "none": oneDNN's fused relu turns NaN into 0, and a broken teacher must be seen.
   return call(*Operators::get().convolve,
-              {input, weight_, shift_, twice(o.padding), twice(o.stride), twice(1), o.groups,
-               relu ? "relu" : "none", c10::List<std::optional<c10::Scalar>>(), c10::IValue()});
+              {input, weight_, shift_, twice(o.padding), twice(o.stride), twice(1), o.groups, "none",
+               c10::List<std::optional<c10::Scalar>>(), c10::IValue()});
 }
 
 }  // namespace mgd

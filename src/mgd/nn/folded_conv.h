@@ -20,10 +20,10 @@ struct FoldSources {
 
 class FoldedConv {
  public:
-  // norm(conv(x)), with `relu` max(0, that), in evaluation, without gradient; under autocast in bfloat16.
+  // norm(conv(x)) in evaluation, without gradient; under autocast in bfloat16.
   // Folds when a source is not what it was; on the CPU the weights then lie in oneDNN's own order, which
   // otherwise each pass puts them into.
-  at::Tensor run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& options, bool relu);
+  at::Tensor run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& options);
 
  private:
   void fold(const FoldSources& sources, const Conv2dOptions& options, at::IntArrayRef input,

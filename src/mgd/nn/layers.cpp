@@ -111,14 +111,12 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward) {
   return forward.node(path(), std::move(y));
 }
 
-// With `relu` nobody looks at the norm's node.
-at::Tensor conv_norm_then(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward, bool relu) {
-  const auto after = [relu](at::Tensor y) { return relu ? at::relu_(y) : y; };
+at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
   // Folding is half a dozen small operators, which a small activation does not pay back.
   constexpr std::int64_t kWorthFolding = 1 << 17;
   if (forward.training() || at::GradMode::is_enabled() || forward.wants(conv.path()) ||
       forward.edits(conv.path()))
-    return after(norm.forward(conv.forward(x, forward), forward));
+    return norm.forward(conv.forward(x, forward), forward);
   const FoldSources sources{.conv_weight = conv.weight_,
                             .conv_bias = conv.bias_,
                             .norm_weight = norm.weight_,
@@ -127,23 +125,17 @@ at::Tensor conv_norm_then(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, 
                             .running_var = norm.running_var_,
                             .num_batches_tracked = norm.num_batches_tracked_};
   if (conv.weight_.requires_grad()) {  // it trains between two evaluations
-    if (x.numel() < kWorthFolding) return after(norm.forward(conv.forward(x, forward), forward));
+    if (x.numel() < kWorthFolding) return norm.forward(conv.forward(x, forward), forward);
     const Folded fresh = folded(sources);
-    return after(forward.node(norm.path(), conv.convolve(x, fresh.weight, fresh.shift, forward)));
+    return forward.node(norm.path(), conv.convolve(x, fresh.weight, fresh.shift, forward));
   }
-  at::Tensor y = conv.folded_.run(x, sources, conv.options_, relu);
+  at::Tensor y = conv.folded_.run(x, sources, conv.options_);
   forward.add_macs(y.numel() * conv_fans(conv.options_).in);
   return forward.node(norm.path(), std::move(y));
 }
 
 at::Tensor conv_norm_relu(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
-  if (forward.wants(norm.path()) || forward.edits(norm.path()))
-    return at::relu(conv_norm(conv, norm, x, forward));
-  return conv_norm_then(conv, norm, x, forward, /*relu=*/true);
-}
-
-at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
-  return conv_norm_then(conv, norm, x, forward, /*relu=*/false);
+  return relu_of(norm, conv_norm(conv, norm, x, forward), forward);
 }
 
 at::Tensor relu_of(const Module& layer, at::Tensor y, const Forward& forward) {

@@ -29,8 +29,6 @@ enum class Init {
 };
 
 class BatchNorm2d;
-class Conv2d;
-at::Tensor conv_norm_then(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward, bool relu);
 
 class Conv2d : public Module {
  public:
@@ -38,7 +36,7 @@ class Conv2d : public Module {
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, in, Y, X) -> (B, out, Y', X')
 
  private:
-  friend at::Tensor conv_norm_then(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&, bool);
+  friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
   at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                       Forward& forward) const;
 
@@ -58,7 +56,7 @@ class BatchNorm2d : public Module {
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, C, Y, X)
 
  private:
-  friend at::Tensor conv_norm_then(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&, bool);
+  friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
   at::Tensor &weight_, &bias_, &running_mean_, &running_var_, &num_batches_tracked_;
 };
 
@@ -73,7 +71,7 @@ struct LinearOptions {
 // node, the norm is folded into its weights: a pass through memory less, and another rounding.
 at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward);
 
-// relu(norm(conv(x))): the same nodes; fused where nobody looks at the norm's.
+// relu(norm(conv(x))).
 at::Tensor conv_norm_relu(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward);
 
 // relu(y) for the output of `layer`: in place, unless somebody looks at the layer's node.
