@@ -14,7 +14,7 @@
 namespace mgd {
 namespace {
 
-constexpr std::int64_t kBatch = 3, kHeads = 1;
+constexpr std::int64_t kBatch = 3, kHeads = 2;
 
 struct Sides {
   ErrorRule ours, sdpa;
@@ -36,8 +36,8 @@ void compare(const MaskOf& mask_of) {
   Sides single, half;
   const int threads = at::get_num_threads();
   at::set_num_threads(1);  // the operators are too small to share
-  for (const std::int64_t width : {16, 32, 64, 128})
-    for (const std::int64_t n : {2, 19, 90}) {
+  for (const std::int64_t width : {16, 24, 32, 64, 96, 128})
+    for (const std::int64_t n : {2, 19, 90, 133}) {
       SCOPED_TRACE(fmt::format("width {}, length {}", width, n));
       const AttentionMask mask = mask_of(n);
       const at::Tensor keep = keep_matrix(mask, kBatch, n, n);
