@@ -50,6 +50,8 @@ function(mgd_folder_tests name)
     MGD_FIXTURES="${PROJECT_SOURCE_DIR}/tests/${name}/fixtures" MGD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   # One ctest entry a program: discovering single tests would start LibTorch once for each.
   add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1 WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
+  # Programs run side by side; threads that wait for a core by spinning would slow all of them. What is about threads asks for them.
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT OMP_NUM_THREADS=1)
 endfunction()
 
 # Every kernel file NAME_ISA.cpp with the flags of its instruction set; which one runs is chosen at run time (kernels/isa.h).

@@ -34,20 +34,21 @@ def environment(malloc, args):
     return {**clean, **MALLOC[malloc], "OMP_NUM_THREADS": str(args.threads)}
 
 
-def recipe(args):
+def recipe(args, cache, steps):
     """JSON is YAML. No validation, test or checkpoints within the measured steps."""
     return json.dumps({
         "task": "classify",
         "data": {"path": str(Path(args.data).resolve()), "train": "train", "test": "", "validation": 0,
-                 "per_class": args.per_class, "augment": [{"crop": 4}, "flip"], "loader_threads": args.workers},
+                 "per_class": args.per_class, "augment": [{"crop": 4}, "flip"], "loader_threads": args.workers,
+                 "views": args.views},
         "teacher": {"model": "cifar_resnet56", "weights": str(Path(args.teacher).resolve())},
-        "student": {"model": "cifar_resnet8"},
+        "student": {"model": f"cifar_resnet{args.student}"},
         "losses": [{"name": "cross_entropy", "weight": 0.1}, {"name": "kd", "weight": 0.9, "temperature": 4},
                    {"name": "mgd", "student_tap": "layer3", "teacher_tap": "layer3", "weight": 1.0, "weight_on": "mean",
                     "mask": "channel", "mask_ratio": args.mask_ratio}],
-        "train": {"epochs": 100000, "max_steps": args.steps, "batch_size": args.batch, "optimizer": "sgd", "lr": 0.1,
+        "train": {"epochs": 100000, "max_steps": steps, "batch_size": args.batch, "optimizer": "sgd", "lr": 0.1,
                   "schedule": "cosine", "weight_decay": 5e-4, "precision": "fp32", "log_every": args.warmup,
-                  "checkpoint_every": 10**9},
+                  "checkpoint_every": 10**9, "teacher_cache": cache},
         "run": {"seed": 1, "threads": args.threads},
     }, indent=1)
 
@@ -70,10 +71,22 @@ class Rows:
                 self.seen.setdefault(row["step"], (row["throughput"], *now))
 
 
-def run_ours(malloc, args):
+def fill_cache(folder, args):
+    """Every view of every picture once: what a run does in its first epochs. Returns what it took."""
+    steps = args.views * (10 * args.per_class // args.batch + 1)
+    with tempfile.TemporaryDirectory() as temp:
+        Path(temp, "recipe.yaml").write_text(recipe(args, folder, steps))
+        start = time.time()
+        subprocess.run([args.mgd, "distill", f"{temp}/recipe.yaml", "--run-dir", f"{temp}/run", "--quiet"], check=True,
+                       env=environment("default", args), stdout=subprocess.DEVNULL)
+        summary = json.loads(Path(temp, "run/summary.json").read_text())
+        print(f"cache filled in {time.time() - start:.0f} s: {summary['teacher_cache']}", file=sys.stderr)
+
+
+def run_ours(malloc, args, cache):
     with tempfile.TemporaryDirectory() as temp:
         temp = Path(temp)
-        (temp / "recipe.yaml").write_text(recipe(args))
+        (temp / "recipe.yaml").write_text(recipe(args, cache, args.steps))
         command = [args.mgd, "distill", str(temp / "recipe.yaml"), "--run-dir", str(temp / "run"), "--quiet"]
         with open(temp / "log", "w+") as log:
             process = subprocess.Popen(command, env=environment(malloc, args), stdout=log, stderr=log)
@@ -99,7 +112,7 @@ def run_ours(malloc, args):
 
 def run_peer(mode, malloc, args):
     command = [sys.executable, str(Path(__file__).with_name("distill_step.py")), mode]
-    for name in ("data", "teacher", "batch", "warmup", "steps", "per_class", "mask_ratio", "threads", "workers"):
+    for name in ("data", "teacher", "batch", "warmup", "steps", "per_class", "mask_ratio", "threads", "workers", "student"):
         command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     done = subprocess.run(command, env=environment(malloc, args), stdout=subprocess.PIPE, check=True, text=True)
     return json.loads(done.stdout)
@@ -110,13 +123,13 @@ def rotated(items, by):
     return items[by:] + items[:by]
 
 
-def measure(args):
+def measure(args, cache):
     sides = [("mgd", malloc) for malloc in args.malloc] + [(mode, malloc) for mode in args.peers for malloc in args.malloc]
     results = {side: [] for side in sides}
     for turn in range(args.rounds):
         for side in rotated(sides, turn):
             name, malloc = side
-            row = run_ours(malloc, args) if name == "mgd" else run_peer(name, malloc, args)
+            row = run_ours(malloc, args, cache) if name == "mgd" else run_peer(name, malloc, args)
             results[side].append(row)
             print(f"round {turn + 1}: {name:<5}{malloc:<8}{row['samples_per_s']:8.1f} samples/s", file=sys.stderr)
     return results
@@ -157,6 +170,9 @@ def main():
     parser.add_argument("--mask-ratio", type=float, default=0.15)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2, help="loader threads of ours, loader processes of the peer")
+    parser.add_argument("--student", type=int, default=8, choices=[8, 20], help="depth")
+    parser.add_argument("--views", type=int, default=0,
+                        help="ours keeps the teacher's outputs for so many variants of each picture, made before; 0: it runs in every step")
     parser.add_argument("--peers", nargs="+", choices=["step", "loop", "jpeg"], default=["loop", "step"])
     parser.add_argument("--malloc", nargs="+", choices=list(MALLOC), default=list(MALLOC))
     parser.add_argument("--json", help="file for every single result")
@@ -165,7 +181,10 @@ def main():
         parser.error(f"--steps: got {args.steps}, expected more than --warmup ({args.warmup})")
     if not shutil.which(args.mgd):
         parser.error(f"--mgd: {args.mgd} cannot be run")
-    results = measure(args)
+    with tempfile.TemporaryDirectory(prefix="mgd-cache-") as cache:
+        if args.views:
+            fill_cache(cache, args)
+        results = measure(args, cache if args.views else "")
     report(results, args)
     if args.json:
         flat = [{"side": name, "malloc": malloc, **row} for (name, malloc), rows in results.items() for row in rows]

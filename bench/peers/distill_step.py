@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The peer: the distillation step of recipes/cifar10-resnet56-resnet8.yaml in plain PyTorch.
 
-ResNet-56 into ResNet-8 with cross-entropy + KD + MGD on CIFAR-10 JPEGs with crop and flip, written the way a careful
+ResNet-56 into ResNet-8 (or --student 20) with cross-entropy + KD + MGD on CIFAR-10 JPEGs with crop and flip, written the way a careful
 PyTorch user would: channels-last models and images, teacher without gradient, fused SGD, DataLoader with workers.
 
   step   the step alone: batches lie ready in memory
@@ -78,7 +78,7 @@ class Distiller:
     def __init__(self, teacher_file, args):
         self.mask_ratio, self.temperature = args.mask_ratio, 4.0
         last = torch.channels_last
-        self.teacher, self.student = CifarResNet(56).to(memory_format=last).eval(), CifarResNet(8).to(memory_format=last)
+        self.teacher, self.student = CifarResNet(56).to(memory_format=last).eval(), CifarResNet(args.student).to(memory_format=last)
         self.teacher.load_state_dict(load_file(teacher_file), strict=False)  # num_batches_tracked may be missing
         self.generation = Generation().to(memory_format=last)
         parameters = [*self.student.parameters(), *self.generation.parameters()]
@@ -174,6 +174,7 @@ def main():
     parser.add_argument("--steps", type=int, default=60, help="in all")
     parser.add_argument("--per-class", type=int, default=250)
     parser.add_argument("--mask-ratio", type=float, default=0.15)
+    parser.add_argument("--student", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()

@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <functional>
@@ -68,6 +69,20 @@ ModelOutput live_teacher(Run& run, const Batch& batch) {
   return output;
 }
 
+// An epoch leaves out the samples that fill no batch, so a few are missing in many batches of the next cycle.
+void fill_in(Run& run, const Batch& batch, TeacherCache::Loaded& loaded) {
+  const at::Tensor places = at::tensor(loaded.missing, at::TensorOptions().dtype(at::kLong));
+  Batch part;
+  part.input = batch.input.index_select(0, places.to(batch.input.device()));
+  for (const std::int64_t place : loaded.missing)
+    part.sample_ids.push_back(batch.sample_ids[static_cast<std::size_t>(place)]);
+  const ModelOutput output = live_teacher(run, part);
+  run.teacher_cache->store(batch.view, part.sample_ids, output);
+  loaded.output.logits.index_copy_(0, places, output.logits.to(at::kCPU, at::kFloat));
+  for (auto& [name, tap] : loaded.output.taps)
+    tap.index_copy_(0, places, output.taps.at(name).to(at::kCPU, at::kFloat));
+}
+
 }  // namespace
 
 StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step) {
@@ -99,13 +114,18 @@ ModelOutput teacher_forward(Run& run, const Batch& batch) {
   if (!run.teacher) return {};
   if (!run.teacher_cache || batch.view < 0) return live_teacher(run, batch);
   TeacherCache& cache = *run.teacher_cache;
-  if (auto known = cache.load(batch.view, batch.sample_ids)) {
-    if (!cache.verified()) cache.verify(*known, live_teacher(run, batch));
-    return on_device(std::move(*known), run.device);
+  TeacherCache::Loaded loaded = cache.load(batch.view, batch.sample_ids);
+  const std::size_t missing = loaded.missing.size();
+  if (missing == batch.sample_ids.size()) {
+    const ModelOutput output = live_teacher(run, batch);
+    cache.store(batch.view, batch.sample_ids, output);
+    return output;
   }
-  const ModelOutput output = live_teacher(run, batch);
-  cache.store(batch.view, batch.sample_ids, output);
-  return output;
+  if (missing > 0)
+    fill_in(run, batch, loaded);
+  else if (!cache.verified())
+    cache.verify(loaded.output, live_teacher(run, batch));
+  return on_device(std::move(loaded.output), run.device);
 }
 
 ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,

@@ -33,6 +33,11 @@ std::int64_t numel(const TapShape& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
+// As the models have them, so that a sample is one stretch of memory in the order in which it is used.
+at::MemoryFormat layout_of(std::size_t dimensions) {
+  return dimensions == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
+
 }  // namespace
 
 RecordFile::RecordFile(const fs::path& path, std::int64_t num_records, std::int64_t floats_per_record)
@@ -96,7 +101,8 @@ TeacherCache::TeacherCache(const TeacherCacheOptions& options)
     : folder_(options.folder), num_samples_(options.num_samples) {
   for (const auto& [name, shape] : options.tensors) {
     const std::string key =
-        sha256_hex(fmt::format("{}\n{} {}", options.identity, name, numel(shape))).substr(0, 16);
+        sha256_hex(fmt::format("{}\n{} {} channels-last", options.identity, name, numel(shape)))
+            .substr(0, 16);
     const fs::path path = options.folder / fmt::format("{}-{}.cache", name, key);
     tensors_.push_back(
         {name, shape,
@@ -104,32 +110,36 @@ TeacherCache::TeacherCache(const TeacherCacheOptions& options)
   }
 }
 
-std::optional<ModelOutput> TeacherCache::load(std::int64_t view, const std::vector<std::int64_t>& ids) {
+TeacherCache::Loaded TeacherCache::load(std::int64_t view, const std::vector<std::int64_t>& ids) {
   const auto batch = static_cast<std::int64_t>(ids.size());
-  ModelOutput output;
-  bool complete = true;
+  Loaded loaded;
+  std::vector<bool> good(ids.size(), true);
   for (const Tensor& tensor : tensors_) {
     std::vector<std::int64_t> shape{batch};
     shape.insert(shape.end(), tensor.shape.begin(), tensor.shape.end());
-    at::Tensor values = at::empty(shape, at::TensorOptions().dtype(at::kFloat));
+    at::Tensor values = at::empty(shape, at::TensorOptions().dtype(at::kFloat), layout_of(shape.size()));
     float* out = values.mutable_data_ptr<float>();
-    for (const auto id : ids) {
-      const auto state = tensor.file->read(view * num_samples_ + id, out);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto state = tensor.file->read(view * num_samples_ + ids[i], out);
       damaged_ += state == RecordFile::State::damaged ? 1 : 0;
-      complete = complete && state == RecordFile::State::good;
+      good[i] = good[i] && state == RecordFile::State::good;
       out += numel(tensor.shape);
     }
-    (tensor.name == "logits" ? output.logits : output.taps[tensor.name]) = values;
+    (tensor.name == "logits" ? loaded.output.logits : loaded.output.taps[tensor.name]) = values;
   }
-  (complete ? hits_ : misses_) += batch;
-  if (!complete) return std::nullopt;
-  return output;
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (!good[i]) loaded.missing.push_back(static_cast<std::int64_t>(i));
+  misses_ += static_cast<std::int64_t>(loaded.missing.size());
+  hits_ += batch - static_cast<std::int64_t>(loaded.missing.size());
+  return loaded;
 }
 
 void TeacherCache::store(std::int64_t view, const std::vector<std::int64_t>& ids, const ModelOutput& output) {
   for (const Tensor& tensor : tensors_) {
     const at::Tensor& source = tensor.name == "logits" ? output.logits : output.taps.at(tensor.name);
-    const at::Tensor values = source.detach().to(at::kCPU, at::kFloat).contiguous();
+    const at::Tensor values = source.detach()
+                                  .to(at::kCPU, at::kFloat)
+                                  .contiguous(layout_of(static_cast<std::size_t>(source.dim())));
     const float* row = values.const_data_ptr<float>();
     for (const auto id : ids) {
       tensor.file->write(view * num_samples_ + id, row);

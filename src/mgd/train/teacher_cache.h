@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,8 +49,13 @@ class TeacherCache {
  public:
   explicit TeacherCache(const TeacherCacheOptions& options);
 
-  // Outputs for the samples in this view, (B, ...) float on the CPU; nullopt when any of them is not there.
-  std::optional<ModelOutput> load(std::int64_t view, const std::vector<std::int64_t>& sample_ids);
+  // Outputs for the samples in this view, (B, ...) float on the CPU, maps channels-last. The rows of samples
+  // that are not there, or damaged, are not to be read: `missing` has their places in the batch.
+  struct Loaded {
+    ModelOutput output;
+    std::vector<std::int64_t> missing;
+  };
+  Loaded load(std::int64_t view, const std::vector<std::int64_t>& sample_ids);
   void store(std::int64_t view, const std::vector<std::int64_t>& sample_ids, const ModelOutput& output);
 
   // Once a process: what was kept against what the teacher says of the same batch now. Hashes cannot know of
