@@ -83,7 +83,7 @@ at::Tensor gather(const ConvPlan& plan, const at::Tensor& x) {
 }
 
 at::Tensor scatter(const ConvPlan& plan, const at::Tensor& compact, at::IntArrayRef shape) {
-  at::Tensor map = at::zeros(shape, compact.options().memory_format(at::MemoryFormat::ChannelsLast));
+  at::Tensor map = at::empty(shape, compact.options().memory_format(at::MemoryFormat::ChannelsLast)).zero_();
   float* to = map.mutable_data_ptr<float>();
   const float* from = compact.const_data_ptr<float>();
   for_each_task(static_cast<std::int64_t>(plan.segments.size()), [&](std::int64_t i) {
