@@ -4,8 +4,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/abs.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/norm.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/relu.h>
@@ -15,6 +15,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <ctime>
 #include <vector>
@@ -100,12 +101,13 @@ class Sides {
     peer_grads_ = grads();
     return ms;
   }
-  // The greatest difference of a gradient, relative to its own greatest value.
+  // The greatest difference of a gradient, relative to its norm. (Not by single values: a ReLU that rounding
+  // switches changes those of its neighbourhood.)
   double difference() const {
     double worst = std::abs(ours_ / peer_ - 1);
     for (std::size_t i = 0; i < ours_grads_.size(); ++i) {
-      const double error = at::abs(ours_grads_[i] - peer_grads_[i]).max().item<double>();
-      worst = std::max(worst, error / at::abs(peer_grads_[i]).max().item<double>());
+      const double error = at::norm(ours_grads_[i] - peer_grads_[i]).item<double>();
+      worst = std::max(worst, error / at::norm(peer_grads_[i]).item<double>());
     }
     return worst;
   }

@@ -99,6 +99,15 @@ inline void add_tile(int rows, std::int64_t depth, const A& a, const float* b, f
     for (int r = 0; r < rows; ++r) std::copy_n(copy[r], columns, c[r]);
 }
 
+// Most rows are whole panels, for which a call of memmove costs more than the copy.
+inline void copy_columns(const float* from, std::int64_t columns, float* to) {
+  if (columns != kConvPanel) {
+    std::copy_n(from, columns, to);
+    return;
+  }
+  for (std::int64_t j = 0; j < kConvPanel; j += kLanes) store_anywhere(to + j, load_anywhere(from + j));
+}
+
 // Rows [k0, k0 + depth) and columns [n0, n0 + columns) of the weight of one tap -> (depth, kConvPanel).
 inline void copy_weight(const ConvWeight& w, int tap, std::int64_t k0, std::int64_t depth, std::int64_t n0,
                         std::int64_t columns, float* piece) {
@@ -108,7 +117,7 @@ inline void copy_weight(const ConvWeight& w, int tap, std::int64_t k0, std::int6
     if (w.j_index != nullptr)
       for (std::int64_t j = 0; j < columns; ++j) piece[j] = row[w.j_index[n0 + j] * w.j_stride];
     else if (w.j_stride == 1)
-      std::copy_n(row + n0, columns, piece);
+      copy_columns(row + n0, columns, piece);
     else
       for (std::int64_t j = 0; j < columns; ++j) piece[j] = row[(n0 + j) * w.j_stride];
     for (std::int64_t j = columns; j < kConvPanel; ++j) piece[j] = 0;
@@ -119,9 +128,9 @@ inline void start_rows(const ConvProduct& p, std::int64_t n0, std::int64_t colum
   for (std::int64_t i = 0; i < p.to_rows; ++i) {
     float* row = p.to.row(i) + n0;
     if (p.start != nullptr)
-      std::copy_n(p.start + n0, columns, row);
+      copy_columns(p.start + n0, columns, row);
     else
-      std::fill_n(row, columns, 0.0F);
+      for (std::int64_t j = 0; j < columns; ++j) row[j] = 0;
   }
 }
 
@@ -167,8 +176,8 @@ inline void weight_gradient(const ConvWeightGradient& p, int tap, std::int64_t p
     const std::int64_t depth = std::min(kPiece, end - k0);
     for (std::int64_t i = 0; i < depth; ++i) {
       float* to = piece + i * kConvPanel;
-      std::copy_n(p.grad_output.row(p.pairs.output[k0 + i]) + n0, columns, to);
-      std::fill_n(to + columns, kConvPanel - columns, 0.0F);
+      copy_columns(p.grad_output.row(p.pairs.output[k0 + i]) + n0, columns, to);
+      for (std::int64_t j = columns; j < kConvPanel; ++j) to[j] = 0;
       offset[i] = p.pairs.input[k0 + i] * kTileRows;
     }
     for (std::int64_t m = 0; m < p.depth; m += kTileRows) {

@@ -10,6 +10,8 @@
 
 #include "mgd/core/error.h"
 #include "mgd/loss/feature.h"
+#include "mgd/ops/masked_conv.h"
+#include "mgd/ops/squared_distance.h"
 
 namespace mgd {
 namespace {
@@ -46,18 +48,19 @@ class Generation : public Module {
  public:
   Generation(std::int64_t channels, SkipHidden skip, RandomStream& random)
       : skip_(skip),
-        first_(make_child<Conv2d>("0", conv3x3(channels), random)),
-        second_(make_child<Conv2d>("2", conv3x3(channels), random)) {}
+        first_(make_child<Conv2d>("0", options_of(channels), random)),
+        second_(make_child<Conv2d>("2", options_of(channels), random)) {}
 
-  // Of keep * aligned; keep undefined: nothing is hidden.
+  // The result without the last bias, which goes into the distance. keep undefined: nothing is hidden.
   at::Tensor forward(const at::Tensor& aligned, const at::Tensor& keep) {  // (B, Ct, Y, X), same shape
-    Forward forward(/*training=*/true);
-    const at::Tensor inner = first_.forward_masked(aligned, keep, {.relu = true, .skip = skip_});
-    return at_least_float(second_.forward(inner, forward));
+    const at::Tensor inner =
+        masked_conv3x3(aligned, keep, first_.weight(), first_.bias(), {.relu = true, .skip = skip_});
+    return at_least_float(conv3x3(inner, second_.weight()));
   }
+  const at::Tensor& last_bias() const { return second_.bias(); }
 
  private:
-  static Conv2dOptions conv3x3(std::int64_t channels) {
+  static Conv2dOptions options_of(std::int64_t channels) {
     return {.in = channels, .out = channels, .kernel = 3, .padding = 1, .bias = true};
   }
   SkipHidden skip_;
@@ -94,10 +97,13 @@ class GenerativeBlock : public AlignBlock {
                   : at::where(keep, aligned, 0.0);
   }
 
+  // Without the last bias.
   at::Tensor generate(const at::Tensor& student, const at::Tensor& keep) {
     const at::Tensor map = aligned(student, keep);
     return token_ ? generation_.forward(filled(map, keep), {}) : generation_.forward(map, keep);
   }
+
+  const at::Tensor& last_bias() const { return generation_.last_bias(); }
 
  private:
   Generation& generation_;
@@ -140,9 +146,9 @@ class MaskedGenerative final : public FeatureLoss {
   }
 
   at::Tensor sum(const LossInput& input) override {
-    const at::Tensor generated = block_->generate(student_map(input), input.keep);
-    const at::Tensor error = at::square(generated - teacher_map(input));
-    if (!on_hidden_) return at::sum(error);
+    const at::Tensor made = block_->generate(student_map(input), input.keep);
+    if (!on_hidden_) return squared_distance(made, block_->last_bias(), teacher_map(input));
+    const at::Tensor error = at::square(add_bias(made, block_->last_bias()) - teacher_map(input));
     if (!input.keep.defined())
       return at::sum(error) * 0.0;  // nothing is hidden; the gradient exists and is zero
     return at::sum(at::where(input.keep, 0.0, error));
@@ -158,7 +164,7 @@ class MaskedGenerative final : public FeatureLoss {
     const at::Tensor student = student_map(input);
     return {{"aligned", block_->align(student)},
             {"masked", block_->filled(block_->aligned(student, input.keep), input.keep)},
-            {"generated", block_->generate(student, input.keep)},
+            {"generated", add_bias(block_->generate(student, input.keep), block_->last_bias())},
             {"teacher", teacher_map(input)}};
   }
 

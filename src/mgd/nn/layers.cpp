@@ -80,13 +80,6 @@ at::Tensor Conv2d::forward(const at::Tensor& x, Forward& forward) {
   return forward.node(path(), convolve(x, weight_, bias, forward));
 }
 
-at::Tensor Conv2d::forward_masked(const at::Tensor& x, const at::Tensor& keep,
-                                  const MaskedConvOptions& options) {
-  MGD_ASSERT(bias_ != nullptr && options_.kernel == 3 && options_.stride == 1 && options_.padding == 1 &&
-             options_.groups == 1);
-  return masked_conv3x3(x, keep, weight_, *bias_, options);
-}
-
 at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias, Forward& forward) const {
   at::Tensor y = at::conv2d(x, weight, bias, options_.stride, options_.padding, 1, options_.groups);

@@ -10,7 +10,6 @@
 #include "mgd/core/philox.h"
 #include "mgd/nn/forward.h"
 #include "mgd/nn/module.h"
-#include "mgd/ops/masked_conv.h"
 
 namespace mgd {
 
@@ -34,8 +33,8 @@ class Conv2d : public Module {
  public:
   Conv2d(Conv2dOptions options, RandomStream& random, Init init = Init::torch_default);
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, in, Y, X) -> (B, out, Y', X')
-  // Of keep * x, without what is hidden: ops/masked_conv.h. 3x3, stride 1, padding 1, with a bias only.
-  at::Tensor forward_masked(const at::Tensor& x, const at::Tensor& keep, const MaskedConvOptions& options);
+  const at::Tensor& weight() const { return weight_; }
+  const at::Tensor& bias() const { return *bias_; }  // of a layer that has one
 
  private:
   friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);

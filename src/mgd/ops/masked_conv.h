@@ -27,6 +27,10 @@ struct MaskedConvOptions {
 at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at::Tensor& weight,
                           const at::Tensor& bias, const MaskedConvOptions& options = {});
 
+// The same of a map that hides nothing, without bias: the dense convolution, with our own weight gradient
+// for wide layers.
+at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight);
+
 // The cost model's view of a convolution.
 struct ConvCase {
   std::int64_t batch = 0, height = 0, width = 0, in = 0, out = 0;
