@@ -58,9 +58,9 @@ double cpu_ms() {
 // The loss of a recipe entry on random maps, and what it is made of.
 class Sides {
  public:
-  Sides(const BenchCase& c, const char* skip) {
+  Sides(const BenchCase& c, const char* options) {
     const mgd::TapShape shape = {c.channels, c.side, c.side};
-    losses_ = mgd::make_losses(mgd::parse_yaml(fmt::format("{{name: mgd, skip: {}}}", skip), "bench"),
+    losses_ = mgd::make_losses(mgd::parse_yaml(fmt::format("{{name: mgd, {}}}", options), "bench"),
                                {.student = {{"map", shape}},
                                 .teacher = {{"map", shape}},
                                 .student_default_tap = "map",
@@ -131,8 +131,8 @@ class Sides {
   double ours_ = 0, peer_ = 0;
 };
 
-void run(const BenchCase& c, int rounds, const char* skip) {
-  Sides sides(c, skip);
+void run(const BenchCase& c, int rounds, const char* options) {
+  Sides sides(c, options);
   sides.ours_ms();
   sides.peer_ms();
   std::vector<double> ratios, ours, peer;
@@ -157,8 +157,12 @@ int main(int argc, char** argv) {
   at::set_num_threads(1);
   fmt::print("{:<25} ratio{:>10}   {:>10}      peer / ours           difference\n", "map", "ours", "peer");
   for (std::size_t i = 0; i < kGoals.size(); ++i)
-    if (which == "all" || which == "goals" || which == std::to_string(i)) run(kGoals[i], rounds, "auto");
+    if (which == "all" || which == "goals" || which == std::to_string(i))
+      run(kGoals[i], rounds, "skip: auto");
+  for (std::size_t i = 0; i < kGoals.size(); ++i)
+    if (which == "all" || which == "winograd" || which == "w" + std::to_string(i))
+      run(kGoals[i], rounds, "winograd: true");
   if (which == "all" || which == "curve")
-    for (const BenchCase& c : curve()) run(c, rounds, "always");
+    for (const BenchCase& c : curve()) run(c, rounds, "skip: always");
   return 0;
 }

@@ -23,6 +23,7 @@ struct GenerativeOptions : AlignedOptions {
   std::string on = "all";
   std::string fill = "zero";
   std::string skip = "auto";
+  bool winograd = false;
   void visit(OptionVisitor& v) {
     AlignedOptions::visit(v);
     v.option("weight_on", weight_on,
@@ -35,6 +36,9 @@ struct GenerativeOptions : AlignedOptions {
     v.option("skip", skip,
              {.help = "leave out the arithmetic on what is hidden: where that is faster, always, or never",
               .choices = {"auto", "always", "never"}});
+    v.option("winograd", winograd,
+             {.help = "the second convolution of the block by Winograd's F(4x4, 3x3): faster, with errors of "
+                      "some 1e-5 of the largest value"});
   }
 
   SkipHidden skip_hidden() const {
@@ -46,8 +50,9 @@ struct GenerativeOptions : AlignedOptions {
 // conv3x3 - ReLU - conv3x3, named as in the authors' code.
 class Generation : public Module {
  public:
-  Generation(std::int64_t channels, SkipHidden skip, RandomStream& random)
-      : skip_(skip),
+  Generation(std::int64_t channels, const GenerativeOptions& options, RandomStream& random)
+      : skip_(options.skip_hidden()),
+        winograd_(options.winograd),
         first_(make_child<Conv2d>("0", options_of(channels), random)),
         second_(make_child<Conv2d>("2", options_of(channels), random)) {}
 
@@ -55,7 +60,7 @@ class Generation : public Module {
   at::Tensor forward(const at::Tensor& aligned, const at::Tensor& keep) {  // (B, Ct, Y, X), same shape
     const at::Tensor inner =
         masked_conv3x3(aligned, keep, first_.weight(), first_.bias(), {.relu = true, .skip = skip_});
-    return at_least_float(conv3x3(inner, second_.weight()));
+    return at_least_float(conv3x3(inner, second_.weight(), winograd_));
   }
   const at::Tensor& last_bias() const { return second_.bias(); }
 
@@ -64,6 +69,7 @@ class Generation : public Module {
     return {.in = channels, .out = channels, .kernel = 3, .padding = 1, .bias = true};
   }
   SkipHidden skip_;
+  bool winograd_;
   Conv2d &first_, &second_;
 };
 
@@ -71,8 +77,7 @@ class GenerativeBlock : public AlignBlock {
  public:
   GenerativeBlock(const TapPair& taps, const GenerativeOptions& options, RandomStream& random)
       : AlignBlock(taps, options, random),
-        generation_(
-            make_child<Generation>("generation", taps.teacher_shape[0], options.skip_hidden(), random)) {
+        generation_(make_child<Generation>("generation", taps.teacher_shape[0], options, random)) {
     if (options.fill != "token") return;
     at::Tensor token = at::empty({1, taps.teacher_shape[0], 1, 1}, at::kFloat);
     float* data = token.mutable_data_ptr<float>();

@@ -22,6 +22,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/ops/conv_plan.h"
+#include "mgd/ops/winograd.h"
 
 namespace mgd {
 
@@ -223,30 +224,39 @@ class MaskedConv : public torch::autograd::Function<MaskedConv> {
   }
 };
 
-// oneDNN's convolution, but for the weight gradient of wide layers.
+// oneDNN's convolution, but for the weight gradient of wide layers; or Winograd's.
 class DenseConv : public torch::autograd::Function<DenseConv> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x,
-                            const at::Tensor& weight) {
-    ctx->save_for_backward({channels_last(x), channels_last(weight)});
-    return at::conv2d(x, weight, {}, 1, 1);
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x0,
+                            const at::Tensor& weight0, bool winograd) {
+    const at::Tensor x = channels_last(x0), weight = channels_last(weight0);
+    ctx->save_for_backward({x, weight});
+    ctx->saved_data["winograd"] = winograd;
+    return winograd ? winograd_conv(x, weight) : at::conv2d(x, weight, {}, 1, 1);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  torch::autograd::variable_list grads) {
     const auto saved = ctx->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1];
-    const at::Tensor grad = channels_last(grads[0]);
+    const at::Tensor &x = saved[0], &weight = saved[1], grad = channels_last(grads[0]);
+    const bool winograd = ctx->saved_data["winograd"].toBool();
     at::Tensor grad_x, grad_weight;
     if (ctx->needs_input_grad(0))
-      grad_x = std::get<0>(at::convolution_backward(grad, x, weight, c10::nullopt, {1, 1}, {1, 1}, {1, 1},
-                                                    false, {0, 0}, 1, {true, false, false}));
+      grad_x = winograd ? winograd_input_gradient(grad, weight) : dense_input_gradient(grad, x, weight);
     if (ctx->needs_input_grad(1)) {
+      if (winograd) return {grad_x, winograd_weight_gradient(x, grad), {}};
       const at::Tensor all = at::ones({x.size(0), 1, x.size(2), x.size(3)}, at::kBool);
       // Where everything is visible, the map itself is the compact input.
       grad_weight = weight_gradient(plan_visible_positions(all, x.size(1)), x, grad, x.size(1));
     }
-    return {grad_x, grad_weight};
+    return {grad_x, grad_weight, {}};
+  }
+
+ private:
+  static at::Tensor dense_input_gradient(const at::Tensor& grad, const at::Tensor& x,
+                                         const at::Tensor& weight) {
+    return std::get<0>(at::convolution_backward(grad, x, weight, c10::nullopt, {1, 1}, {1, 1}, {1, 1}, false,
+                                                {0, 0}, 1, {true, false, false}));
   }
 };
 
@@ -310,12 +320,14 @@ at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at:
   return MaskedConv::apply(shown, weight, bias, holder, options);
 }
 
-at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight) {
+at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, bool winograd) {
   // Below, both weight gradients take the same time; at 2048 channels ours takes less than half.
   constexpr std::int64_t kWide = 512;
-  const bool ours = x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
-                    !autocasts() && x.numel() > 0 && weight.size(0) >= kWide && weight.size(1) >= kWide;
-  return ours ? DenseConv::apply(x, weight) : at::conv2d(x, weight, {}, 1, 1);
+  const bool plain = x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
+                     !autocasts() && x.numel() > 0;
+  const bool wide = weight.size(0) >= kWide && weight.size(1) >= kWide;
+  return plain && (winograd || wide) ? DenseConv::apply(x, weight, winograd)
+                                     : at::conv2d(x, weight, {}, 1, 1);
 }
 
 bool skipping_pays(const ConvCase& c) {
