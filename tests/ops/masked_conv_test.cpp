@@ -192,13 +192,73 @@ TEST(MaskedConv, RefusesWhatDoesNotFit) {
   }
 }
 
-// Wide enough for our own weight gradient.
+// 512 channels are wide enough for our own weight gradient.
 TEST(Conv3x3, AgreesWithTheDefinition) {
   for (const std::int64_t channels : {8, 512}) {
     const Case c({1, channels, 3, 4}, channels, at::ones({1, 1, 1, 1}, at::kBool));
     auto got = c.run(at::kFloat, [](auto& a, auto& w, auto& b) { return add_bias(conv3x3(a, w), b); });
     expect_definition(c, got);
   }
+}
+
+// Maps that are no multiple of the tile, channels that are no multiple of a vector, groups of one sample and
+// of several. Winograd's own error is some 1e-5 of the largest value.
+TEST(Conv3x3, WinogradAgreesWithinItsError) {
+  struct Shape {
+    std::int64_t batch, in, out, height, width;
+  };
+  for (const char* isa : {"portable", ""}) {
+    setenv("MGD_ISA", isa, 1);
+    for (const Shape& s : std::vector<Shape>{
+             {1, 5, 3, 1, 1}, {2, 16, 33, 4, 4}, {3, 70, 64, 7, 7}, {1, 20, 17, 31, 17}, {40, 12, 9, 6, 5}}) {
+      SCOPED_TRACE(testing::Message() << isa << " " << s.batch << " x " << s.in << " -> " << s.out << ", "
+                                      << s.height << " x " << s.width);
+      const Case c({s.batch, s.in, s.height, s.width}, s.out, at::ones({1, 1, 1, 1}, at::kBool));
+      const auto got = c.run(at::kFloat, [](auto& a, auto& w, auto& b) {
+        return add_bias(conv3x3(a, w, /*winograd=*/true), b);
+      });
+      const auto exact = c.definition(at::kDouble);
+      for (std::size_t i = 0; i < got.size(); ++i)
+        EXPECT_LE(distance(got[i], exact[i]), 2e-5 * exact[i].abs().max().item<double>()) << i;
+      EXPECT_FALSE(at::equal(got[0], c.definition(at::kFloat)[0]) && s.in > 12);  // it was not the dense way
+    }
+  }
+  unsetenv("MGD_ISA");
+}
+
+TEST(Conv3x3, WinogradDoesNotDependOnTheNumberOfThreads) {
+  const int threads = at::get_num_threads();
+  const Case c({40, 12, 6, 5}, 9, at::ones({1, 1, 1, 1}, at::kBool));
+  const auto run = [&] {
+    return c.run(at::kFloat, [](auto& a, auto& w, auto& b) { return add_bias(conv3x3(a, w, true), b); });
+  };
+  at::set_num_threads(1);
+  const auto one = run();
+  at::set_num_threads(2);
+  const auto two = run();
+  at::set_num_threads(threads);
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(at::equal(one[i], two[i])) << i;
+}
+
+TEST(SkippingPays, FollowsWhatWasMeasured) {
+  const ConvCase map{.batch = 16, .height = 28, .width = 28, .in = 256, .out = 256};
+  const auto with = [&](double visible, bool by_channel, std::int64_t side, bool bf16) {
+    ConvCase c = map;
+    c.visible_frac = visible, c.by_channel = by_channel, c.height = c.width = side, c.bf16 = bf16;
+    return skipping_pays(c);
+  };
+  EXPECT_TRUE(with(0.25, false, 28, false));
+  EXPECT_TRUE(with(0.85, false, 28, false));
+  EXPECT_FALSE(with(1, false, 28, false));
+  EXPECT_TRUE(with(0.5, true, 28, false));
+  EXPECT_FALSE(with(0.9, true, 28, false));
+  // Each sample has its own part of the weights: on small maps that costs as much as the arithmetic.
+  EXPECT_TRUE(with(0.5, true, 4, false));
+  EXPECT_FALSE(with(0.5, true, 2, false));
+  EXPECT_TRUE(with(0.5, false, 2, false));
+  // bfloat16 halves the dense time.
+  EXPECT_TRUE(with(0.25, false, 28, true));
+  EXPECT_FALSE(with(0.5, false, 28, true));
 }
 
 TEST(SquaredDistance, IsOneNumberAndItsGradients) {
