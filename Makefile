@@ -24,9 +24,8 @@ build:  ## set up and build: the program is build/release/mgd
 	@scripts/setup.sh build
 	@scripts/build.sh
 
-bench: build  ## time the parts of a distillation step
-	@scripts/build.sh release mgd_bench
-	@build/release/mgd_bench
+bench: build  ## time kernels and steps
+	@build/release/mgd bench
 
 format:  ## format the C++ sources in place
 	@scripts/setup.sh lint

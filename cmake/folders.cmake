@@ -79,10 +79,8 @@ function(mgd_program)
   target_link_libraries(mgd PRIVATE mgd_cli mgd_warnings)
 endfunction()
 
-# What `make bench` builds and runs; no part of the ordinary build.
-function(mgd_bench)
-  add_executable(mgd_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/step_bench.cpp")
-  target_link_libraries(mgd_bench PRIVATE mgd_model mgd_loss mgd_mask mgd_warnings)
+# Programs beside `mgd bench`; no part of the ordinary build.
+function(mgd_bench_programs)
   add_executable(masked_conv_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/masked_conv_bench.cpp")
   target_link_libraries(masked_conv_bench PRIVATE mgd_loss mgd_warnings)
   add_executable(tokenizer_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/tokenizer_bench.cpp")

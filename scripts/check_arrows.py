@@ -19,7 +19,7 @@ FLOORS = [
     ["mask", "loss", "data", "model", "io"],
     ["eval", "generate"],
     ["train"],
-    ["report"],
+    ["report", "bench"],
     ["cli"],
 ]
 FLOOR = {folder: i for i, folders in enumerate(FLOORS) for folder in folders}

@@ -43,7 +43,12 @@ int main() {
   const auto sampler = mgd::make_sampler({.mask = "channel"});
   const at::Tensor keep = sampler->sample(shapes(t.taps).at(teacher->default_tap()), 0.15,
                                           {mgd::random_key(1, "mask/mgd"), /*step=*/0, batch.sample_ids});
-  const at::Tensor sum = loss.sum({batch, s.logits, t.logits, {}, s.taps, t.taps, keep});
+  const at::Tensor sum = loss.sum({.batch = batch,
+                                   .student_logits = s.logits,
+                                   .teacher_logits = t.logits,
+                                   .student = s.taps,
+                                   .teacher = t.taps,
+                                   .keep = keep});
   sum.backward();  // student and generation block now have gradients
   fmt::print("mgd loss: {:.6f}\n",
              loss.weight() * sum.item<double>() / loss.count({.batch_size = batch.size(), .keep = keep}));

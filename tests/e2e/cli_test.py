@@ -67,7 +67,8 @@ def rows(run):
     result = []
     for line in (run / "metrics.jsonl").read_text().splitlines():
         row = json.loads(line)
-        row.pop("throughput", None)
+        for key in ("throughput", "memory_mb", "page_faults"):
+            row.pop(key, None)
         result.append(row)
     return result
 

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -119,6 +120,18 @@ class Predict(Verbs):
             self.assertEqual(len(row["logits"]), 3)
         self.assertIn("%", mgd("predict", "bert_classes", "the cat", "--top", 1).stdout)
 
+    def test_pairs_are_framed_as_when_measured(self):
+        pairs = ["the cat\tsat on", "a\tthe dog sat", "x y\tz"]
+        rows = self.rows("predict", "bert_classes", "--pairs", *pairs)
+        self.assertNotEqual(rows[0]["predictions"], self.rows("predict", "bert_classes", pairs[0])[0]["predictions"])
+        with tempfile.TemporaryDirectory() as folder:
+            data = pathlib.Path(folder, "pairs.tsv")
+            data.write_text("a\tb\tlabel\n" + "".join(f"{p}\t{row['predictions'][0]['label']}\n" for p, row in zip(pairs, rows)))
+            measured = self.rows("eval", "bert_classes", "--data", data, "--columns", "a", "--columns", "b")[0]["metrics"]
+        loss = -sum(math.log(row["predictions"][0]["score"]) for row in rows) / len(rows)
+        self.assertAlmostEqual(measured["loss"], loss, places=5)
+        self.fails(2, ["'a cat': --pairs takes two texts with a tab"], "predict", "bert_classes", "--pairs", "a cat")
+
     def test_embeddings(self):
         rows = self.rows("predict", "bert_sentences", *[row["text"] for row in EXPECTED["sentences"]])
         for row, theirs in zip(rows, EXPECTED["sentences"]):
@@ -191,6 +204,54 @@ class Eval(Verbs):
         self.fails(2, ["--columns: got 1"], "eval", "bert_sentences", "--data", self.folder / "texts.txt", "--columns", 2)
         self.fails(2, ["gpt2 is no masked language model"], "eval", "gpt2", "--data", self.folder / "texts.txt",
                    "--pseudo-perplexity")
+
+
+class Faults(Verbs):
+    """faults.md rows 21 to 24: what a model folder from somewhere may hold."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mgd-text-")) / "bert"
+        shutil.copytree(MODELS / "bert", self.folder)
+
+    def answer(self, code, *texts):
+        self.fails(code, texts, "fill-mask", self.folder, "a [MASK]")
+
+    def test_row_21_pickle(self):
+        weights = self.folder / "model.safetensors"
+        weights.write_bytes(b"\x80\x02}q\x00.")
+        self.answer(77, "model.safetensors", "pickle", "python")
+        weights.rename(self.folder / "pytorch_model.bin")
+        self.answer(77, "pytorch_model.bin", "python")
+
+    def test_row_22_shards(self):
+        weights = self.folder / "model.safetensors"
+        index = self.folder / "model.safetensors.index.json"
+        for shard, code in (("../../model.safetensors", 77), ("gone.safetensors", 66)):
+            weights.unlink(missing_ok=True)
+            index.write_text(json.dumps({"weight_map": {"cls.predictions.bias": shard}}))
+            self.answer(code, pathlib.Path(shard).name)
+
+    def test_row_23_what_is_no_file(self):
+        for name in ("model.safetensors", "config.json", "tokenizer.json"):
+            path = self.folder / name
+            stored = path.read_bytes()
+            path.unlink()
+            os.mkfifo(path)
+            self.answer(77, name)
+            path.unlink()
+            path.write_bytes(stored[:len(stored) // 2])
+            self.answer(65, name)
+            path.write_bytes(stored)
+
+    def test_row_24_tokenizers(self):
+        path = self.folder / "tokenizer.json"
+        whole = json.loads(path.read_text())
+        whole["pre_tokenizer"] = {"type": "Split", "pattern": {"Regex": "(a*)*(b+"}, "behavior": "Isolated", "invert": False}
+        path.write_text(json.dumps(whole))
+        self.answer(65, "tokenizer.json", "(a*)*(b+")
+        whole["pre_tokenizer"] = {"type": "Whitespaces"}
+        path.write_text(json.dumps(whole))
+        self.answer(65, "tokenizer.json", "Whitespaces", "did you mean 'Whitespace'")
 
 
 if __name__ == "__main__":

@@ -36,9 +36,11 @@ void set_blocks(Loss& loss, const Tensors& inputs, at::ScalarType dtype);
 struct Case {
   Batch batch;
   Features student, teacher;
-  at::Tensor student_logits, teacher_logits, keep;
+  at::Tensor student_logits, teacher_logits, student_embedding, keep;
 
-  LossInput input() const { return {batch, student_logits, teacher_logits, {}, student, teacher, keep}; }
+  LossInput input() const {
+    return {batch, student_logits, teacher_logits, {}, student_embedding, student, teacher, keep};
+  }
   CountInput count_input() const {
     return {.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep};
   }

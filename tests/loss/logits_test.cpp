@@ -1,6 +1,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -68,6 +69,26 @@ TEST(CrossEntropy, NeedsNoTeacher) {
   EXPECT_EQ(loss->describe(), "weight 1 per target, label smoothing 0");
 }
 
+// Cosines 1, 0 and -1 by construction.
+TEST(CosineSimilarity, IsTheSquaredDistanceFromTheScore) {
+  const auto loss = make_loss(entry_of("cosine_similarity", {{"max_score", "5"}}), kContext);
+  Case c;
+  c.batch.sample_ids = {0, 1, 2};
+  c.student_embedding = at::tensor({3.0, 4.0, 6.0, 8.0, 1.0, 0.0, 0.0, 2.0, 1.0, 1.0, -2.0, -2.0},
+                                   at::TensorOptions().dtype(at::kDouble))
+                            .view({6, 2});
+  c.batch.target = at::tensor({5.0, 2.5, 0.0}, at::TensorOptions().dtype(at::kFloat));
+  EXPECT_NEAR(scalar(loss->sum(c.input())), 0 + 0.25 + 1, 1e-12);
+  EXPECT_EQ(loss->count(c.count_input()), 3);
+  try {
+    make_loss(entry_of("cosine_similarity"), kContext)->sum(c.input());
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(),
+                 "losses.cosine_similarity: got the score 5, above max_score 1; write max_score: 5");
+  }
+}
+
 // A language model hands out its output layer; its loss is that of the logits it would give.
 TEST(CrossEntropy, ALanguageModelsHeadIsProjectedAtItsTargets) {
   const auto loss = make_loss(entry_of("cross_entropy", {{"label_smoothing", "0.1"}}), kContext);
@@ -79,8 +100,9 @@ TEST(CrossEntropy, ALanguageModelsHeadIsProjectedAtItsTargets) {
   batch.sample_ids = {0, 1};
   batch.target = at::arange(5);
   const Features none;
-  const LossInput by_head{batch, {}, {}, head, none, none, {}};
-  const LossInput by_logits{batch, at::linear(head.hidden, head.weight, head.bias), {}, {}, none, none, {}};
+  const LossInput by_head{batch, {}, {}, head, {}, none, none, {}};
+  const LossInput by_logits{batch, at::linear(head.hidden, head.weight, head.bias), {}, {}, {}, none, none,
+                            {}};
   EXPECT_NEAR(loss->sum(by_head).item<double>(), loss->sum(by_logits).item<double>(), 1e-12);
   EXPECT_EQ(loss->count({.batch_size = 2, .num_targets = batch.num_targets(), .keep = {}}), 5);
 }

@@ -29,9 +29,16 @@ const TapShape kStudent = {5, 6, 5}, kTeacher = {7, 6, 5};
 class EveryLoss : public testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Loss> make(std::uint64_t seed = 1, const TapShape& student = kStudent) const {
-    auto loss = make_loss(entry_of(GetParam()), context_of(student, kTeacher, seed));
+    auto loss = make_loss(entry(), context_of(student, kTeacher, seed));
     if (loss->trainable()) loss->trainable()->to(at::kDouble);
     return loss;
+  }
+
+  static bool compares_pairs() { return GetParam() == "cosine_similarity"; }
+
+  static Node entry(std::vector<std::pair<std::string, std::string>> fields = {}) {
+    if (compares_pairs()) fields.emplace_back("max_score", "10");  // the targets go up to 7
+    return entry_of(GetParam(), fields);
   }
 
   // Masks are uneven on purpose: sample 0 hides nothing, the last one everything.
@@ -42,6 +49,7 @@ class EveryLoss : public testing::TestWithParam<std::string> {
     for (std::int64_t b = 0; b < kBatch; ++b) c.batch.target[b].fill_(2 * b + 1);
     c.student_logits = drawn({kBatch, kClasses}, 1, 2);
     c.teacher_logits = drawn({kBatch, kClasses}, 2, 2);
+    c.student_embedding = drawn({2 * kBatch, kClasses}, 6);
     c.student["feat"] = drawn({kBatch, student[0], student[1], student[2]}, 30);
     c.teacher["feat"] = drawn({kBatch, teacher[0], teacher[1], teacher[2]}, 4);
     c.keep = drawn({kBatch, 1, teacher[1], teacher[2]}, 5) > 0;
@@ -61,6 +69,7 @@ class EveryLoss : public testing::TestWithParam<std::string> {
     c.batch.target = pick(all.batch.target);
     c.student_logits = pick(all.student_logits);
     c.teacher_logits = pick(all.teacher_logits);
+    c.student_embedding = pick(all.student_embedding.view({-1, 2, kClasses})).reshape({-1, kClasses});
     c.keep = pick(all.keep);
     for (const auto& [name, map] : all.student) c.student[name] = pick(map);
     for (const auto& [name, map] : all.teacher) c.teacher[name] = pick(map);
@@ -76,7 +85,10 @@ struct Leaf {
 // What gets gradients: the student's tensors that this loss looks at, and its own blocks.
 std::vector<Leaf> leaves(Loss& loss, Case& c) {
   std::vector<Leaf> all;
-  if (loss.student_taps().empty()) {
+  if (loss.label() == "cosine_similarity") {
+    all.push_back({"student_embedding", c.student_embedding.clone().set_requires_grad(true)});
+    c.student_embedding = all.back().tensor;
+  } else if (loss.student_taps().empty()) {
     all.push_back({"student_logits", c.student_logits.clone().set_requires_grad(true)});
     c.student_logits = all.back().tensor;
   } else {
@@ -220,8 +232,9 @@ TEST_P(EveryLoss, HiddenFeaturesCannotInfluenceAnything) {
 }
 
 TEST_P(EveryLoss, IsZeroWhenTheStudentIsTheTeacher) {
-  // Cross-entropy ends at the entropy of its target, and generation has weights of its own.
-  if (GetParam() == "cross_entropy" || GetParam() == "mgd") return;
+  // Cross-entropy ends at the entropy of its target, generation has weights of its own, and scores know no
+  // teacher.
+  if (GetParam() == "cross_entropy" || GetParam() == "mgd" || compares_pairs()) return;
   auto loss = make(1, kTeacher);
   Case c = inputs(kTeacher, kTeacher);
   c.student["feat"] = c.teacher["feat"];
@@ -238,7 +251,8 @@ TEST_P(EveryLoss, SumsInFloatAtLeast) {
   if (loss->trainable()) loss->trainable()->to(at::kFloat);
   Case c = inputs();
   const double exact = scalar(make()->sum(c.input()));
-  for (auto* tensor : {&c.student_logits, &c.teacher_logits, &c.student["feat"], &c.teacher["feat"]})
+  for (auto* tensor :
+       {&c.student_logits, &c.teacher_logits, &c.student_embedding, &c.student["feat"], &c.teacher["feat"]})
     *tensor = tensor->to(at::kBFloat16);
   const at::Tensor total = loss->sum(c.input());
   EXPECT_EQ(total.scalar_type(), at::kFloat);

@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "mgd/core/error.h"
+#include "mgd/nn/autocast.h"
 
 namespace mgd {
 namespace {
@@ -151,6 +152,48 @@ TEST(ConvNorm, IsNotFoldedWhereItWouldShow) {
   Forward training(/*training=*/true);
   conv_norm(layers.conv, layers.norm, layers.x, training);
   EXPECT_EQ(tensor_of(layers.norm, "num_batches_tracked").item<std::int64_t>(), 1);
+}
+
+// What is kept of a frozen convolution follows its weights, statistics and precision.
+TEST(ConvNorm, AFrozenOneIsFoldedOnceAndAgainWhenItChanges) {
+  for (const bool relu : {false, true}) {
+    ConvAndNorm layers(true);
+    layers.conv.set_requires_grad(false);
+    layers.norm.set_requires_grad(false);
+    const auto run = relu ? conv_norm_relu : conv_norm;
+    const auto expected = [&] {
+      Forward plain;
+      const at::Tensor y = layers.norm.forward(layers.conv.forward(layers.x, plain), plain);
+      return relu ? y.clamp_min(0) : y;
+    };
+    const at::NoGradGuard no_grad;
+    const auto check = [&](const char* what) {
+      Forward forward;
+      const at::Tensor y = expected(), z = run(layers.conv, layers.norm, layers.x, forward);
+      EXPECT_LT(y.sub(z).abs().max().item<double>(), 1e-5 * y.abs().max().item<double>()) << what;
+    };
+    check("first");
+    check("again");
+    tensor_of(layers.conv, "weight").mul_(-2);
+    check("weight");
+    tensor_of(layers.conv, "bias").add_(1);
+    check("bias");
+    tensor_of(layers.norm, "running_mean").add_(0.5);
+    check("statistics");
+    Forward training(/*training=*/true);
+    run(layers.conv, layers.norm, layers.x, training);
+    check("statistics moved by training");
+    {
+      const AutocastGuard autocast(true, at::kCPU);
+      Forward forward;
+      EXPECT_EQ(run(layers.conv, layers.norm, layers.x, forward).scalar_type(), at::kBFloat16);
+    }
+    check("precision");
+    Forward wanted;
+    wanted.capture("bn");
+    run(layers.conv, layers.norm, layers.x, wanted);
+    EXPECT_LT(wanted.captured().at("bn").min().item<double>(), 0) << "the node stands before the relu";
+  }
 }
 
 TEST(Relu, IsInPlaceUnlessSomebodyLooksAtTheLayer) {

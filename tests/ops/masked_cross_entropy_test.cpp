@@ -81,6 +81,42 @@ TEST(MaskedCrossEntropy, BfloatSumsInFloat) {
   EXPECT_NEAR(loss.item<double>() / exact.item<double>(), 1, 0.01);
 }
 
+TEST(MaskedCrossEntropy, AGraphMayBeUsedTwice) {
+  LmHead head = random_head(at::kFloat);
+  head.hidden = head.hidden.detach().set_requires_grad(true);
+  const at::Tensor loss = masked_cross_entropy(head, some_targets());
+  const auto gradient = [&](double scale) {
+    head.hidden.mutable_grad().reset();
+    loss.backward(at::ones_like(loss) * scale, /*retain_graph=*/true);
+    return head.hidden.grad().clone();
+  };
+  const at::Tensor one = gradient(1);
+  EXPECT_EQ(worst(gradient(0), at::zeros_like(one)), 0);
+  EXPECT_LT(worst(gradient(0.25), one * 0.25), 1e-6);
+  EXPECT_LT(worst(gradient(1), one), 1e-6);
+}
+
+// Autocast hands out rows of bfloat16 beside weights of float32.
+TEST(MaskedCrossEntropy, MixedPrecisionKeepsTheWeightsGradientInFloat) {
+  LmHead exact = random_head(at::kFloat);
+  exact.hidden = exact.hidden.detach().to(at::kBFloat16).to(at::kFloat);
+  exact.weight = exact.weight.detach();
+  exact.bias = exact.bias.detach();
+  LmHead mixed{exact.hidden.to(at::kBFloat16), exact.weight.clone(), exact.bias.clone()};
+  const at::Tensor targets = some_targets();
+  for (LmHead* head : {&exact, &mixed})
+    for (at::Tensor* part : {&head->hidden, &head->weight, &head->bias}) part->set_requires_grad(true);
+  const at::Tensor loss = masked_cross_entropy(mixed, targets),
+                   expected = masked_cross_entropy(exact, targets);
+  loss.backward();
+  expected.backward();
+  EXPECT_NEAR(loss.item<double>() / expected.item<double>(), 1, 0.01);
+  EXPECT_EQ(mixed.weight.grad().scalar_type(), at::kFloat);
+  EXPECT_LT(worst(mixed.weight.grad(), exact.weight.grad()),
+            0.02 * exact.weight.grad().abs().max().item<double>());
+  EXPECT_EQ(score_targets(mixed, targets.clamp_min(0)).nll.scalar_type(), at::kFloat);
+}
+
 TEST(MaskedCrossEntropy, ScoresAreThoseOfTheLogits) {
   const LmHead head = random_head(at::kFloat);
   const at::Tensor targets = some_targets().clamp_min(0);

@@ -46,8 +46,8 @@ TEST(Report, ShowsEverySectionAndStandsAlone) {
   const std::string html = render_report(sample_report());
   if (const char* path = std::getenv("MGD_SAMPLE_REPORT")) std::ofstream(path) << html;
   EXPECT_EQ(imbalance(html), "");
-  for (const char* id :
-       {"findings", "models", "tables", "curves", "confusion", "mistakes", "maps", "details"}) {
+  for (const char* id : {"findings", "models", "tables", "gaps", "continuations", "curves", "confusion",
+                         "mistakes", "maps", "masks", "attention", "details"}) {
     EXPECT_EQ(count_of(html, std::string("<section id=\"") + id + "\""), 1U) << id;
     EXPECT_EQ(count_of(html, std::string("href=\"#") + id + "\""), 1U) << id;
   }
@@ -96,6 +96,19 @@ TEST(Report, HostileNamesStayText) {
     i.tap = i.caption = evil;
     for (auto& map : i.maps) map.title = evil;
   }
+  for (auto& gap : data.gaps) {
+    gap.before = gap.truth = gap.after = evil;
+    for (auto& guess : gap.guesses) guess.first = evil;
+  }
+  for (auto& c : data.continuations) c.prompt = c.text = c.original = evil;
+  for (auto* all : {&data.masks, &data.attention})
+    for (auto& a : *all) {
+      a.title = a.note = evil;
+      for (auto& label : a.rows) label = evil;
+      a.columns = a.rows;
+      for (auto& map : a.maps) map.title = evil;
+    }
+  data.tiles = {{.name = evil, .value = evil, .note = evil}};
   data.tables = {{.title = evil, .note = evil, .header = {evil, evil}, .rows = {{evil, evil}}}};
   data.config_yaml = data.data_report_json = evil + "</pre></details>";
   data.environment_json = R"({"<script>": "</table><script>", "a": ["\u001b[0m"]})";
@@ -107,7 +120,38 @@ TEST(Report, HostileNamesStayText) {
   EXPECT_THAT(html, Not(HasSubstr("\xff")));
   EXPECT_THAT(html, Not(HasSubstr("\u202E")));
   EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\u240A\u241B[31m"));
-  EXPECT_EQ(count_of(html, "<section"), 8U);
+  EXPECT_EQ(count_of(html, "<section"), 12U);
+}
+
+TEST(Report, GapsShowTheTruthWhereNoGuessIsRight) {
+  const std::string html = render_report({.gaps = sample_report().gaps});
+  EXPECT_EQ(count_of(html, "class=\"guess right\""), 1U);
+  EXPECT_THAT(html, HasSubstr("width:61%"));
+  EXPECT_EQ(count_of(html, "the text says <b>king</b>"), 1U);
+  EXPECT_THAT(html, Not(HasSubstr("the text says <b>sat</b>")));
+}
+
+TEST(Report, AttentionShowsLabelsShadesAndWhatTheMaskHides) {
+  ReportAttention a{
+      .title = "layer", .note = "", .rows = {"x", "\u00E9xtraordinarily"}, .columns = {"x", "y"}};
+  a.maps = {{.title = "head 1", .height = 2, .width = 2, .values = {1, std::nanf(""), 0.5F, 0}}};
+  const std::string html = render_report({.attention = {a}});
+  EXPECT_EQ(imbalance(html), "");
+  EXPECT_THAT(html, HasSubstr("<path class=\"seen\" fill-opacity=\"1.00\""));
+  EXPECT_THAT(html, HasSubstr("<path class=\"seen\" fill-opacity=\"0.50\""));
+  EXPECT_EQ(count_of(html, "<path class=\"hidden\""), 1U);
+  EXPECT_EQ(count_of(html, "<path class=\"blank\""), 1U);
+  EXPECT_THAT(html, HasSubstr(">\u00E9xtraordin\u2026</text>"));
+  a.rows.pop_back();  // labels that do not fit the map
+  EXPECT_THAT(render_report({.attention = {a}}), HasSubstr("no picture"));
+}
+
+TEST(Report, TilesOfItsOwnReplaceThoseOfTheModel) {
+  ReportData data = sample_report();
+  data.tiles = {{.name = "Gaps filled", .value = "5 of 9", .note = "among three"}};
+  const std::string html = render_report(data);
+  EXPECT_EQ(count_of(html, "class=\"tile\""), 1U);
+  EXPECT_THAT(html, HasSubstr("5 of 9"));
 }
 
 TEST(Report, OddNumbersNeverBreakThePage) {

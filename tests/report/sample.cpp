@@ -148,6 +148,20 @@ std::vector<ReportModel> models() {
            .seeds = 5}};
 }
 
+ReportAttention attention(const std::string& title, std::size_t heads) {
+  const std::vector<std::string> tokens{"[CLS]", "the", "cat", "sat", "[MASK]", "[SEP]"};
+  ReportAttention out{.title = title, .note = "a note", .rows = tokens, .columns = tokens, .maps = {}};
+  RandomStream random(random_key(17, title), 0, 0);
+  for (std::size_t h = 0; h < heads; ++h) {
+    ReportMap map{.title = fmt::format("head {}", h + 1), .height = 6, .width = 6, .values = {}};
+    for (int y = 0; y < 6; ++y)
+      for (int x = 0; x < 6; ++x)
+        map.values.push_back(x > y ? std::nanf("") : static_cast<float>(random.uniform()));
+    out.maps.push_back(std::move(map));
+  }
+  return out;
+}
+
 }  // namespace
 
 ReportData sample_report() {
@@ -180,6 +194,14 @@ ReportData sample_report() {
                              .teacher_score = 0.5 + 0.04 * static_cast<double>(i)});
   }
   for (std::uint64_t i = 20; i < 23; ++i) data.illustrations.push_back(illustration(i));
+  data.gaps = {{.before = "the cat ",
+                .truth = "sat",
+                .after = " on the mat",
+                .guesses = {{"sat", 0.61}, {"lay", 0.22}, {"is", 0.05}}},
+               {.before = "a ", .truth = "king", .after = "!", .guesses = {{"man", 0.4}}}};
+  data.continuations = {{.prompt = "ROMEO:\nIs the day", .text = " so young?\n\n", .original = "so young?"}};
+  data.masks = {attention("causal", 1)};
+  data.attention = {attention("layer 1", 4), attention("layer 2", 4)};
   data.config_yaml =
       "task: classify\ndata: {path: cifar10, augment: [crop: 4, flip]}\nstudent: {model: "
       "cifar_resnet8}\nlosses:\n"

@@ -2,12 +2,9 @@
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "mgd/data/text_dataset.h"
 #include "mgd/data/text_loader.h"
 #include "mgd/mask/objective.h"
-#include "mgd/text/train_tokenizer.h"
 #include "train/toy.h"
 
 namespace mgd {
@@ -16,16 +13,8 @@ namespace {
 class TextStreams : public testing::Test {
  protected:
   TextStreams() {
-    std::ofstream out(folder / "train.txt");
-    for (int i = 0; i < 200; ++i) {
-      for (int w = 0; w <= i % 17; ++w) out << "word" << (i * 7 + w * 13) % 50 << (w % 5 == 4 ? ". " : " ");
-      out << "end.\n";
-    }
-    out.close();
-    TokenizerTraining options;
-    options.vocab_size = 120;
-    tokenizer =
-        std::make_unique<Tokenizer>(train_tokenizer(std::vector<fs::path>{folder / "train.txt"}, options));
+    toy::write_texts(folder);
+    tokenizer = std::make_unique<Tokenizer>(Tokenizer::load(folder / "tokens"));
   }
 
   Config config(const std::string& task, const std::string& samples) const {

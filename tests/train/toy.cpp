@@ -7,6 +7,7 @@
 
 #include "mgd/core/philox.h"
 #include "mgd/format/image.h"
+#include "mgd/text/train_tokenizer.h"
 #include "mgd/train/finish.h"
 
 namespace mgd::toy {
@@ -70,6 +71,50 @@ Config config(const TempFolder& folder, const std::vector<std::string>& extra) {
       "train: {epochs: 2, batch_size: 12, lr: 0.05, log_every: 1, weight_decay: 0}\n"
       "run: {seed: 3, threads: 1}\n",
       "toy");
+  for (const auto& assignment : extra) apply_override(tree, assignment);
+  return read_config(tree, folder.path());
+}
+
+void write_texts(const TempFolder& folder) {
+  std::ofstream text(folder / "train.txt"), labels(folder / "classify.tsv"), pairs(folder / "embed.tsv");
+  labels << "text\tlabel\n";
+  pairs << "first\tsecond\tlabel\n";
+  std::string before = "nothing";
+  for (int i = 0; i < 200; ++i) {
+    std::string line;
+    for (int w = 0; w <= i % 17; ++w) {
+      line += "word" + std::to_string((i * 7 + w * 13) % 50);
+      line += w % 5 == 4 ? ". " : " ";
+    }
+    line += "end.";
+    text << line << "\n";
+    labels << line << "\t" << (i % 3 == 0 ? "yes" : "no") << "\n";
+    pairs << line << "\t" << before << "\t" << (i % 7) / 6.0 << "\n";
+    before = line;
+  }
+  text.close();
+  TokenizerTraining options;
+  options.vocab_size = 120;
+  const Tokenizer tokenizer = train_tokenizer(std::vector<fs::path>{folder / "train.txt"}, options);
+  fs::create_directories(folder.path() / "tokens");
+  write_file_atomic(folder.path() / "tokens/tokenizer.json", tokenizer.to_json());
+}
+
+Config text_config(const TempFolder& folder, const std::string& task, const std::vector<std::string>& extra) {
+  if (!fs::exists(folder.path() / "tokens")) write_texts(folder);
+  const bool rows = task == "classify" || task == "embed";
+  const char* model = task == "clm" ? "gpt2" : task == "denoise" ? "bart" : "bert";
+  Node tree = parse_yaml(
+      "data: {validation: 0.2, loader_threads: 0}\n"
+      "text: {tokenizer: tokens, max_length: 40, cache_dir: cache}\n"
+      "student: {hidden_size: 16, layers: 1, heads: 2, intermediate_size: 32, dropout: 0.1}\n"
+      "train: {optimizer: adamw, epochs: 2, batch_size: 32, lr: 0.005, log_every: 1}\n"
+      "run: {seed: 3, threads: 1}\n",
+      "toy");
+  apply_override(tree, "task=" + task);
+  apply_override(tree, std::string("student.model=") + model);
+  apply_override(tree, "data.path=" + (folder / (rows ? task + ".tsv" : "train.txt")));
+  if (rows) apply_override(tree, task == "embed" ? "text.columns=[first, second]" : "text.columns=[text]");
   for (const auto& assignment : extra) apply_override(tree, assignment);
   return read_config(tree, folder.path());
 }

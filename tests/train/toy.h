@@ -28,6 +28,13 @@ void write_images(const std::filesystem::path& dir, int train_per_class = 24, in
 // cifar_resnet8 of width 0.25 on the toy images; `extra` are overrides as on the command line.
 Config config(const TempFolder& folder, const std::vector<std::string>& extra);
 
+// FOLDER/train.txt: 200 documents of 2 to 18 words out of 50; and rows of it with labels and scores in
+// FOLDER/{classify,embed}.tsv. A WordPiece vocabulary of 120 in FOLDER/tokens.
+void write_texts(const TempFolder& folder);
+
+// A small text model of `task` on those.
+Config text_config(const TempFolder& folder, const std::string& task, const std::vector<std::string>& extra);
+
 // Trains a teacher in FOLDER/teacher once and gives the override that names it.
 std::string teacher(const TempFolder& folder);
 

@@ -9,6 +9,7 @@
 #include "mgd/core/error.h"
 #include "mgd/train/checkpoint.h"
 #include "mgd/train/finish.h"
+#include "train/outcome.h"
 #include "train/toy.h"
 
 namespace mgd {
@@ -16,6 +17,10 @@ namespace {
 
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using toy::expect_equal;
+using toy::Outcome;
+using toy::outcome_of;
+using toy::train_all;
 
 const std::vector<std::string> kDistill{
     "losses=[{name: cross_entropy, weight: 0.5}, {name: kd, weight: 0.5}, {name: mgd, mask_ratio: 0.3, mask: "
@@ -24,45 +29,6 @@ const std::vector<std::string> kDistill{
 std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
-}
-
-// metrics.jsonl without what depends on the clock.
-std::string rows_without_time(const fs::path& file) {
-  std::ifstream in(file);
-  std::string all;
-  for (std::string line; std::getline(in, line);) {
-    auto row = nlohmann::ordered_json::parse(line);
-    row.erase("throughput");
-    all += row.dump() + "\n";
-  }
-  return all;
-}
-
-struct Outcome {
-  std::string weights, metrics, optimizer, ema;
-};
-
-Outcome outcome_of(const Run& run, const fs::path& folder) {
-  const auto found = load_newest_checkpoint(folder / "checkpoints");
-  return {fingerprint_of(*run.student), rows_without_time(folder / "metrics.jsonl"),
-          sha256_hex(tensors_to_safetensors(found->checkpoint.optimizer)),
-          sha256_hex(tensors_to_safetensors(found->checkpoint.ema))};
-}
-
-Outcome train_all(const Config& config, const fs::path& folder,
-                  RunFolder::Open open = RunFolder::Open::create) {
-  const auto run = make_run(config);
-  toy::Notes notes;
-  const RunFolder run_folder(folder, open);
-  train(*run, run_folder, {}, notes.events());
-  return outcome_of(*run, folder);
-}
-
-void expect_equal(const Outcome& a, const Outcome& b) {
-  EXPECT_EQ(a.weights, b.weights);
-  EXPECT_EQ(a.metrics, b.metrics);
-  EXPECT_EQ(a.optimizer, b.optimizer);
-  EXPECT_EQ(a.ema, b.ema);
 }
 
 // faults.md row 6, within one process: half the steps, a new process's worth of objects, the other half.

@@ -50,6 +50,7 @@ struct CommonFlags {
   std::int64_t seed = -1;     // -1: as in the recipe
   std::int64_t threads = -1;  // -1: as in the recipe
   std::string device;         // "": as in the recipe
+  std::string allocator;      // "": as in the recipe
   bool resume = false;
   bool overwrite = false;
   bool dry_run = false;
@@ -58,7 +59,7 @@ struct CommonFlags {
   std::string color = "auto";
 
   void visit(OptionVisitor& v);          // all of them
-  void visit_machine(OptionVisitor& v);  // --threads --device
+  void visit_machine(OptionVisitor& v);  // --threads --device --allocator
   void visit_output(OptionVisitor& v);   // --quiet --json --color
   void visit_run(OptionVisitor& v);      // --run-dir --seed --resume --overwrite --dry-run
 

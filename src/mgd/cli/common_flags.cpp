@@ -13,6 +13,7 @@ void CommonFlags::visit_run(OptionVisitor& v) {
 void CommonFlags::visit_machine(OptionVisitor& v) {
   v.option("threads", threads, {.help = "of the arithmetic; 0 = all cores", .min = 0, .max = 1024});
   v.option("device", device, {.help = "where the arithmetic is done", .choices = {"cpu", "cuda"}});
+  v.option("allocator", allocator, {.help = "of tensors on the CPU", .choices = {"caching", "system"}});
 }
 
 void CommonFlags::visit_output(OptionVisitor& v) {
@@ -35,6 +36,7 @@ std::vector<std::string> CommonFlags::overrides() const {
   if (seed >= 0) given.push_back("run.seed=" + std::to_string(seed));
   if (threads >= 0) given.push_back("run.threads=" + std::to_string(threads));
   if (!device.empty()) given.push_back("run.device=" + text(device));
+  if (!allocator.empty()) given.push_back("run.allocator=" + text(allocator));
   return given;
 }
 

@@ -43,13 +43,19 @@ Console::Console(bool quiet, const std::string& color)
   last_drawn_ = now_seconds();
 }
 
+Console Console::progress_only(bool quiet, const std::string& color) {
+  Console console(quiet, color);
+  console.notes_ = false;
+  return console;
+}
+
 void Console::clear_line() {
   if (line_drawn_) std::fputs("\r\x1b[2K", stderr);
   line_drawn_ = false;
 }
 
 void Console::note(const std::string& text) {
-  if (quiet_) return;
+  if (quiet_ || !notes_) return;
   clear_line();
   fmt::print(stderr, "{}\n", text);
 }

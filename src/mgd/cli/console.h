@@ -12,6 +12,9 @@ class Console {
   // color: auto | always | never (auto obeys NO_COLOR and asks whether stderr is a terminal).
   Console(bool quiet, const std::string& color);
 
+  // Neither notes nor stages: for a part of something that has its own.
+  static Console progress_only(bool quiet, const std::string& color);
+
   void note(const std::string& text);   // a line on stderr; nothing when quiet
   void stage(const std::string& text);  // the same, set off
   // One line that redraws on a terminal (at most 10 times a second), plain lines every 30 s elsewhere.
@@ -21,6 +24,7 @@ class Console {
  private:
   void clear_line();
   bool quiet_, terminal_, color_;
+  bool notes_ = true;
   bool line_drawn_ = false;
   double last_drawn_ = 0, first_progress_ = 0;
   bool told_eta_ = false;

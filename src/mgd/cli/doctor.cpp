@@ -6,6 +6,8 @@
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
+#include "mgd/kernels/gemm.h"
+#include "mgd/ops/allocator.h"
 #include "mgd/train/environment.h"
 
 namespace mgd {
@@ -54,6 +56,11 @@ int run_doctor(const DoctorFlags& flags) {
           ? "in hardware: train.precision=bf16 pays"
           : "emulated: train.precision=bf16 works but is slow");
   row("memory", fmt::format("{:.1f} GB", static_cast<double>(env.memory_bytes) / 1e9));
+  row("allocator", caching_allocator_in_use()
+                       ? fmt::format("caching, on huge pages, keeps at most {:.1f} GB of freed memory",
+                                     static_cast<double>(most_cached_bytes()) / 1e9)
+                       : "the system's");
+  row("products", gemm_state());
   row("LibTorch", fmt::format("{} (built with {}), {} threads, {}", env.torch_running, env.torch_built,
                               env.threads, env.torch_cuda ? "with CUDA" : "without CUDA"));
   if (!env.gpus.empty()) row("GPU", fmt::format("{}", fmt::join(env.gpus, ", ")));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "mgd/cli/inspect_mask.h"
 #include "mgd/cli/open_named_model.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
@@ -20,10 +21,14 @@ namespace {
 using json = nlohmann::ordered_json;
 
 struct InspectFlags {
-  std::string model;
+  std::string model, mask, picture;
   bool json = false;
   void visit(OptionVisitor& v) {
     v.option("model", model, {.help = "architecture of a bare weights file"});
+    v.option("mask", mask,
+             {.help = "in place of a model, draw what attention sees: causal, window=W, lengths=A:B, "
+                      "documents=A:B, keys=S, queries=T, with commas between them"});
+    v.option("picture", picture, {.help = "with --mask: PNG file to draw it in, too"});
     v.option("json", json, {.help = "one JSON object on stdout"});
   }
 };
@@ -89,7 +94,15 @@ void inspect_image(const std::string& name, const InspectFlags& flags) {
 }
 
 int run_inspect(const std::vector<std::string>& args, const InspectFlags& flags) {
-  if (args.size() != 1) fail(ExitCode::usage, "inspect takes one model, got {}", args.size());
+  if (!flags.mask.empty()) {
+    if (!args.empty())
+      fail(ExitCode::usage, "inspect: got the model '{}' and --mask; give one of them", args[0]);
+    inspect_mask(flags.mask, flags.picture, flags.json);
+    return 0;
+  }
+  if (!flags.picture.empty()) fail(ExitCode::usage, "--picture: it draws a mask; give --mask too");
+  if (args.empty()) fail(ExitCode::usage, "inspect: MODEL is missing; e.g. mgd inspect cifar_resnet8");
+  if (args.size() > 1) fail(ExitCode::usage, "inspect takes one model, got {}", args.size());
   if (is_text(args[0]))
     inspect_text(args[0], flags.json);
   else
@@ -102,11 +115,10 @@ int run_inspect(const std::vector<std::string>& args, const InspectFlags& flags)
 Verb inspect_verb() {
   auto flags = std::make_shared<InspectFlags>();
   return {.name = "inspect",
-          .help = "layers, shapes, parameters, multiply-accumulates and taps of a model",
+          .help = "layers, shapes, parameters, MACs and taps of a model; or a mask, drawn",
           .example = "mgd inspect cifar_resnet8",
           .positional_name = "MODEL",
           .positional_help = "a model folder, a safetensors file or the name of an architecture",
-          .positional_required = true,
           .options = [flags](OptionVisitor& v) { flags->visit(v); },
           .run = [flags](const std::vector<std::string>& args) { return run_inspect(args, *flags); }};
 }

@@ -7,6 +7,7 @@
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
 #include "mgd/core/memory.h"
+#include "mgd/ops/allocator.h"
 #include "mgd/train/environment.h"
 
 namespace {
@@ -23,8 +24,8 @@ std::string first_line(const char* text) {
 }
 
 // By default malloc gives every large block back to the system when it is freed, and each step of a training
-// then pays for mapping its activations anew, page by page: a fifth of the time of an evaluation of
-// ResNet-56. Kept, they are reused.
+// then pays for mapping it anew, page by page: a fifth of the time of an evaluation of ResNet-56. Tensors lie
+// in a heap of their own (ops/allocator.h); this is for what libraries and loaders take besides.
 void keep_freed_memory() {
   constexpr int kGiB = 1 << 30;
   mallopt(M_MMAP_THRESHOLD, kGiB);
@@ -34,13 +35,16 @@ void keep_freed_memory() {
 
 // A verb that computes refuses another LibTorch than it was built with; the doctor tells of it among other
 // problems.
-std::vector<mgd::Verb> with_torch_checked(std::vector<mgd::Verb> verbs) {
+std::vector<mgd::Verb> prepared(std::vector<mgd::Verb> verbs) {
   for (auto& verb : verbs)
-    if (verb.name != "doctor")
-      verb.run = [run = std::move(verb.run)](const std::vector<std::string>& positionals) {
-        mgd::require_same_torch(mgd::environment());
-        return run(positionals);
-      };
+    verb.run = [run = std::move(verb.run), check = verb.name != "doctor"](const auto& positionals) {
+      if (check) mgd::require_same_torch(mgd::environment());
+// A sanitizer watches the borders of blocks that it hands out itself.
+#ifndef __SANITIZE_ADDRESS__
+      mgd::use_caching_allocator();
+#endif
+      return run(positionals);
+    };
   return verbs;
 }
 
@@ -49,7 +53,7 @@ std::vector<mgd::Verb> with_torch_checked(std::vector<mgd::Verb> verbs) {
 int main(int argc, char** argv) {
   keep_freed_memory();
   try {
-    return mgd::run_command_line(with_torch_checked(mgd::all_verbs()), argc, argv);
+    return mgd::run_command_line(prepared(mgd::all_verbs()), argc, argv);
   } catch (const mgd::Error& error) {
     return report(error.code(), error.what());
   } catch (const std::exception& error) {

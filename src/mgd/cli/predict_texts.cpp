@@ -20,13 +20,24 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-// A text that is too long is cut at its end.
-Batch batch_of(const NamedText& named, std::span<const std::string> texts, std::int64_t max_length) {
+Encoding encoding_of(const Tokenizer& tokenizer, const std::string& text, bool pair,
+                     const EncodeOptions& options) {
+  if (!pair) return tokenizer.encode(text, options);
+  const std::size_t tab = text.find('\t');
+  if (tab == std::string::npos)
+    fail(ExitCode::usage, "'{}': --pairs takes two texts with a tab between them", printable(text));
+  return tokenizer.encode_pair(std::string_view(text).substr(0, tab), std::string_view(text).substr(tab + 1),
+                               options);
+}
+
+// A text that is too long is cut at its end, of a pair the longer one.
+Batch batch_of(const NamedText& named, std::span<const std::string> texts, bool pairs,
+               std::int64_t max_length) {
   std::vector<std::int64_t> ids, positions, types;
   Batch batch;
   batch.tokens.offsets = {0};
   for (const std::string& text : texts) {
-    const Encoding encoding = named.tokenizer.encode(text, {.max_length = max_length});
+    const Encoding encoding = encoding_of(named.tokenizer, text, pairs, {.max_length = max_length});
     ids.insert(ids.end(), encoding.ids.begin(), encoding.ids.end());
     types.insert(types.end(), encoding.type_ids.begin(), encoding.type_ids.end());
     for (std::size_t t = 0; t < encoding.size(); ++t) positions.push_back(static_cast<std::int64_t>(t));
@@ -90,7 +101,7 @@ int predict_texts(const std::vector<std::string>& args, const PredictFlags& flag
   const std::int64_t max_length = flags.max_length > 0 ? flags.max_length : named.max_length;
   for_text_batches(std::span(args).subspan(1), flags.batch_size, [&](std::span<const std::string> texts) {
     const ModelOutput output =
-        answer(*named.model, batch_of(named, texts, max_length), {.precision = flags.precision});
+        answer(*named.model, batch_of(named, texts, flags.pairs, max_length), {.precision = flags.precision});
     const bool embeds = config.head == TextHead::encoder;
     const at::Tensor rows = (embeds ? output.embedding : output.logits).to(at::kFloat);
     for (std::size_t i = 0; i < texts.size(); ++i) {

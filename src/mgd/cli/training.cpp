@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/allocator.h"
 #include "mgd/report/collect.h"
 #include "mgd/train/environment.h"
 #include "mgd/train/preflight.h"
@@ -44,6 +45,7 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
                              Console& console) {
   TrainingOutcome outcome;
   outcome.folder = config.run.dir;
+  if (config.run.allocator == "system") use_system_allocator();
   if (config.run.threads > 0) at::set_num_threads(static_cast<int>(config.run.threads));
   // The folder comes first: an output that cannot be written is found before any minute is spent.
   std::unique_ptr<RunFolder> folder;

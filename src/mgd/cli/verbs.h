@@ -17,6 +17,7 @@ Verb doctor_verb();
 Verb tokenize_verb();
 Verb fill_mask_verb();
 Verb generate_verb();
+Verb bench_verb();
 Verb demo_verb();
 
 std::vector<Verb> all_verbs();

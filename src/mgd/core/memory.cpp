@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <new>
 #include <string_view>
@@ -74,6 +76,24 @@ bool memory_is_scarce() {
 
 std::uint64_t resident_bytes() {
   return usage_now().resident_bytes;
+}
+
+std::uint64_t memory_limit_bytes() {
+  struct sysinfo machine {};
+  ::sysinfo(&machine);
+  std::uint64_t least = std::uint64_t{machine.totalram} * machine.mem_unit;
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream file(path);
+    std::uint64_t bytes = 0;
+    if (file >> bytes && bytes > 0) least = std::min(least, bytes);  // "max" is no number
+  }
+  return std::min(least, limit_bytes().value_or(least));
+}
+
+std::uint64_t page_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_minflt);
 }
 
 }  // namespace mgd

@@ -19,4 +19,10 @@ bool memory_is_scarce();
 
 std::uint64_t resident_bytes();
 
+// The least of what the machine has, what its control group may use, and the limit on the address space.
+std::uint64_t memory_limit_bytes();
+
+// Pages that this process touched for the first time, or again after they were given back.
+std::uint64_t page_faults();
+
 }  // namespace mgd

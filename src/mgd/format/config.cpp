@@ -121,6 +121,9 @@ void RunConfig::visit(OptionVisitor& v) {
   v.option("baseline", baseline,
            {.help = "run folder of the same student alone, shown beside it in the report"});
   v.option("device", device, {.help = "where the arithmetic is done", .choices = {"cpu", "cuda"}});
+  v.option("allocator", allocator,
+           {.help = "of tensors on the CPU: caching keeps freed memory on huge pages, system gives it back",
+            .choices = {"caching", "system"}});
 }
 
 void Config::visit(OptionVisitor& v) {

@@ -75,6 +75,7 @@ struct RunConfig {
   std::int64_t threads = 0;  // 0 = all cores
   std::string baseline;      // run folder of the same student alone, for the report's table
   std::string device = "cpu";
+  std::string allocator = "caching";  // of CPU tensors: caching | system
   void visit(OptionVisitor& v);
 };
 
@@ -92,8 +93,8 @@ struct Config {
   Node tree;  // what the user wrote, overrides applied, with origins
   void visit(OptionVisitor& v);
 
-  // Whether the data are texts; `classify` alone is done on pictures too.
-  bool reads_text() const { return task != "classify" || !text.tokenizer.empty(); }
+  // Whether the data are texts. `classify` is done on pictures too: those have neither tokens nor columns.
+  bool reads_text() const { return task != "classify" || !text.tokenizer.empty() || !text.columns.empty(); }
 };
 
 // Reads a recipe file (or a recipe that comes with the program, by name), applies overrides, checks every key

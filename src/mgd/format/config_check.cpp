@@ -114,9 +114,10 @@ void check_label_smoothing(const Config& config) {
 void default_losses(Config& config) {
   if (!config.losses.empty()) return;
   Node loss = Node::make_map();
-  loss.set("name", Node::make_scalar("cross_entropy"));
+  const bool embeds = config.task == "embed";
+  loss.set("name", Node::make_scalar(embeds ? "cosine_similarity" : "cross_entropy"));
   loss.set("weight", Node::make_scalar("1"));
-  loss.set("label_smoothing", Node::make_scalar(number_text(config.train.label_smoothing)));
+  if (!embeds) loss.set("label_smoothing", Node::make_scalar(number_text(config.train.label_smoothing)));
   config.losses.push_back(std::move(loss));
 }
 

@@ -83,16 +83,11 @@ void save_model_folder(const std::string& folder, const ModelFolderInfo& info, c
 LoadedFolder load_model_folder(const std::string& folder) {
   const fs::path path = folder;
   if (!fs::is_directory(path)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
-  const char* index = "model.safetensors.index.json";
-  const char* weights =
-      !fs::exists(path / "model.safetensors") && fs::exists(path / index) ? index : "model.safetensors";
-  for (const char* name : {"config.json", weights})
-    if (!fs::exists(path / name))
-      fail(ExitCode::missing_input, "{}: no {} there; not a model folder", folder, name);
+  const fs::path weights = weights_of_folder(path);
   LoadedFolder loaded;
   const fs::path config = path / "config.json";
   loaded.info = parse_model_config(read_file(config, kMostConfigBytes), config.string());
-  loaded.tensors = load_tensors((path / weights).string());
+  loaded.tensors = load_tensors(weights.string());
   return loaded;
 }
 

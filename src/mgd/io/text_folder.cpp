@@ -112,12 +112,7 @@ TextFolder load_text_folder(const std::string& folder) {
   const bool modules = fs::exists(root / "modules.json");
   const fs::path inner = modules ? read_modules(root, sentence) : root;
   if (modules) require_inside(root, inner);
-  const char* index = "model.safetensors.index.json";
-  const char* weights =
-      !fs::exists(inner / "model.safetensors") && fs::exists(inner / index) ? index : "model.safetensors";
-  for (const char* name : {"config.json", weights})
-    if (!fs::exists(inner / name))
-      fail(ExitCode::missing_input, "{}: no {} there; not a model folder", inner.string(), name);
+  const fs::path weights = weights_of_folder(inner);
   const fs::path config = inner / "config.json";
   loaded.config = parse_text_config(read_file(config, kMostJsonBytes), config.string());
   if (modules) {
@@ -125,7 +120,7 @@ TextFolder load_text_folder(const std::string& folder) {
     loaded.config.pooling = sentence.pooling;
     loaded.config.normalize = sentence.normalize;
   }
-  loaded.tensors = load_tensors((inner / weights).string());
+  loaded.tensors = load_tensors(weights.string());
   for (const fs::path& place : {inner, root})
     for (const char* name : kTokenizerFiles)
       if (fs::exists(place / name)) loaded.tokenizer[name] = read_file(place / name, kMostJsonBytes);

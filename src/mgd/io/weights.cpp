@@ -107,6 +107,19 @@ TensorMap load_tensors(const std::string& path, std::map<std::string, std::strin
   return tensors;
 }
 
+fs::path weights_of_folder(const fs::path& folder) {
+  if (!fs::exists(folder / "config.json"))
+    fail(ExitCode::missing_input, "{}: no config.json there; not a model folder", folder.string());
+  for (const char* name : {"model.safetensors", "model.safetensors.index.json"})
+    if (fs::exists(folder / name)) return folder / name;
+  for (const char* name : {"pytorch_model.bin", "pytorch_model.pt", "model.pth"})
+    if (fs::exists(folder / name)) {
+      const fs::path pickle = folder / name;
+      refuse_pickle(read_file(pickle, std::uint64_t{1} << 40), pickle.string());
+    }
+  fail(ExitCode::missing_input, "{}: no model.safetensors there; not a model folder", folder.string());
+}
+
 std::string tensors_to_safetensors(const TensorMap& tensors,
                                    const std::map<std::string, std::string>& metadata) {
   std::vector<at::Tensor> kept;  // owns the bytes that the views borrow

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "mgd/core/file.h"
 #include "mgd/nn/module.h"
 
 namespace mgd {
@@ -15,6 +16,10 @@ using TensorMap = std::map<std::string, at::Tensor>;
 // Error(missing_input), Error(bad_data), and Error(refused) for pickle files (by magic bytes, with the
 // command that converts one).
 TensorMap load_tensors(const std::string& path, std::map<std::string, std::string>* metadata = nullptr);
+
+// The weights of a model folder: model.safetensors, else its index. Throws Error(missing_input) when there
+// are none, or no config.json beside them, and Error(refused) when there is only a pickle.
+fs::path weights_of_folder(const fs::path& folder);
 
 // The bytes of a safetensors file ({"format":"pt"} always; sorted by dtype width, then name). Tensors may be
 // on any device.

@@ -21,11 +21,12 @@ namespace mgd {
 
 struct LossInput {
   const Batch& batch;
-  at::Tensor student_logits;  // (B, K)
-  at::Tensor teacher_logits;  // (B, K), no gradient; undefined when there is no teacher
-  LmHead student_head;        // of a language model, which has no logits
-  const Features& student;    // taps by name
-  const Features& teacher;    // no gradient
+  at::Tensor student_logits;     // (B, K)
+  at::Tensor teacher_logits;     // (B, K), no gradient; undefined when there is no teacher
+  LmHead student_head;           // of a language model, which has no logits
+  at::Tensor student_embedding;  // (S, H) of a sentence encoder, a row a sequence
+  const Features& student;       // taps by name
+  const Features& teacher;       // no gradient
   at::Tensor keep;  // bool, broadcasts to the aligned map; undefined when the loss asked for no mask
 };
 

@@ -27,7 +27,7 @@ at::Tensor BasicBlock::shortcut(const at::Tensor& x, Forward& forward) {
 }
 
 at::Tensor BasicBlock::forward(const at::Tensor& x, Forward& forward) {
-  at::Tensor y = relu_of(bn1_, conv_norm(conv1_, bn1_, x, forward), forward);
+  at::Tensor y = conv_norm_relu(conv1_, bn1_, x, forward);
   y = conv_norm(conv2_, bn2_, y, forward);
   // The sum is a fresh tensor, no node: this relu may be in place.
   y = y.add(shortcut(x, forward)).relu_();

@@ -28,8 +28,8 @@ class Bottleneck : public Block {
   }
 
   at::Tensor forward(const at::Tensor& x, Forward& forward) override {
-    at::Tensor y = relu_of(bn1_, conv_norm(conv1_, bn1_, x, forward), forward);
-    y = relu_of(bn2_, conv_norm(conv2_, bn2_, y, forward), forward);
+    at::Tensor y = conv_norm_relu(conv1_, bn1_, x, forward);
+    y = conv_norm_relu(conv2_, bn2_, y, forward);
     y = conv_norm(conv3_, bn3_, y, forward);
     y = y.add(downsample_ ? downsample_->forward(x, forward) : x).relu_();
     return forward.node(path(), std::move(y));
@@ -96,7 +96,7 @@ class ResNet : public ImageModel {
 
   at::Tensor forward(at::Tensor input, Forward& forward) override {
     at::Tensor x = model_input(std::move(input), spec(), forward);
-    x = relu_of(bn1_, conv_norm(conv1_, bn1_, x, forward), forward);
+    x = conv_norm_relu(conv1_, bn1_, x, forward);
     x = forward.node("maxpool", at::max_pool2d(x, 3, 2, 1));
     for (Stage* stage : stages_) x = stage->forward(x, forward);
     return fc_->forward(global_pool(x, forward), forward);

@@ -25,7 +25,7 @@ class WideBlock : public Block {
 
   at::Tensor forward(const at::Tensor& x, Forward& forward) override {
     const at::Tensor active = relu_of(bn1_, bn1_.forward(x, forward), forward);
-    at::Tensor y = relu_of(bn2_, conv_norm(conv1_, bn2_, active, forward), forward);
+    at::Tensor y = conv_norm_relu(conv1_, bn2_, active, forward);
     y = conv2_.forward(y, forward);
     y = y.add(shortcut_ ? shortcut_->forward(active, forward) : x);
     return forward.node(path(), std::move(y));

@@ -19,12 +19,13 @@
 
 #include "mgd/core/error.h"
 #include "mgd/nn/init.h"
+#include "mgd/ops/dense.h"
 
 namespace mgd {
 
 namespace {
 
-constexpr double kMomentum = 0.1, kEps = 1e-5;  // of batch norm
+constexpr double kMomentum = 0.1;  // of batch norm
 
 struct Fans {
   std::int64_t in, out;
@@ -110,17 +111,39 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward) {
   return forward.node(path(), std::move(y));
 }
 
-at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
+// With `relu` nobody looks at the norm's node.
+at::Tensor conv_norm_then(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward, bool relu) {
+  const auto after = [relu](at::Tensor y) { return relu ? at::relu_(y) : y; };
   // Folding is half a dozen small operators, which a small activation does not pay back.
   constexpr std::int64_t kWorthFolding = 1 << 17;
   if (forward.training() || at::GradMode::is_enabled() || forward.wants(conv.path()) ||
-      forward.edits(conv.path()) || x.numel() < kWorthFolding)
-    return norm.forward(conv.forward(x, forward), forward);
-  const at::Tensor scale = norm.weight_ * at::rsqrt(norm.running_var_ + kEps);
-  at::Tensor shift = norm.bias_ - norm.running_mean_ * scale;
-  if (conv.bias_) shift = shift + *conv.bias_ * scale;
-  return forward.node(norm.path(),
-                      conv.convolve(x, conv.weight_ * scale.view({-1, 1, 1, 1}), shift, forward));
+      forward.edits(conv.path()))
+    return after(norm.forward(conv.forward(x, forward), forward));
+  const FoldSources sources{.conv_weight = conv.weight_,
+                            .conv_bias = conv.bias_,
+                            .norm_weight = norm.weight_,
+                            .norm_bias = norm.bias_,
+                            .running_mean = norm.running_mean_,
+                            .running_var = norm.running_var_,
+                            .num_batches_tracked = norm.num_batches_tracked_};
+  if (conv.weight_.requires_grad()) {  // it trains between two evaluations
+    if (x.numel() < kWorthFolding) return after(norm.forward(conv.forward(x, forward), forward));
+    const Folded fresh = folded(sources);
+    return after(forward.node(norm.path(), conv.convolve(x, fresh.weight, fresh.shift, forward)));
+  }
+  at::Tensor y = conv.folded_.run(x, sources, conv.options_, relu);
+  forward.add_macs(y.numel() * conv_fans(conv.options_).in);
+  return forward.node(norm.path(), std::move(y));
+}
+
+at::Tensor conv_norm_relu(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
+  if (forward.wants(norm.path()) || forward.edits(norm.path()))
+    return at::relu(conv_norm(conv, norm, x, forward));
+  return conv_norm_then(conv, norm, x, forward, /*relu=*/true);
+}
+
+at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
+  return conv_norm_then(conv, norm, x, forward, /*relu=*/false);
 }
 
 at::Tensor relu_of(const Module& layer, at::Tensor y, const Forward& forward) {
@@ -143,8 +166,7 @@ Linear::Linear(LinearOptions options, RandomStream& random)
 }
 
 at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
-  const std::optional<at::Tensor> bias = bias_ ? std::optional(*bias_) : std::nullopt;
-  at::Tensor y = at::linear(x, in_first_ ? weight_.t() : weight_, bias);
+  at::Tensor y = linear(x, in_first_ ? weight_.t() : weight_, bias_ ? *bias_ : at::Tensor());
   forward.add_macs(y.numel() * x.size(-1));
   return forward.node(path(), std::move(y));
 }

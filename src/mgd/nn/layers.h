@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mgd/core/philox.h"
+#include "mgd/nn/folded_conv.h"
 #include "mgd/nn/forward.h"
 #include "mgd/nn/module.h"
 
@@ -28,6 +29,8 @@ enum class Init {
 };
 
 class BatchNorm2d;
+class Conv2d;
+at::Tensor conv_norm_then(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward, bool relu);
 
 class Conv2d : public Module {
  public:
@@ -37,13 +40,14 @@ class Conv2d : public Module {
   const at::Tensor& bias() const { return *bias_; }  // of a layer that has one
 
  private:
-  friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
+  friend at::Tensor conv_norm_then(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&, bool);
   at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                       Forward& forward) const;
 
   Conv2dOptions options_;
   at::Tensor& weight_;  // (out, in/groups, kernel, kernel)
   at::Tensor* bias_ = nullptr;
+  FoldedConv folded_;
 };
 
 // Statistics move in training mode only (momentum 0.1, eps 1e-5; the running variance is the unbiased one,
@@ -51,11 +55,12 @@ class Conv2d : public Module {
 // has no variance: Error(usage).
 class BatchNorm2d : public Module {
  public:
+  static constexpr double kEps = 1e-5;
   explicit BatchNorm2d(std::int64_t channels);
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, C, Y, X)
 
  private:
-  friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
+  friend at::Tensor conv_norm_then(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&, bool);
   at::Tensor &weight_, &bias_, &running_mean_, &running_var_, &num_batches_tracked_;
 };
 
@@ -69,6 +74,9 @@ struct LinearOptions {
 // norm(conv(x)), each a node. In evaluation without gradient, when nobody looks at the convolution's own
 // node, the norm is folded into its weights: a pass through memory less, and another rounding.
 at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward);
+
+// relu(norm(conv(x))): the same nodes; fused where nobody looks at the norm's.
+at::Tensor conv_norm_relu(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward);
 
 // relu(y) for the output of `layer`: in place, unless somebody looks at the layer's node.
 at::Tensor relu_of(const Module& layer, at::Tensor y, const Forward& forward);

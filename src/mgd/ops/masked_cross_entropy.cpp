@@ -7,11 +7,13 @@
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/dense.h"
 
 namespace mgd {
 
@@ -48,7 +50,8 @@ void for_pieces(const at::Tensor& hidden, const at::Tensor& weight, const at::Te
     const std::int64_t count = std::min(rows, hidden.size(0) - first);
     Piece piece{
         .hidden = hidden.narrow(0, first, count), .targets = targets.narrow(0, first, count), .first = first};
-    piece.logits = at::mm(piece.hidden, weight.t());
+    piece.logits = at::empty({count, weight.size(0)}, hidden.options());
+    product_into(piece.logits, piece.hidden, weight.t(), 0);
     if (piece.logits.scalar_type() != at::kDouble) piece.logits = piece.logits.to(at::kFloat);
     if (bias.defined() && bias.numel() > 0) piece.logits.add_(bias);
     piece.lse = at::logsumexp(piece.logits, 1);
@@ -67,10 +70,13 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
     at::Tensor grad_hidden, grad_weight, grad_bias;
     if (need_gradient) {
       grad_hidden = at::empty(hidden.sizes(), hidden.options());
-      grad_weight = at::zeros(weight.sizes(), weight.options().dtype(type));
+      grad_weight = hidden.size(0) > 0 ? at::empty(weight.sizes(), weight.options().dtype(type))
+                                       : at::zeros(weight.sizes(), weight.options().dtype(type));
       grad_bias = at::zeros(bias.sizes(), bias.options().dtype(type));
     }
-    for_pieces(hidden, weight, bias, targets, max_logits, [&](Piece& piece) {
+    // Mixed precision: products of the hidden rows' type, gradients of the weight's.
+    const at::Tensor matrix = weight.to(hidden.scalar_type());
+    for_pieces(hidden, matrix, bias, targets, max_logits, [&](Piece& piece) {
       const at::Tensor real = piece.targets != kNoTarget;  // (r)
       const at::Tensor index = piece.targets.clamp_min(0).unsqueeze(1);
       at::Tensor nll = (1 - smoothing) * (piece.lse - piece.logits.gather(1, index).squeeze(1));
@@ -83,20 +89,26 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
       grad.scatter_add_(1, index, at::zeros(index.sizes(), grad.options()).fill_(smoothing - 1));
       grad.mul_(real.unsqueeze(1));
       if (bias.numel() > 0) grad_bias += grad.sum(0);
-      const at::Tensor narrow = grad.to(weight.scalar_type());
-      grad_hidden.narrow(0, piece.first, piece.hidden.size(0)).copy_(at::mm(narrow, weight));
-      grad_weight += at::mm(narrow.t(), piece.hidden.to(narrow.scalar_type()));
+      const at::Tensor narrow = grad.to(matrix.scalar_type());
+      product_into(grad_hidden.narrow(0, piece.first, piece.hidden.size(0)), narrow, matrix, 0);
+      product_into(grad_weight, narrow.t(), piece.hidden, piece.first == 0 ? 0 : 1);
     });
     if (need_gradient) ctx->save_for_backward({grad_hidden, grad_weight, grad_bias});
+    ctx->saved_data["applied"] = 1.0;
     return total;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  torch::autograd::variable_list grads) {
     const auto saved = ctx->get_saved_variables();
-    const at::Tensor& scale = grads[0];
-    const auto scaled = [&](const at::Tensor& t) { return t * scale.to(t.scalar_type()); };
-    return {scaled(saved[0]), scaled(saved[1]), scaled(saved[2]), {}, {}, {}, {}};
+    // In place: the weight's gradient is as large as the vocabulary. What a second backward pass over the
+    // same graph finds has been scaled already.
+    const double wanted = grads[0].item<double>(), applied = ctx->saved_data["applied"].toDouble();
+    torch::autograd::variable_list result(7);
+    for (std::size_t i = 0; i < saved.size(); ++i)
+      result[i] = wanted == 0 ? at::zeros_like(saved[i]) : saved[i].variable_data().mul_(wanted / applied);
+    if (wanted != 0) ctx->saved_data["applied"] = wanted;
+    return result;
   }
 };
 
@@ -119,7 +131,8 @@ TokenScores score_targets(const LmHead& head, const at::Tensor& targets, const T
   const at::NoGradGuard no_grad;
   TokenScores scores{.nll = at::empty({targets.size(0)}, head.hidden.options().dtype(at::kFloat)),
                      .best = at::empty({targets.size(0)}, targets.options())};
-  for_pieces(head.hidden, head.weight, head.bias, targets, options.max_logits, [&](const Piece& piece) {
+  const at::Tensor matrix = head.weight.to(head.hidden.scalar_type());
+  for_pieces(head.hidden, matrix, head.bias, targets, options.max_logits, [&](const Piece& piece) {
     const std::int64_t count = piece.targets.size(0);
     const at::Tensor index = piece.targets.clamp_min(0).unsqueeze(1);
     scores.nll.narrow(0, piece.first, count).copy_(piece.lse - piece.logits.gather(1, index).squeeze(1));

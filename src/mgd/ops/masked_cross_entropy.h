@@ -12,7 +12,7 @@ struct TokenLossOptions {
   double label_smoothing = 0;  // 0 ... 1: share of the target spread evenly over the vocabulary
   // Logits held at a time: memory is flat in rows x vocabulary, and a piece is wide enough for the matrix
   // product.
-  std::int64_t max_logits = std::int64_t{1} << 22;
+  std::int64_t max_logits = std::int64_t{1} << 23;
 };
 
 // Sum over the n rows of - log softmax(hidden . weight^T + bias)[target], as a scalar float (double for

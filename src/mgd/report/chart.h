@@ -14,7 +14,8 @@ namespace mgd {
 // both are equal.
 std::vector<double> nice_ticks(double low, double high, int count);
 
-// Powers of ten, and 2x and 5x of them where fewer than three decades are shown. 0 < low <= high.
+// Powers of ten, and 2x and 5x of them where fewer than three decades are shown; nice_ticks where not even
+// two of those lie within. 0 < low <= high.
 std::vector<double> log_ticks(double low, double high);
 
 struct LineChart {

@@ -47,6 +47,12 @@ void latency_tile(Html& html, const ReportModel& subject, const ReportModel* ref
 }
 
 void render_tiles(Html& html, const ReportData& data) {
+  if (!data.tiles.empty()) {
+    html.open("dl", {{"class", "tiles"}});
+    for (const ReportTile& given : data.tiles) tile(html, given.value, given.name, given.note);
+    html.close("dl");
+    return;
+  }
   const ReportModel* subject = subject_of(data);
   if (subject == nullptr) return;
   const ReportModel* reference = reference_of(data);

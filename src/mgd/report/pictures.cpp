@@ -109,8 +109,8 @@ void render_mistakes(Html& html, const ReportData& data) {
   html.close("div");
 }
 
-void render_illustrations(Html& html, const std::vector<ReportIllustration>& illustrations) {
-  for (const ReportIllustration& illustration : illustrations) {
+void render_illustrations(Html& html, const ReportData& data) {
+  for (const ReportIllustration& illustration : data.illustrations) {
     html.open("div", {{"class", "card"}}).element("h3", illustration.tap);
     if (!illustration.caption.empty()) html.element("p", illustration.caption, {{"class", "note"}});
     html.open("div", {{"class", "maps"}});

@@ -43,6 +43,27 @@ struct ReportIllustration {
   std::vector<ReportMap> maps;
 };
 
+// Tokens of a text: rows look at columns.
+struct ReportAttention {
+  std::string title, note;
+  std::vector<std::string> rows, columns;
+  std::vector<ReportMap> maps;  // {rows, columns}, 0..1 each; NaN: hidden by the mask
+};
+
+// A word of a text, hidden from a masked language model.
+struct ReportGap {
+  std::string before, truth, after;
+  std::vector<std::pair<std::string, double>> guesses;  // with their probabilities, the likeliest first
+};
+
+struct ReportContinuation {
+  std::string prompt, text, original;  // what a language model writes after the prompt, and what stands there
+};
+
+struct ReportTile {  // a key figure above all
+  std::string name, value, note;
+};
+
 struct ReportTable {  // e.g. the demo's methods x seeds
   std::string title, note;
   std::vector<std::string> header;
@@ -51,6 +72,7 @@ struct ReportTable {  // e.g. the demo's methods x seeds
 
 struct ReportData {
   std::string title, subtitle;
+  std::vector<ReportTile> tiles;      // empty: those of the model that the page is about
   std::vector<std::string> findings;  // plain sentences: what it shows, what it does not
   std::vector<ReportModel> models;
   std::vector<ReportTable> tables;
@@ -59,7 +81,10 @@ struct ReportData {
   std::vector<std::vector<std::int64_t>> confusion;  // [true][predicted]
   std::vector<ReportMistake> mistakes;
   std::vector<ReportIllustration> illustrations;
-  std::vector<ReportIllustration> attention;  // of a text: mask and maps, without a picture
+  std::vector<ReportGap> gaps;
+  std::vector<ReportContinuation> continuations;
+  std::vector<ReportAttention> masks;      // who may look at whom
+  std::vector<ReportAttention> attention;  // who does
   std::string config_yaml, environment_json, data_report_json;
 };
 

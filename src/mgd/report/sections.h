@@ -26,7 +26,11 @@ void render_tables(Html& html, const ReportData& data);
 void render_curves(Html& html, const ReportData& data);
 void render_confusion(Html& html, const ReportData& data);
 void render_mistakes(Html& html, const ReportData& data);
-void render_illustrations(Html& html, const std::vector<ReportIllustration>& illustrations);
+void render_illustrations(Html& html, const ReportData& data);
+void render_gaps(Html& html, const ReportData& data);
+void render_continuations(Html& html, const ReportData& data);
+void render_masks(Html& html, const ReportData& data);
+void render_attention(Html& html, const ReportData& data);
 void render_details(Html& html, const ReportData& data);
 
 // The model that the page is about and the one it is compared with; null when there is none.

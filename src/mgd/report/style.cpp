@@ -104,6 +104,25 @@ svg text{font-size:11px;fill:var(--soft);font-variant-numeric:tabular-nums}
 .maps figcaption{font-size:.85rem;margin-top:6px}
 .range{display:flex;align-items:center;gap:6px;color:var(--soft);font-size:.75rem;font-variant-numeric:tabular-nums}
 .ramp{flex:1;height:5px;border-radius:3px;background:linear-gradient(90deg,#440154,#3e4989,#26828e,#35b779,#b5de2b,#fde725)}
+.heads{display:grid;grid-template-columns:repeat(auto-fill,minmax(236px,1fr));gap:16px 14px;padding-top:8px}
+.masks{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:14px}.masks .card{margin:0}.masks .heads{display:block}.masks svg{max-width:260px;margin:0 auto}
+.heads figcaption{font-size:.85rem;margin-bottom:4px}
+.heads svg text{font-size:9.5px;fill:var(--ink)}
+.seen{fill:var(--accent)}.hidden{fill:var(--line)}.blank{fill:none;stroke:var(--line);stroke-width:.5}
+.legend{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .4em 0 1.2em;vertical-align:-.05em}.legend:first-child{margin-left:0}
+.legend.seen{background:var(--accent)}.legend.hidden{background:var(--line)}
+.gaps{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}
+.gaps .card{margin:0;display:flex;flex-direction:column;justify-content:space-between;gap:12px}
+.sentence{font-family:Georgia,"Times New Roman",serif;font-size:1.06rem;line-height:1.5;margin:0}
+.gap{color:var(--accent);border-bottom:2px solid var(--accent);padding:0 1.4em;font-weight:600}
+.guess{display:grid;grid-template-columns:minmax(9ch,auto) 1fr 5ch;gap:0 10px;align-items:center;font-size:.9rem;padding:2px 0}
+.guess .bar{margin:0;max-width:none}.guess .score{text-align:right;color:var(--soft);font-variant-numeric:tabular-nums}
+.guess.right .what{color:var(--good);font-weight:600}.guess.right .bar span{background:var(--good)}
+.truth-line{color:var(--soft);font-size:.85rem;margin:4px 0 0}.truth-line b{color:var(--good)}
+.verses{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}.verses .card{margin:0}
+.verse{font-family:Georgia,"Times New Roman",serif;font-size:1.02rem;line-height:1.5;margin:0;white-space:pre-wrap}
+.verse b{color:var(--accent)}
+.verses figcaption{color:var(--soft);font-size:.85rem;margin-top:12px;padding-top:10px;border-top:1px solid var(--line);white-space:pre-wrap}
 summary{cursor:pointer;font-weight:600}
 details[open] summary{margin-bottom:12px}
 pre{margin:0;overflow-x:auto;font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:normal}
@@ -125,6 +144,7 @@ header{padding-top:24px}
 .models td .bar{grid-row:2;grid-column:2/-1;max-width:none;margin:2px 0 0}
 .mistakes{grid-template-columns:repeat(auto-fill,minmax(140px,1fr))}
 .dots svg text,.dots svg .label{font-size:15px}
+.heads{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}
 }
 @media print{
 :root{--ground:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--accent:#17698a;--warm:#b4481a;--good:#2b7a4b;--hit:96 172 200;--miss:232 132 84;--shadow:none}

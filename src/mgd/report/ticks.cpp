@@ -39,8 +39,8 @@ std::vector<double> log_ticks(double low, double high) {
       if (tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9)) ticks.push_back(tick);
     }
   }
-  if (ticks.empty()) ticks.push_back(low);
-  return ticks;
+  // So narrow a range is nearly linear.
+  return ticks.size() < 2 ? nice_ticks(low, high, 5) : ticks;
 }
 
 std::vector<double> moving_average(const std::vector<double>& values, double window) {

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
@@ -46,7 +47,8 @@ Checkpoint parse_state(const json& s) {
              .consecutive_bad = guard.at("consecutive_bad"),
              .rollbacks = guard.at("rollbacks")};
   c.best_epoch = s.at("best_epoch");
-  c.best_value = s.at("best_value");
+  // JSON has no NaN: a figure that could not be computed is null.
+  c.best_value = s.at("best_value").is_null() ? std::nan("") : s.at("best_value").get<double>();
   c.evaluations_without_better = s.at("evaluations_without_better");
   c.skipped_steps = s.at("skipped_steps").get<std::vector<std::string>>();
   c.identity = s.at("identity").get<std::map<std::string, std::string>>();

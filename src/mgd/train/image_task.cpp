@@ -140,7 +140,8 @@ std::unique_ptr<BatchStream> ImageTask::training_stream() const {
                         .cache_mb = config_.data.cache_mb,
                         .views = config_.data.views};
   if (options.batch_size > train_->size())
-    fail(ExitCode::usage, "train.batch_size: got {}, but there are only {} training images",
+    fail(ExitCode::usage,
+         "train.batch_size: got {}, but there are only {} training images; give a smaller one",
          options.batch_size, train_->size());
   return std::make_unique<Loader>(*train_, make_augmentations(config_.data.augment), options);
 }

@@ -137,6 +137,7 @@ at::Tensor distill_loss(Run& run, const Batch& batch, const ModelOutput& student
                                      .student_logits = student.logits,
                                      .teacher_logits = teacher.logits,
                                      .student_head = student.head,
+                                     .student_embedding = student.embedding,
                                      .student = student.taps,
                                      .teacher = teacher.taps,
                                      .keep = keep[i]});

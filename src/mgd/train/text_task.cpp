@@ -71,6 +71,17 @@ void check_vocabulary(const TextModel& model, const Tokenizer& tokenizer, const 
          model.config().vocab_size, tokenizer.vocab_size());
 }
 
+// Texts alone can be read, but nothing be learned of them.
+void require_targets(const std::string& task, const TextSource& train) {
+  if ((task != "classify" && task != "embed") || train.size() == 0) return;
+  const TextSample sample = train.sample(0, 0);
+  if (task == "embed" && sample.sequences.size() != 2)
+    fail(ExitCode::usage, "text.columns: got one column, but task embed compares the texts of two");
+  if (task == "embed" ? std::isnan(sample.score) : sample.label < 0)
+    fail(ExitCode::usage, "text.target: got none, but task {} learns from a {}", task,
+         task == "embed" ? "score" : "label");
+}
+
 }  // namespace
 
 TextTask::TextTask(const Config& config, at::Device device)
@@ -81,7 +92,9 @@ TextTask::TextTask(const Config& config, at::Device device)
       dataset_(open_text(config, tokenizer_, token_cache_dir(config))),
       objective_(make_objective(config.task, config.objective, roles_of(tokenizer_),
                                 static_cast<std::uint64_t>(config.run.seed))),
-      eval_objective_(make_eval_objective(config.task, config.objective, roles_of(tokenizer_))) {}
+      eval_objective_(make_eval_objective(config.task, config.objective, roles_of(tokenizer_))) {
+  require_targets(config.task, *dataset_.train);
+}
 
 void TextTask::open_models(Run& run) {
   const TextHead head = head_of(config_.task);
@@ -98,10 +111,16 @@ void TextTask::open_models(Run& run) {
     fail(ExitCode::usage, "teacher.model: a text teacher comes as a folder; write teacher: FOLDER");
   }
   std::unique_ptr<TextModel> student;
-  if (config_.student.path.empty())
+  if (config_.student.path.empty()) {
     student = fresh_model(config_, tokenizer_, head, dataset_.class_names);
-  else
-    student = open_text_folder(config_.student.path, options).model;
+  } else {
+    OpenedText opened = open_text_folder(config_.student.path, options);
+    if (!opened.fresh.empty())
+      dataset_.notes.push_back(
+          fmt::format("the student's folder lacks {} tensors, which begin with fresh weights: {}{}",
+                      opened.fresh.size(), opened.fresh.front(), opened.fresh.size() > 1 ? ", ..." : ""));
+    student = std::move(opened.model);
+  }
   check_vocabulary(*student, tokenizer_, "student");
   run.student_summary = summarize(*student);
   run.student = std::move(student);
@@ -110,7 +129,8 @@ void TextTask::open_models(Run& run) {
 std::unique_ptr<BatchStream> TextTask::training_stream() const {
   const TrainConfig& train = config_.train;
   if (train.batch_size > dataset_.train->size())
-    fail(ExitCode::usage, "train.batch_size: got {}, but there are only {} training samples",
+    fail(ExitCode::usage,
+         "train.batch_size: got {}, but there are only {} training samples; give a smaller one",
          train.batch_size, dataset_.train->size());
   return stream_texts(*dataset_.train, objective_,
                       {.batch_size = train.batch_size,

@@ -9,6 +9,7 @@
 
 #include "mgd/core/clock.h"
 #include "mgd/core/error.h"
+#include "mgd/core/memory.h"
 #include "mgd/train/checkpoint.h"
 #include "mgd/train/ema.h"
 #include "mgd/train/identity.h"
@@ -97,7 +98,8 @@ class Trainer {
   TrainResult result_;
   double started_ = now_seconds();
   double seconds_before_ = 0;
-  std::int64_t samples_here_ = 0, first_step_ = 0, saved_step_ = -1;
+  std::int64_t samples_here_ = 0, first_step_ = 0, saved_step_ = -1, logged_step_ = 0;
+  std::uint64_t logged_faults_ = page_faults();
 };
 
 Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options, const TrainEvents& events)
@@ -131,7 +133,7 @@ void Trainer::resume(bool strict) {
   state_ = std::move(found->checkpoint);
   result_.resumed_from = found->path.string();
   seconds_before_ = state_.seconds;
-  first_step_ = saved_step_ = state_.step;
+  first_step_ = saved_step_ = logged_step_ = state_.step;
   events_.note(
       fmt::format("resumed from {} (step {} of {})", found->path.string(), state_.step, run_.total_steps));
 }
@@ -245,7 +247,7 @@ void Trainer::evaluate(std::int64_t epoch) {
   for (const auto& [name, number] : figures) row.emplace_back("eval/" + name, number);
   log_->write(state_.step, epoch, row);
   const bool better = headline.higher_is_better ? value > state_.best_value : value < state_.best_value;
-  if (state_.best_epoch < 0 || better) {
+  if (state_.best_epoch < 0 || std::isnan(state_.best_value) || better) {
     state_.best_value = value;
     state_.best_epoch = epoch;
     state_.evaluations_without_better = 0;
@@ -282,6 +284,13 @@ void Trainer::log_step(const StepResult& result, double lr, double grad_norm) {
   row.emplace_back("lr", lr);
   row.emplace_back("grad_norm", grad_norm);
   row.emplace_back("throughput", static_cast<double>(samples_here_) / std::max(elapsed(), 1e-9));
+  const std::uint64_t faults = page_faults();
+  row.emplace_back("memory_mb", static_cast<double>(resident_bytes()) / 1e6);
+  row.emplace_back("page_faults",
+                   static_cast<double>(faults - logged_faults_) /
+                       static_cast<double>(std::max<std::int64_t>(state_.step - logged_step_, 1)));
+  logged_faults_ = faults;
+  logged_step_ = state_.step;
   log_->write(state_.step, (state_.step - 1) / run_.steps_per_epoch + 1, row);
 }
 

@@ -36,7 +36,7 @@ using Features = std::map<std::string, at::Tensor>;  // tap name -> activation, 
 
 struct ModelOutput {
   at::Tensor logits;     // (B, K) classifiers; (N, K) token classifiers
-  at::Tensor embedding;  // (B, H) sentence encoders
+  at::Tensor embedding;  // (S, H) sentence encoders, a row a sequence
   LmHead head;           // language models
   Features taps;
 };

@@ -1,0 +1,13 @@
+#include "mgd/bench/lists.h"
+
+namespace mgd {
+
+std::vector<Benchmark> all_benchmarks() {
+  std::vector<Benchmark> all;
+  for (const auto& list : {block_benchmarks, attention_benchmarks, lm_head_benchmarks, mlm_benchmarks,
+                           teacher_benchmarks, distill_benchmarks})
+    for (Benchmark& benchmark : list()) all.push_back(std::move(benchmark));
+  return all;
+}
+
+}  // namespace mgd

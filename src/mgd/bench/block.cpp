@@ -1,0 +1,97 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/randn.h>
+#include <fmt/core.h>
+
+#include <memory>
+#include <numeric>
+
+#include "mgd/bench/lists.h"
+#include "mgd/loss/loss.h"
+#include "mgd/mask/mask_source.h"
+
+namespace mgd {
+
+namespace {
+
+struct Setting {
+  std::int64_t batch = 16, channels = 256, size = 28;
+  std::string mask = "spatial";
+  double ratio = 0.75;
+};
+
+struct State {
+  std::unique_ptr<Loss> loss;
+  Batch batch;
+  Features student, teacher;
+  at::Tensor keep;
+};
+
+std::shared_ptr<State> state_of(const Setting& setting) {
+  auto state = std::make_shared<State>();
+  const TapShape shape{setting.channels, setting.size, setting.size};
+  const Node entry = parse_yaml(
+      fmt::format("{{name: mgd, mask: {}, mask_ratio: {}}}", setting.mask, setting.ratio), "bench");
+  const LossContext context{.student = {{"map", shape}},
+                            .teacher = {{"map", shape}},
+                            .student_default_tap = "map",
+                            .teacher_default_tap = "map",
+                            .num_classes = 10,
+                            .seed = 1};
+  state->loss = std::move(make_losses(entry, context).front());
+  state->loss->trainable()->to_channels_last();
+  state->batch.sample_ids.resize(static_cast<std::size_t>(setting.batch));
+  std::iota(state->batch.sample_ids.begin(), state->batch.sample_ids.end(), 0);
+  const auto map = [&] {
+    return at::randn({setting.batch, shape[0], shape[1], shape[2]})
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  };
+  state->student["map"] = map().set_requires_grad(true);
+  state->teacher["map"] = map();
+  MaskOptions options;
+  options.mask = setting.mask;
+  options.mask_ratio = setting.ratio;
+  state->keep = MaskSource(options, 1, "mgd").draw(shape, 0, 0, state->batch.sample_ids);
+  return state;
+}
+
+BenchCase make(const Setting& setting) {
+  const auto state = state_of(setting);
+  const double visible = 1 - setting.ratio;
+  const auto positions = static_cast<double>(setting.batch * setting.size * setting.size);
+  const auto channels = static_cast<double>(setting.channels);
+  // Forward, data gradient and weight gradient of two 3 x 3 convolutions, the first from what is visible.
+  const double macs = 3 * 9 * positions * channels * channels * (1 + visible);
+  return {.run =
+              [state] {
+                state->student["map"].mutable_grad().reset();
+                for (auto& entry : state->loss->trainable()->parameters())
+                  entry.tensor.mutable_grad().reset();
+                state->loss
+                    ->sum({.batch = state->batch,
+                           .student = state->student,
+                           .teacher = state->teacher,
+                           .keep = state->keep})
+                    .backward();
+              },
+          .macs = macs,
+          .samples = static_cast<double>(setting.batch)};
+}
+
+}  // namespace
+
+std::vector<Benchmark> block_benchmarks() {
+  std::vector<Benchmark> all;
+  const auto add = [&](const std::string& name, const Setting& setting) {
+    all.push_back({"mgd-block/" + name,
+                   fmt::format("loss mgd, forward and backward, B{} C{} {} x {}, {} mask {:g}", setting.batch,
+                               setting.channels, setting.size, setting.size, setting.mask, setting.ratio),
+                   [setting] { return make(setting); }});
+  };
+  add("spatial-0.75", {});
+  add("spatial-0.65", {.ratio = 0.65});
+  add("channel-0.5", {.mask = "channel", .ratio = 0.5});
+  add("spatial-0.75-large", {.batch = 1, .channels = 2048, .size = 64});
+  return all;
+}
+
+}  // namespace mgd

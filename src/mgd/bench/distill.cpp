@@ -1,0 +1,112 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+
+#include <memory>
+#include <numeric>
+
+#include "mgd/bench/lists.h"
+#include "mgd/loss/loss.h"
+#include "mgd/mask/mask_source.h"
+#include "mgd/model/image_model.h"
+#include "mgd/train/optimizer.h"
+
+namespace mgd {
+
+namespace {
+
+constexpr std::int64_t kBatch = 8, kSize = 224;
+constexpr const char* kTap = "layer4";
+
+// ResNet-34 teaches ResNet-18 by cross-entropy and MGD on the last maps, as in the paper's table 1.
+struct State {
+  std::unique_ptr<ImageModel> teacher, student;
+  std::vector<std::unique_ptr<Loss>> losses;
+  std::unique_ptr<Optimizer> optimizer;
+  Batch batch;
+  Features kept;  // of the teacher, when it need not run
+  double macs = 0;
+};
+
+std::unique_ptr<ImageModel> model_of(const char* architecture) {
+  auto model = make_model(
+      {.architecture = architecture, .num_classes = 1000, .image_height = kSize, .image_width = kSize}, 1);
+  model->to_channels_last();
+  return model;
+}
+
+Features answers(State& state) {
+  const at::NoGradGuard no_grad;
+  Forward forward;
+  forward.capture(kTap);
+  state.teacher->forward(state.batch.input, forward);
+  state.macs += static_cast<double>(forward.macs());
+  return forward.captured();
+}
+
+void step(State& state, bool cached) {
+  state.macs = 0;
+  const Features teacher = cached ? state.kept : answers(state);
+  Forward forward(/*training=*/true);
+  forward.capture(kTap);
+  const at::Tensor logits = state.student->forward(state.batch.input, forward);
+  const MaskOptions options{.mask = "spatial", .mask_ratio = 0.5};
+  const at::Tensor keep =
+      MaskSource(options, 1, "mgd").draw({512, kSize / 32, kSize / 32}, 0, 0, state.batch.sample_ids);
+  at::Tensor total;
+  for (const auto& loss : state.losses) {
+    const at::Tensor sum = loss->sum({.batch = state.batch,
+                                      .student_logits = logits,
+                                      .student = forward.captured(),
+                                      .teacher = teacher,
+                                      .keep = keep});
+    const double count =
+        loss->count({.batch_size = kBatch, .num_targets = state.batch.num_targets(), .keep = keep});
+    total = total.defined() ? total + sum * (loss->weight() / count) : sum * (loss->weight() / count);
+  }
+  state.optimizer->zero_grad();
+  total.backward();
+  state.optimizer->step(0.01);
+  state.macs += 3 * static_cast<double>(forward.macs());
+}
+
+BenchCase make(bool cached) {
+  auto state = std::make_shared<State>();
+  state->teacher = model_of("resnet34");
+  state->teacher->set_requires_grad(false);
+  state->student = model_of("resnet18");
+  const TapShape map{512, kSize / 32, kSize / 32};
+  const LossContext context{.student = {{kTap, map}},
+                            .teacher = {{kTap, map}},
+                            .student_default_tap = kTap,
+                            .teacher_default_tap = kTap,
+                            .num_classes = 1000,
+                            .seed = 1};
+  for (const char* entry : {"{name: cross_entropy}", "{name: mgd, mask: spatial, mask_ratio: 0.5}"})
+    state->losses.push_back(std::move(make_losses(parse_yaml(entry, "bench"), context).front()));
+  std::vector<NamedTensor> parameters = state->student->parameters();
+  for (const auto& loss : state->losses)
+    if (loss->trainable() != nullptr) {
+      loss->trainable()->to_channels_last();
+      for (const auto& entry : loss->trainable()->parameters()) parameters.push_back(entry);
+    }
+  state->optimizer = std::make_unique<Optimizer>(parameters, OptimizerOptions{.weight_decay = 1e-4});
+  state->batch.input = at::randn({kBatch, 3, kSize, kSize}).contiguous(at::MemoryFormat::ChannelsLast);
+  state->batch.target = at::randint(1000, {kBatch}, at::TensorOptions().dtype(at::kLong));
+  state->batch.sample_ids.resize(kBatch);
+  std::iota(state->batch.sample_ids.begin(), state->batch.sample_ids.end(), 0);
+  state->kept = answers(*state);
+  step(*state, cached);
+  return {.run = [state, cached] { step(*state, cached); }, .macs = state->macs, .samples = kBatch};
+}
+
+}  // namespace
+
+std::vector<Benchmark> distill_benchmarks() {
+  const std::string what = "distillation step ResNet-34 -> ResNet-18, cross-entropy and MGD, B8 224 x 224";
+  return {{"distill-step/live", what, [] { return make(false); }},
+          {"distill-step/cached", what + ", the teacher's maps kept", [] { return make(true); }}};
+}
+
+}  // namespace mgd

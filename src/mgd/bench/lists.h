@@ -1,0 +1,15 @@
+// The benchmarks of each file, for the list in all_benchmarks.cpp.
+#pragma once
+
+#include "mgd/bench/bench.h"
+
+namespace mgd {
+
+std::vector<Benchmark> attention_benchmarks();
+std::vector<Benchmark> lm_head_benchmarks();
+std::vector<Benchmark> mlm_benchmarks();
+std::vector<Benchmark> teacher_benchmarks();
+std::vector<Benchmark> distill_benchmarks();
+std::vector<Benchmark> block_benchmarks();
+
+}  // namespace mgd

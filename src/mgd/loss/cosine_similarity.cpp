@@ -1,0 +1,67 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cosine_similarity.h>
+#include <ATen/ops/square.h>
+#include <ATen/ops/sum.h>
+
+#include "mgd/core/error.h"
+#include "mgd/loss/entry.h"
+
+namespace mgd {
+namespace {
+
+struct CosineSimilarityOptions : LossOptions {
+  double max_score = 1;
+  void visit(OptionVisitor& v) {
+    LossOptions::visit(v);
+    v.option("max_score", max_score,
+             {.help = "the data's score of two texts that say the same", .min = 0, .min_open = true});
+  }
+};
+
+// (cos(u, v) - score / max_score)^2 over the two sentence embeddings of a pair; count: pairs. Reimers and
+// Gurevych, "Sentence-BERT", section 3, regression objective.
+class CosineSimilarity final : public NamedLoss {
+ public:
+  CosineSimilarity(const LossEntry& entry, const CosineSimilarityOptions& options)
+      : NamedLoss(options.label.empty() ? entry.name : options.label, options.weight),
+        max_score_(options.max_score) {}
+
+  double count(const CountInput& input) const override { return static_cast<double>(input.num_targets); }
+
+  at::Tensor sum(const LossInput& input) override {
+    const at::Tensor embedding = at_least_float(input.student_embedding);      // (2 B, H)
+    const at::Tensor pairs = embedding.reshape({-1, 2, embedding.size(-1)});   // (B, 2, H)
+    const at::Tensor target = input.batch.target.to(embedding.scalar_type());  // (B)
+    check(target);
+    const at::Tensor cosine = at::cosine_similarity(pairs.select(1, 0), pairs.select(1, 1), 1);
+    return at::sum(at::square(cosine - target / max_score_));
+  }
+
+  std::string describe() const override {
+    return fmt::format("weight {:g} per pair, scores up to {:g}", weight(), max_score_);
+  }
+
+ private:
+  // Scores of another scale would silently ask for cosines that there are not.
+  void check(const at::Tensor& target) const {
+    if (target.numel() == 0) return;
+    const auto largest = target.abs().max().item<double>();
+    if (!(largest <= max_score_))
+      fail(ExitCode::usage, "losses.{}: got the score {:g}, above max_score {:g}; write max_score: {:g}",
+           label(), largest, max_score_, largest);
+  }
+
+  double max_score_;
+};
+
+}  // namespace
+
+LossList make_cosine_similarity_losses(const LossEntry& entry) {
+  CosineSimilarityOptions options;
+  read_options(entry.node, options, entry.where(), {"name"});
+  LossList losses;
+  losses.push_back(std::make_unique<CosineSimilarity>(entry, options));
+  return losses;
+}
+
+}  // namespace mgd

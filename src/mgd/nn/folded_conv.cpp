@@ -1,0 +1,92 @@
+#include "mgd/nn/folded_conv.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/rsqrt.h>
+
+#include <optional>
+#include <vector>
+
+#include "mgd/nn/layers.h"
+#include "mgd/ops/mixed_precision.h"
+
+namespace mgd {
+
+namespace {
+
+// These two have no C++ header: they are called by name, and missing in builds without oneDNN.
+struct Operators {
+  std::optional<c10::OperatorHandle> reorder, convolve;
+  static const Operators& get() {
+    const auto find = [](const char* name) { return c10::Dispatcher::singleton().findSchema({name, ""}); };
+    static const Operators one{find("mkldnn::_reorder_convolution_weight"),
+                               find("mkldnn::_convolution_pointwise")};
+    return one;
+  }
+};
+
+at::Tensor call(const c10::OperatorHandle& op, torch::jit::Stack stack) {
+  op.callBoxed(&stack);
+  return stack.at(0).toTensor();
+}
+
+std::vector<std::int64_t> twice(std::int64_t value) {
+  return {value, value};
+}
+
+bool can_pack(const at::Tensor& x) {
+  const auto type = x.scalar_type();
+  return Operators::get().reorder && Operators::get().convolve && x.is_cpu() &&
+         (type == at::kFloat || type == at::kBFloat16);
+}
+
+// Version counters only grow, so their sum tells any change.
+std::int64_t versions_of(const FoldSources& s) {
+  std::int64_t sum = s.conv_bias != nullptr ? s.conv_bias->_version() : 0;
+  for (const at::Tensor* t : {&s.conv_weight, &s.norm_weight, &s.norm_bias, &s.running_mean, &s.running_var,
+                              &s.num_batches_tracked})
+    sum += t->_version();
+  return sum;
+}
+
+}  // namespace
+
+Folded folded(const FoldSources& s) {
+  const at::Tensor scale = s.norm_weight * at::rsqrt(s.running_var + BatchNorm2d::kEps);
+  at::Tensor shift = s.norm_bias - s.running_mean * scale;
+  if (s.conv_bias != nullptr) shift = shift + *s.conv_bias * scale;
+  return {.weight = s.conv_weight * scale.view({-1, 1, 1, 1}), .shift = shift};
+}
+
+void FoldedConv::fold(const FoldSources& sources, const Conv2dOptions& o, at::IntArrayRef input,
+                      at::ScalarType type) {
+  const Folded fresh = folded(sources);
+  weight_ = fresh.weight.to(type);
+  shift_ = fresh.shift.to(type);
+  packed_ = can_pack(weight_);
+  if (packed_)
+    weight_ = call(*Operators::get().reorder,
+                   {weight_, twice(o.padding), twice(o.stride), twice(1), o.groups, input.vec()});
+  versions_ = versions_of(sources);
+  data_ = sources.conv_weight.const_data_ptr();
+  type_ = type;
+}
+
+at::Tensor FoldedConv::run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& o,
+                           bool relu) {
+  const at::ScalarType type = x.is_cpu() && cpu_autocast() ? at::kBFloat16 : x.scalar_type();
+  const at::Tensor input = x.to(type);
+  if (versions_ != versions_of(sources) || data_ != sources.conv_weight.const_data_ptr() || type_ != type)
+    fold(sources, o, input.sizes(), type);
+  if (!packed_) {
+    at::Tensor y = at::conv2d(input, weight_, shift_, o.stride, o.padding, 1, o.groups);
+    return relu ? y.relu_() : y;
+  }
+  return call(*Operators::get().convolve,
+              {input, weight_, shift_, twice(o.padding), twice(o.stride), twice(1), o.groups,
+               relu ? "relu" : "none", c10::List<std::optional<c10::Scalar>>(), c10::IValue()});
+}
+
+}  // namespace mgd

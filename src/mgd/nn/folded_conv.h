@@ -1,0 +1,45 @@
+// A convolution with its batch norm in its weights, kept until one of them changes.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace mgd {
+
+struct Conv2dOptions;
+
+// Everything that norm(conv(x)) depends on.
+struct FoldSources {
+  const at::Tensor& conv_weight;                 // (out, in/groups, kernel, kernel)
+  const at::Tensor* conv_bias = nullptr;         // (out)
+  const at::Tensor &norm_weight, &norm_bias;     // (out)
+  const at::Tensor &running_mean, &running_var;  // (out)
+  const at::Tensor& num_batches_tracked;         // moves whenever the statistics do
+};
+
+class FoldedConv {
+ public:
+  // norm(conv(x)), with `relu` max(0, that), in evaluation, without gradient; under autocast in bfloat16.
+  // Folds when a source is not what it was; on the CPU the weights then lie in oneDNN's own order, which
+  // otherwise each pass puts them into.
+  at::Tensor run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& options, bool relu);
+
+ private:
+  void fold(const FoldSources& sources, const Conv2dOptions& options, at::IntArrayRef input,
+            at::ScalarType type);
+
+  std::int64_t versions_ = -1;
+  const void* data_ = nullptr;
+  at::ScalarType type_ = at::kFloat;
+  at::Tensor weight_, shift_;  // shift: (out)
+  bool packed_ = false;
+};
+
+// conv_weight and shift of the folded convolution, in the sources' type.
+struct Folded {
+  at::Tensor weight, shift;
+};
+Folded folded(const FoldSources& sources);
+
+}  // namespace mgd
