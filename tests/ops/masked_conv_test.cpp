@@ -192,10 +192,10 @@ TEST(MaskedConv, RefusesWhatDoesNotFit) {
   }
 }
 
-// 512 channels are wide enough for our own weight gradient.
+// 70 channels are wide enough for our own weight gradient.
 TEST(Conv3x3, AgreesWithTheDefinition) {
-  for (const std::int64_t channels : {8, 512}) {
-    const Case c({1, channels, 3, 4}, channels, at::ones({1, 1, 1, 1}, at::kBool));
+  for (const std::int64_t channels : {8, 70}) {
+    const Case c({3, channels, 7, 5}, channels, at::ones({1, 1, 1, 1}, at::kBool));
     auto got = c.run(at::kFloat, [](auto& a, auto& w, auto& b) { return add_bias(conv3x3(a, w), b); });
     expect_definition(c, got);
   }
@@ -251,7 +251,7 @@ TEST(SkippingPays, FollowsWhatWasMeasured) {
   EXPECT_TRUE(with(0.85, false, 28, false));
   EXPECT_FALSE(with(1, false, 28, false));
   EXPECT_TRUE(with(0.5, true, 28, false));
-  EXPECT_FALSE(with(0.9, true, 28, false));
+  EXPECT_FALSE(with(0.95, true, 28, false));
   // Each sample has its own part of the weights: on small maps that costs as much as the arithmetic.
   EXPECT_TRUE(with(0.5, true, 4, false));
   EXPECT_FALSE(with(0.5, true, 2, false));

@@ -28,7 +28,7 @@ at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at:
                           const at::Tensor& bias, const MaskedConvOptions& options = {});
 
 // The same of a map that hides nothing, without bias: the dense convolution, with our own weight gradient
-// for wide layers. winograd: all passes by Winograd's F(4x4, 3x3), which is faster and less exact
+// from 64 channels on. winograd: all passes by Winograd's F(4x4, 3x3), which is faster and less exact
 // (ops/winograd.h); float on the CPU only.
 at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, bool winograd = false);
 
