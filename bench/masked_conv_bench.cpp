@@ -81,7 +81,8 @@ class Sides {
   double ours_ms() {
     clear();
     const double start = cpu_ms();
-    at::Tensor sum = losses_.at(0)->sum({batch_, {}, {}, {}, student_taps_, teacher_taps_, keep_});
+    at::Tensor sum = losses_.at(0)->sum(
+        {.batch = batch_, .student = student_taps_, .teacher = teacher_taps_, .keep = keep_});
     sum.backward();
     const double ms = cpu_ms() - start;
     ours_ = sum.item<double>();
