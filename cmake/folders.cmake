@@ -83,6 +83,8 @@ endfunction()
 
 # Programs beside `mgd bench`; no part of the ordinary build.
 function(mgd_bench_programs)
+  add_executable(masked_conv_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/masked_conv_bench.cpp")
+  target_link_libraries(masked_conv_bench PRIVATE mgd_loss mgd_warnings)
   add_executable(tokenizer_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/tokenizer_bench.cpp")
   target_link_libraries(tokenizer_bench PRIVATE mgd_text mgd_warnings)
   add_executable(padding_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/padding_bench.cpp")

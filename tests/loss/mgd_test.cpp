@@ -208,6 +208,46 @@ TEST_F(MaskContract, Line15_NanInHiddenFeaturesReachesNothing) {
       }
 }
 
+// In float, where hidden places are skipped: against the dense way, and Winograd's convolution within its
+// error.
+TEST_F(MaskContract, Line15_SkippingChangesNeitherLossNorGradients) {
+  for (const auto& kind : kKinds)
+    for (const char* on : {"all", "hidden"}) {
+      const auto run = [&](std::vector<std::pair<std::string, std::string>> options) {
+        options.emplace_back("on", on);
+        auto loss = make_loss(entry_of("mgd", options), fixture_context());
+        Case c = full_case(kind);
+        set_blocks(*loss, fixture_, at::kFloat);
+        at::Tensor student = c.student["feat"].to(at::kFloat).set_requires_grad(true);
+        c.student["feat"] = student;
+        c.teacher["feat"] = c.teacher["feat"].to(at::kFloat).contiguous(at::MemoryFormat::ChannelsLast);
+        const at::Tensor total = loss->sum(c.input());
+        total.backward();
+        std::vector<at::Tensor> all = {total.detach(), student.grad()};
+        for (auto& entry : loss->trainable()->parameters()) all.push_back(entry.tensor.grad());
+        return all;
+      };
+      const auto dense = run({{"skip", "never"}}), skipped = run({{"skip", "always"}}), chosen = run({}),
+                 winograd = run({{"winograd", "true"}});
+      for (std::size_t i = 0; i < dense.size(); ++i) {
+        const double scale = scalar(dense[i].abs().max());
+        EXPECT_LE(scalar((skipped[i] - dense[i]).abs().max()), 2e-6 * scale) << kind << on << i;
+        EXPECT_LE(scalar((chosen[i] - dense[i]).abs().max()), 2e-6 * scale) << kind << on << i;
+        EXPECT_LE(scalar((winograd[i] - dense[i]).abs().max()), 5e-5 * scale) << kind << on << i;
+      }
+    }
+}
+
+TEST(Mgd, RefusesAnUnknownWayToSkip) {
+  try {
+    make_loss(entry_of("mgd", {{"skip", "allways"}}), context_of({5, 6, 5}, {7, 6, 5}));
+    ADD_FAILURE() << "not refused";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("allways"));
+    EXPECT_THAT(e.what(), testing::HasSubstr("always"));
+  }
+}
+
 TEST(Mgd, AsksForItsMaskInTheWordsOfTheEntry) {
   auto loss =
       make_loss(entry_of("mgd", {{"mask", "block"}, {"weight", "2"}, {"mask_ratio", "0.25"}, {"size", "2"}}),

@@ -6,16 +6,9 @@
 #include <type_traits>
 
 #include "mgd/kernels/isa.h"
+#include "mgd/kernels/rows.h"
 
 namespace mgd {
-
-// Rows of `head_dim` elements; consecutive rows are `stride` elements apart.
-template <class T>
-struct Rows {
-  T* data = nullptr;
-  std::int64_t stride = 0;
-  T* row(std::int64_t i) const { return data + i * stride; }
-};
 
 // Inverted dropout of the probabilities: entry (i, j) is a pure function of (key, id, head, i, j).
 struct AttentionDropout {

@@ -24,6 +24,14 @@ inline Vec load(const float* from) {  // aligned to the vector
 inline void store(float* to, Vec value) {
   *reinterpret_cast<Vec*>(to) = value;
 }
+// The same at any address of a float.
+typedef float VecAnywhere __attribute__((vector_size(kLanes * 4), aligned(4)));
+inline Vec load_anywhere(const float* from) {
+  return *reinterpret_cast<const VecAnywhere*>(from);
+}
+inline void store_anywhere(float* to, Vec value) {
+  *reinterpret_cast<VecAnywhere*>(to) = value;
+}
 inline Vec all(float value) {
   return value - Vec{};
 }

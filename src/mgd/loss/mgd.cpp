@@ -2,7 +2,6 @@
 #include <ATen/ops/any.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/logical_not.h>
-#include <ATen/ops/relu.h>
 #include <ATen/ops/square.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
@@ -11,6 +10,8 @@
 
 #include "mgd/core/error.h"
 #include "mgd/loss/feature.h"
+#include "mgd/ops/masked_conv.h"
+#include "mgd/ops/squared_distance.h"
 
 namespace mgd {
 namespace {
@@ -21,6 +22,8 @@ struct GenerativeOptions : AlignedOptions {
   std::string weight_on = "mean";
   std::string on = "all";
   std::string fill = "zero";
+  std::string skip = "auto";
+  bool winograd = false;
   void visit(OptionVisitor& v) {
     AlignedOptions::visit(v);
     v.option("weight_on", weight_on,
@@ -30,25 +33,43 @@ struct GenerativeOptions : AlignedOptions {
              {.help = "compare the whole map, or hidden positions only", .choices = {"all", "hidden"}});
     v.option("fill", fill,
              {.help = "what stands at hidden places: zero or a learned token", .choices = {"zero", "token"}});
+    v.option("skip", skip,
+             {.help = "leave out the arithmetic on what is hidden: where that is faster, always, or never",
+              .choices = {"auto", "always", "never"}});
+    v.option("winograd", winograd,
+             {.help = "the second convolution of the block by Winograd's F(4x4, 3x3): faster, with errors of "
+                      "some 1e-5 of the largest value"});
+  }
+
+  SkipHidden skip_hidden() const {
+    if (skip == "never") return SkipHidden::never;
+    return skip == "always" ? SkipHidden::always : SkipHidden::automatic;
   }
 };
 
 // conv3x3 - ReLU - conv3x3, named as in the authors' code.
 class Generation : public Module {
  public:
-  Generation(std::int64_t channels, RandomStream& random)
-      : first_(make_child<Conv2d>("0", conv3x3(channels), random)),
-        second_(make_child<Conv2d>("2", conv3x3(channels), random)) {}
+  Generation(std::int64_t channels, const GenerativeOptions& options, RandomStream& random)
+      : skip_(options.skip_hidden()),
+        winograd_(options.winograd),
+        first_(make_child<Conv2d>("0", options_of(channels), random)),
+        second_(make_child<Conv2d>("2", options_of(channels), random)) {}
 
-  at::Tensor forward(const at::Tensor& masked) {  // (B, Ct, Y, X) -> (B, Ct, Y, X)
-    Forward forward(/*training=*/true);
-    return at_least_float(second_.forward(at::relu(first_.forward(masked, forward)), forward));
+  // The result without the last bias, which goes into the distance. keep undefined: nothing is hidden.
+  at::Tensor forward(const at::Tensor& aligned, const at::Tensor& keep) {  // (B, Ct, Y, X), same shape
+    const at::Tensor inner =
+        masked_conv3x3(aligned, keep, first_.weight(), first_.bias(), {.relu = true, .skip = skip_});
+    return at_least_float(conv3x3(inner, second_.weight(), winograd_));
   }
+  const at::Tensor& last_bias() const { return second_.bias(); }
 
  private:
-  static Conv2dOptions conv3x3(std::int64_t channels) {
+  static Conv2dOptions options_of(std::int64_t channels) {
     return {.in = channels, .out = channels, .kernel = 3, .padding = 1, .bias = true};
   }
+  SkipHidden skip_;
+  bool winograd_;
   Conv2d &first_, &second_;
 };
 
@@ -56,7 +77,7 @@ class GenerativeBlock : public AlignBlock {
  public:
   GenerativeBlock(const TapPair& taps, const GenerativeOptions& options, RandomStream& random)
       : AlignBlock(taps, options, random),
-        generation_(make_child<Generation>("generation", taps.teacher_shape[0], random)) {
+        generation_(make_child<Generation>("generation", taps.teacher_shape[0], options, random)) {
     if (options.fill != "token") return;
     at::Tensor token = at::empty({1, taps.teacher_shape[0], 1, 1}, at::kFloat);
     float* data = token.mutable_data_ptr<float>();
@@ -65,20 +86,29 @@ class GenerativeBlock : public AlignBlock {
     token_ = &add_parameter("mask_token", token, TensorKind::bias);
   }
 
-  // The aligned map with hidden places filled. A NaN at a hidden place must stop here. at::where drops it in
-  // both directions, where 0 * NaN would be NaN; and as the gradient of the alignment's weight multiplies the
-  // student's map by (zero) gradients, positions hidden in all channels are emptied before the alignment,
-  // too.
-  at::Tensor masked(const at::Tensor& student, const at::Tensor& keep) {  // (B, Cs, Y, X) -> (B, Ct, Y, X)
-    if (!keep.defined()) return align(student);
-    const at::Tensor visible =
-        is_identity() ? student : at::where(at::any(keep, 1, /*keepdim=*/true), student, 0.0);
-    const at::Tensor aligned = align(visible);
+  // A NaN at a hidden place must stop here. The generation does not read what is hidden; and as the gradient
+  // of the alignment's weight multiplies the student's map by (zero) gradients, positions hidden in all
+  // channels are emptied before the alignment.
+  at::Tensor aligned(const at::Tensor& student, const at::Tensor& keep) {  // (B, Cs, Y, X) -> (B, Ct, Y, X)
+    if (!keep.defined() || is_identity()) return align(student);
+    return align(at::where(at::any(keep, 1, /*keepdim=*/true), student, 0.0));
+  }
+
+  // The aligned map with hidden places filled; at::where drops a NaN in both directions, where 0 * NaN would
+  // be NaN.
+  at::Tensor filled(const at::Tensor& aligned, const at::Tensor& keep) {
+    if (!keep.defined()) return aligned;
     return token_ ? at::where(keep, aligned, token_->to(aligned.scalar_type()))
                   : at::where(keep, aligned, 0.0);
   }
 
-  at::Tensor generate(const at::Tensor& masked) { return generation_.forward(masked); }
+  // Without the last bias.
+  at::Tensor generate(const at::Tensor& student, const at::Tensor& keep) {
+    const at::Tensor map = aligned(student, keep);
+    return token_ ? generation_.forward(filled(map, keep), {}) : generation_.forward(map, keep);
+  }
+
+  const at::Tensor& last_bias() const { return generation_.last_bias(); }
 
  private:
   Generation& generation_;
@@ -121,9 +151,9 @@ class MaskedGenerative final : public FeatureLoss {
   }
 
   at::Tensor sum(const LossInput& input) override {
-    const at::Tensor generated = block_->generate(block_->masked(student_map(input), input.keep));
-    const at::Tensor error = at::square(generated - teacher_map(input));
-    if (!on_hidden_) return at::sum(error);
+    const at::Tensor made = block_->generate(student_map(input), input.keep);
+    if (!on_hidden_) return squared_distance(made, block_->last_bias(), teacher_map(input));
+    const at::Tensor error = at::square(add_bias(made, block_->last_bias()) - teacher_map(input));
     if (!input.keep.defined())
       return at::sum(error) * 0.0;  // nothing is hidden; the gradient exists and is zero
     return at::sum(at::where(input.keep, 0.0, error));
@@ -137,10 +167,9 @@ class MaskedGenerative final : public FeatureLoss {
 
   Features illustrate(const LossInput& input) override {
     const at::Tensor student = student_map(input);
-    const at::Tensor masked = block_->masked(student, input.keep);
     return {{"aligned", block_->align(student)},
-            {"masked", masked},
-            {"generated", block_->generate(masked)},
+            {"masked", block_->filled(block_->aligned(student, input.keep), input.keep)},
+            {"generated", add_bias(block_->generate(student, input.keep), block_->last_bias())},
             {"teacher", teacher_map(input)}};
   }
 

@@ -34,6 +34,8 @@ class Conv2d : public Module {
  public:
   Conv2d(Conv2dOptions options, RandomStream& random, Init init = Init::torch_default);
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, in, Y, X) -> (B, out, Y', X')
+  const at::Tensor& weight() const { return weight_; }
+  const at::Tensor& bias() const { return *bias_; }  // of a layer that has one
 
  private:
   friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);

@@ -1,0 +1,71 @@
+#include "mgd/kernels/masked_conv.h"
+
+#include <cstring>
+
+#include "mgd/kernels/masked_conv_isa.h"
+
+namespace mgd {
+
+MaskedConvKernel masked_conv_kernel(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512) return masked_conv_avx512();
+  if (isa == Isa::avx2) return masked_conv_avx2();
+#endif
+  (void)isa;
+  return masked_conv_portable();
+}
+
+void find_conv_pairs(std::int64_t height, std::int64_t width, const std::int32_t* positions,
+                     std::int64_t count, std::int32_t* input, std::int32_t* output, std::int64_t* begin) {
+  std::int64_t pair = 0;
+  for (int tap = 0; tap < kConvTaps; ++tap) {
+    begin[tap] = pair;
+    // Input (y, x) is read at this tap by the output (y - down, x - right).
+    const std::int64_t down = tap / 3 - 1, right = tap % 3 - 1;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t x = positions[i] % width - right, y = positions[i] / width % height - down;
+      if (x < 0 || x >= width || y < 0 || y >= height) continue;
+      input[pair] = static_cast<std::int32_t>(i);
+      output[pair++] = static_cast<std::int32_t>(positions[i] - down * width - right);
+    }
+  }
+  begin[kConvTaps] = pair;
+}
+
+void gather_visible(Rows<const float> map, const VisiblePart& part, float* compact) {
+  for (std::int64_t i = 0; i < part.rows; ++i, compact += part.depth) {
+    const float* row = map.row(part.positions ? part.positions[i] : i);
+    if (part.channels == nullptr)
+      std::memcpy(compact, row, static_cast<std::size_t>(part.depth) * sizeof(float));
+    else
+      for (std::int64_t j = 0; j < part.depth; ++j) compact[j] = row[part.channels[j]];
+  }
+}
+
+void scatter_visible(const float* compact, const VisiblePart& part, Rows<float> map) {
+  for (std::int64_t i = 0; i < part.rows; ++i, compact += part.depth) {
+    float* row = map.row(part.positions ? part.positions[i] : i);
+    if (part.channels == nullptr)
+      std::memcpy(row, compact, static_cast<std::size_t>(part.depth) * sizeof(float));
+    else
+      for (std::int64_t j = 0; j < part.depth; ++j) row[part.channels[j]] = compact[j];
+  }
+}
+
+namespace {
+constexpr std::int64_t kPanelColumns = 6;
+}
+
+std::int64_t conv_panels_size(std::int64_t rows, std::int64_t depth) {
+  return (depth + kPanelColumns - 1) / kPanelColumns * kPanelColumns * rows;
+}
+
+void pack_conv_panels(const float* compact, std::int64_t rows, std::int64_t depth, float* panels) {
+  for (std::int64_t i = 0; i < rows; ++i, compact += depth)
+    for (std::int64_t m = 0; m < depth; m += kPanelColumns) {
+      float* to = panels + (m * rows) + i * kPanelColumns;
+      for (std::int64_t c = 0; c < kPanelColumns; ++c) to[c] = m + c < depth ? compact[m + c] : 0.0F;
+    }
+}
+
+}  // namespace mgd

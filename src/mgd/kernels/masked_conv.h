@@ -1,0 +1,112 @@
+// Convolutions 3x3 with stride 1 and padding 1 whose input is hidden in part, on raw rows: a product of
+// matrices over what is visible. See ops/masked_conv.h for the contract.
+//
+// Maps are channels-last: a row is a position, a column a channel. Visible input is compact: only visible
+// positions, or only visible channels. At each of the nine taps a visible input row i meets the output row o
+// that reads it there; pairs outside the map do not exist. All three passes are sums over these pairs:
+//   output[o] += input[i] W_tap,  grad_input[i] += grad_output[o] W_tap^T,  grad_W_tap += input[i]^T
+//   grad_output[o].
+#pragma once
+
+#include <cstdint>
+
+#include "mgd/kernels/isa.h"
+#include "mgd/kernels/rows.h"
+
+namespace mgd {
+
+inline constexpr int kConvTaps = 9;             // tap 3 v + u reads the input at (y + v - 1, x + u - 1)
+inline constexpr std::int64_t kConvPanel = 64;  // columns of the result that one call computes
+
+// Tap t has the pairs [begin[t], begin[t + 1]).
+struct ConvPairs {
+  const std::int32_t* input = nullptr;
+  const std::int32_t* output = nullptr;
+  const std::int64_t* begin = nullptr;  // (10)
+};
+
+// The pairs of `count` visible positions, ascending numbers (sample * height + y) * width + x. `input` and
+// `output` have room for 9 * count, `begin` for 10.
+void find_conv_pairs(std::int64_t height, std::int64_t width, const std::int32_t* positions,
+                     std::int64_t count, std::int32_t* input, std::int32_t* output, std::int64_t* begin);
+
+// Element (tap, k, j) lies at data[tap * tap_stride + K * k_stride + J * j_stride], with K = k_index[k] when
+// there is an index and k otherwise, J likewise.
+struct ConvWeight {
+  const float* data = nullptr;
+  std::int64_t tap_stride = 0, k_stride = 0, j_stride = 0;
+  const std::int32_t* k_index = nullptr;
+  const std::int32_t* j_index = nullptr;
+};
+
+// to[to_row[p]] += from[from_row[p]] W_tap for the pairs p of each tap; before that, the rows [0, to_rows)
+// are set to `start`, and after it they pass a ReLU if there is one.
+struct ConvProduct {
+  const std::int64_t* begin = nullptr;  // (10), as in ConvPairs
+  const std::int32_t *from_row = nullptr, *to_row = nullptr;
+  Rows<const float> from;  // (., depth)
+  Rows<float> to;          // (to_rows, width)
+  std::int64_t depth = 0, width = 0, to_rows = 0;
+  ConvWeight weight;             // k < depth, j < width
+  const float* start = nullptr;  // (width); nullptr: zeros
+  bool relu = false;
+};
+
+// grad[tap][channel(m)] += sum over the pairs of input[i][m] * grad_output[o].
+struct ConvWeightGradient {
+  ConvPairs pairs;
+  const float* panels = nullptr;           // input, packed by pack_conv_panels
+  std::int64_t rows = 0, depth = 0;        // of the input
+  const std::int32_t* channels = nullptr;  // (depth), ascending; nullptr: m itself
+  Rows<const float> grad_output;           // (., width)
+  std::int64_t width = 0;
+  Rows<float> grad;  // row tap * channels_in + channel, `width` columns
+  std::int64_t channels_in = 0;
+};
+
+// What calls did, for the promise that hidden work is not done.
+struct ConvWork {
+  std::int64_t macs = 0;  // multiply-accumulates of one pass
+};
+
+// `panel` chooses the columns [panel * kConvPanel, (panel + 1) * kConvPanel) of the result; calls with
+// different panels write different places. Nothing is allocated.
+struct MaskedConvKernel {
+  void (*product)(const ConvProduct&, std::int64_t panel, ConvWork&);
+  void (*weight_gradient)(const ConvWeightGradient&, int tap, std::int64_t panel, ConvWork&);
+};
+MaskedConvKernel masked_conv_kernel(Isa isa);
+
+// Rows and columns of a map that are visible; a nullptr stands for all.
+struct VisiblePart {
+  const std::int32_t* positions = nullptr;  // (rows)
+  const std::int32_t* channels = nullptr;   // (depth)
+  std::int64_t rows = 0, depth = 0;
+};
+void gather_visible(Rows<const float> map, const VisiblePart& part, float* compact);  // -> (rows, depth)
+// The inverse, adding nothing and clearing nothing: hidden places keep what they hold.
+void scatter_visible(const float* compact, const VisiblePart& part, Rows<float> map);
+
+// (rows, depth) -> panels of six columns, (depth / 6 rounded up, rows, 6), zeros after the last column.
+void pack_conv_panels(const float* compact, std::int64_t rows, std::int64_t depth, float* panels);
+std::int64_t conv_panels_size(std::int64_t rows, std::int64_t depth);  // floats
+
+// The readable reference: every sum in double over the definition.
+struct MaskedConvProblem {
+  std::int64_t batch = 0, height = 0, width = 0, in = 0, out = 0;
+  const float* input = nullptr;        // (batch, height, width, in)
+  const std::uint8_t* keep = nullptr;  // the same; 0: hidden, taken for 0 whatever the input holds
+  const float* weight = nullptr;       // (out, 9, in)
+  const float* bias = nullptr;         // (out)
+};
+void masked_conv_ref(const MaskedConvProblem& problem, double* output);
+// Each is written, not added to.
+struct MaskedConvGradients {
+  double* input = nullptr;   // hidden places get 0
+  double* weight = nullptr;  // (out, 9, in)
+  double* bias = nullptr;
+};
+void masked_conv_backward_ref(const MaskedConvProblem& problem, const float* grad_output,
+                              const MaskedConvGradients& gradients);
+
+}  // namespace mgd
