@@ -17,6 +17,7 @@ struct Setting {
   std::int64_t batch = 16, channels = 256, size = 28;
   std::string mask = "spatial";
   double ratio = 0.75;
+  bool winograd = false;
 };
 
 struct State {
@@ -29,8 +30,9 @@ struct State {
 std::shared_ptr<State> state_of(const Setting& setting) {
   auto state = std::make_shared<State>();
   const TapShape shape{setting.channels, setting.size, setting.size};
-  const Node entry = parse_yaml(
-      fmt::format("{{name: mgd, mask: {}, mask_ratio: {}}}", setting.mask, setting.ratio), "bench");
+  const Node entry = parse_yaml(fmt::format("{{name: mgd, mask: {}, mask_ratio: {}, winograd: {}}}",
+                                            setting.mask, setting.ratio, setting.winograd),
+                                "bench");
   const LossContext context{.student = {{"map", shape}},
                             .teacher = {{"map", shape}},
                             .student_default_tap = "map",
@@ -83,14 +85,18 @@ std::vector<Benchmark> block_benchmarks() {
   std::vector<Benchmark> all;
   const auto add = [&](const std::string& name, const Setting& setting) {
     all.push_back({"mgd-block/" + name,
-                   fmt::format("loss mgd, forward and backward, B{} C{} {} x {}, {} mask {:g}", setting.batch,
-                               setting.channels, setting.size, setting.size, setting.mask, setting.ratio),
+                   fmt::format("loss mgd, forward and backward, B{} C{} {} x {}, {} mask {:g}{}",
+                               setting.batch, setting.channels, setting.size, setting.size, setting.mask,
+                               setting.ratio, setting.winograd ? ", Winograd" : ""),
                    [setting] { return make(setting); }});
   };
   add("spatial-0.75", {});
   add("spatial-0.65", {.ratio = 0.65});
   add("channel-0.5", {.mask = "channel", .ratio = 0.5});
   add("spatial-0.75-large", {.batch = 1, .channels = 2048, .size = 64});
+  add("spatial-0.75-winograd", {.winograd = true});
+  add("spatial-0.65-winograd", {.ratio = 0.65, .winograd = true});
+  add("channel-0.5-winograd", {.mask = "channel", .ratio = 0.5, .winograd = true});
   return all;
 }
 
