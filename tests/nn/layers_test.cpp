@@ -195,7 +195,8 @@ TEST(ConvNorm, AFrozenOneIsFoldedOnceAndAgainWhenItChanges) {
     Forward wanted;
     wanted.capture("bn");
     run(layers.conv, layers.norm, layers.x, wanted);
-    EXPECT_LT(wanted.captured().at("bn").nan_to_num().min().item<double>(), 0) << "the node stands before the relu";
+    EXPECT_LT(wanted.captured().at("bn").nan_to_num().min().item<double>(), 0)
+        << "the node stands before the relu";
   }
 }
 

@@ -60,21 +60,21 @@ void print_json(const Benchmark& benchmark, const BenchResult& result) {
 void print_row(const Benchmark& benchmark, const BenchResult& result) {
   const double ms = median(result.ms), gmacs = result.macs / ms * 1e-6;
   const auto [least, most] = std::minmax_element(result.ms.begin(), result.ms.end());
-  fmt::print("{:<28} {:>9.1f} {:>19} {:>8.1f} {:>6.0f} {:>5.0f}{}\n", benchmark.name, ms,
-             fmt::format("[{:.1f} ... {:.1f}]", *least, *most), gmacs, 100 * gmacs / result.peak_gmacs,
-             result.page_faults, result.probe_spread < 0.93 ? " *" : "");
+  fmt::print("{:<31} {:>8.1f} {:>17} {:>7.1f} {:>6.0f} {:>5.0f}{}\n", benchmark.name, ms,
+             fmt::format("[{0:.{2}f} ... {1:.{2}f}]", *least, *most, *most < 1000 ? 1 : 0), gmacs,
+             100 * gmacs / result.peak_gmacs, result.page_faults, result.probe_spread < 0.93 ? " *" : "");
 }
 
 int run_bench(const std::vector<std::string>& names, const BenchFlags& flags) {
   const std::vector<Benchmark> benchmarks = chosen(names);
   if (flags.list) {
-    for (const Benchmark& benchmark : benchmarks) fmt::print("{:<28} {}\n", benchmark.name, benchmark.what);
+    for (const Benchmark& benchmark : benchmarks) fmt::print("{:<31} {}\n", benchmark.name, benchmark.what);
     return 0;
   }
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   if (flags.allocator == "system") use_system_allocator();
   if (!flags.json)
-    fmt::print("{:<28} {:>9} {:>19} {:>8} {:>6} {:>5}\n", "CPU time", "ms", "[least ... most]", "GMAC/s",
+    fmt::print("{:<31} {:>8} {:>17} {:>7} {:>6} {:>5}\n", "CPU time", "ms", "[least ... most]", "GMAC/s",
                "% peak", "flts");
   bool disturbed = false;
   for (const Benchmark& benchmark : benchmarks) {
