@@ -1,6 +1,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/randn.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <memory>
@@ -76,6 +77,25 @@ std::vector<Benchmark> attention_benchmarks() {
   add("dropout", size + ", dropout 0.1", {full, 12, 64, {.dropout = 0.1, .dropout_key = 1}});
   add("full-bf16", size + ", bf16", {full}, at::kBFloat16);
   add("pad50-bf16", size + ", 50 % padding, bf16", {half}, at::kBFloat16);
+  return all;
+}
+
+// How time grows: with the length, all of it visible, causal or in a window; with the batch.
+std::vector<Benchmark> attention_curves() {
+  std::vector<Benchmark> all;
+  const auto add = [&](const std::string& name, const Shape& shape) {
+    all.push_back({"curve/" + name, "attention, forward and backward, H12 D64",
+                   [shape] { return make(shape, at::kFloat); },
+                   /*curve=*/true});
+  };
+  for (std::int64_t length = 128; length <= 8192; length *= 2) {
+    const std::string end = fmt::format("-{}", length);
+    if (length <= 4096) add("full" + end, {{length}});
+    if (length <= 4096) add("causal" + end, {{length}, 12, 64, {.causal = true}});
+    add("window" + end, {{length}, 12, 64, {.window = 64}});
+  }
+  for (std::size_t batch = 1; batch <= 64; batch *= 2)
+    add(fmt::format("batch-{}", batch), {std::vector<std::int64_t>(batch, 128)});
   return all;
 }
 

@@ -19,6 +19,7 @@ struct Benchmark {
   std::string name;  // "attention/causal"; bench/peers has the same names
   std::string what;
   std::function<BenchCase()> make;
+  bool curve = false;  // a point of a curve: runs only when it is named
 };
 
 // All of them, in the order of the table.

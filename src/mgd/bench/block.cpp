@@ -1,4 +1,5 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/rand.h>
 #include <ATen/ops/randn.h>
 #include <fmt/core.h>
 
@@ -8,6 +9,7 @@
 #include "mgd/bench/lists.h"
 #include "mgd/loss/loss.h"
 #include "mgd/mask/mask_source.h"
+#include "mgd/ops/masked_conv.h"
 
 namespace mgd {
 
@@ -97,6 +99,38 @@ std::vector<Benchmark> block_benchmarks() {
   add("spatial-0.75-winograd", {.winograd = true});
   add("spatial-0.65-winograd", {.ratio = 0.65, .winograd = true});
   add("channel-0.5-winograd", {.mask = "channel", .ratio = 0.5, .winograd = true});
+  return all;
+}
+
+// The masked convolution alone: its time should be that of what is visible.
+std::vector<Benchmark> convolution_curves() {
+  constexpr std::int64_t kBatch = 16, kChannels = 256, kSize = 28;
+  std::vector<Benchmark> all;
+  for (const bool by_channel : {false, true})
+    for (const double hidden : {0.0, 0.25, 0.5, 0.65, 0.75, 0.9}) {
+      const auto make = [by_channel, hidden] {
+        const auto map = [] {
+          return at::randn({kBatch, kChannels, kSize, kSize}).contiguous(at::MemoryFormat::ChannelsLast);
+        };
+        const at::Tensor x = map().set_requires_grad(true), grad = map();
+        const at::Tensor weight = (at::randn({kChannels, kChannels, 3, 3}) * 0.02)
+                                      .contiguous(at::MemoryFormat::ChannelsLast)
+                                      .set_requires_grad(true);
+        const at::Tensor bias = at::randn({kChannels}).set_requires_grad(true);
+        const at::Tensor keep = by_channel ? at::rand({kBatch, kChannels, 1, 1}) >= hidden
+                                           : at::rand({kBatch, 1, kSize, kSize}) >= hidden;
+        return BenchCase{
+            .run =
+                [=] {
+                  for (const at::Tensor* t : {&x, &weight, &bias}) t->mutable_grad().reset();
+                  masked_conv3x3(x, keep, weight, bias, {.skip = SkipHidden::always}).backward(grad);
+                },
+            .macs = 27.0 * kBatch * kSize * kSize * kChannels * kChannels * (1 - hidden),
+            .samples = kBatch};
+      };
+      all.push_back({fmt::format("curve/conv-{}-{:g}", by_channel ? "channel" : "spatial", hidden),
+                     "masked convolution, forward and backward, B16 C256 28 x 28", make, /*curve=*/true});
+    }
   return all;
 }
 

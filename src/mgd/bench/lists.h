@@ -12,4 +12,7 @@ std::vector<Benchmark> teacher_benchmarks();
 std::vector<Benchmark> distill_benchmarks();
 std::vector<Benchmark> block_benchmarks();
 
+std::vector<Benchmark> attention_curves();
+std::vector<Benchmark> convolution_curves();
+
 }  // namespace mgd

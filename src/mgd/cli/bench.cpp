@@ -31,8 +31,11 @@ struct BenchFlags {
 
 // "attention" stands for all of attention/...
 std::vector<Benchmark> chosen(const std::vector<std::string>& names) {
-  const std::vector<Benchmark> all = all_benchmarks();
-  if (names.empty()) return all;
+  std::vector<Benchmark> all = all_benchmarks();
+  if (names.empty()) {
+    std::erase_if(all, [](const Benchmark& benchmark) { return benchmark.curve; });
+    return all;
+  }
   std::vector<Benchmark> found;
   std::vector<std::string> known;
   for (const Benchmark& benchmark : all) known.push_back(benchmark.name);

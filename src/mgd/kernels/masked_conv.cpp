@@ -33,6 +33,7 @@ void find_conv_pairs(std::int64_t height, std::int64_t width, const std::int32_t
 }
 
 void gather_visible(Rows<const float> map, const VisiblePart& part, float* compact) {
+  if (part.depth == 0) return;
   for (std::int64_t i = 0; i < part.rows; ++i, compact += part.depth) {
     const float* row = map.row(part.positions ? part.positions[i] : i);
     if (part.channels == nullptr)

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""How time grows: curves.py MGD [--rounds 5] [--svg docs/curves.svg]. Prints tables in Markdown and draws them.
+
+Runs `mgd bench curve/...` in rounds, all points of a curve after each other, so that drift of the machine meets all of them; the
+median of the rounds counts.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+
+LENGTHS = [128, 256, 512, 1024, 2048, 4096, 8192]
+BATCHES = [1, 2, 4, 8, 16, 32, 64]
+HIDDEN = [0, 0.25, 0.5, 0.65, 0.75, 0.9]
+CURVES = {
+    "full": [f"full-{n}" for n in LENGTHS[:-1]], "causal": [f"causal-{n}" for n in LENGTHS[:-1]],
+    "window 64": [f"window-{n}" for n in LENGTHS], "batch": [f"batch-{n}" for n in BATCHES],
+    "spatial": [f"conv-spatial-{h:g}" for h in HIDDEN], "channel": [f"conv-channel-{h:g}" for h in HIDDEN],
+}
+
+
+def run(args, names, threads):
+    command = [args.mgd, "bench", *(f"curve/{name}" for name in names), "--json", "--rounds", "1", "--warm-ups", "1", "--threads",
+               str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)})
+    return [json.loads(line)["ms"][0] for line in done.stdout.splitlines()]
+
+
+def measure(args):
+    rounds = {name: [] for name in CURVES}
+    for _ in range(args.rounds):
+        for name, points in CURVES.items():
+            rounds[name].append(run(args, points, 1))
+    return {name: [statistics.median(column) for column in zip(*rows)] for name, rows in rounds.items()}
+
+
+def line_through(x, y):
+    """Intercept and slope by least squares."""
+    mx, my = statistics.mean(x), statistics.mean(y)
+    slope = sum((a - mx) * (b - my) for a, b in zip(x, y)) / sum((a - mx) ** 2 for a in x)
+    return my - slope * mx, slope
+
+
+def table(title, columns, rows):
+    print(f"\n| {title} | " + " | ".join(map(str, columns)) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    for name, values in rows:
+        print(f"| {name} | " + " | ".join(values) + " |")
+
+
+def tables(times):
+    ms = lambda values: [f"{v:.1f}" for v in values]  # noqa: E731
+    grow = lambda values: [""] + [f"{b / a:.2f}" for a, b in zip(values, values[1:])]  # noqa: E731
+    rows = []
+    for name in ("full", "causal", "window 64"):
+        values = times[name]
+        pad = [""] * (len(LENGTHS) - len(values))
+        rows += [(f"{name}, ms", ms(values) + pad), ("times the one before", grow(values) + pad)]
+    table("length", LENGTHS, rows)
+    table("batch of 128 tokens each", BATCHES, [("ms", ms(times["batch"])), ("times the one before", grow(times["batch"]))])
+    rows = []
+    for name in ("spatial", "channel"):
+        intercept, slope = line_through([1 - h for h in HIDDEN], times[name])
+        rows.append((f"{name}, ms", ms(times[name])))
+        rows.append((f"line {intercept:.1f} + {slope:.1f} v", [f"{intercept + slope * (1 - h):.1f}" for h in HIDDEN]))
+        print(f"{name}: intercept {100 * intercept / times[name][0]:.1f} % of dense")
+    table("hidden share", HIDDEN, rows)
+
+
+def panel(title, x_label, series, left):
+    x0, y0, width, height = left + 50, 40, 200, 160
+    most_x = max(max(x) for _, x, _, _ in series)
+    most_y = max(max(y) for _, _, y, _ in series)
+    parts = [f'<text x="{x0}" y="24" font-weight="bold">{title}</text>',
+             f'<rect x="{x0}" y="{y0}" width="{width}" height="{height}" fill="none" stroke="#ccc"/>',
+             f'<text x="{x0}" y="{y0 + height + 18}">0</text>',
+             f'<text x="{x0 + width}" y="{y0 + height + 18}" text-anchor="end">{most_x:g} {x_label}</text>',
+             f'<text x="{x0 - 6}" y="{y0 + 10}" text-anchor="end">{most_y:.0f} ms</text>']
+    for i, (label, x, y, colour) in enumerate(series):
+        points = [(x0 + width * a / most_x, y0 + height * (1 - b / most_y)) for a, b in zip(x, y)]
+        line = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"/>' for a, b in points]
+        parts.append(f'<text x="{x0 + 8}" y="{y0 + 18 + 16 * i}" fill="{colour}">{label}</text>')
+    return "".join(parts)
+
+
+def draw(times, path):
+    visible = [1 - h for h in HIDDEN]
+    panels = [
+        panel("attention by length", "tokens", [("full", LENGTHS[:-1], times["full"], "#1f6f8b"),
+                                                ("causal", LENGTHS[:-1], times["causal"], "#c4572f")], 0),
+        panel("window 64 by length", "tokens", [("window", LENGTHS, times["window 64"], "#4f7942")], 290),
+        panel("masked convolution", "visible", [("spatial", visible, times["spatial"], "#1f6f8b"),
+                                                ("channel", visible, times["channel"], "#c4572f")], 580),
+    ]
+    with open(path, "w") as file:
+        file.write('<svg xmlns="http://www.w3.org/2000/svg" width="880" height="240" font-family="sans-serif" font-size="12">'
+                   '<rect width="880" height="240" fill="white"/>' + "".join(panels) + "</svg>\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mgd")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--svg")
+    args = parser.parse_args()
+    times = measure(args)
+    tables(times)
+    if args.svg:
+        draw(times, args.svg)
+
+
+if __name__ == "__main__":
+    main()
