@@ -44,6 +44,7 @@ void gather_visible(Rows<const float> map, const VisiblePart& part, float* compa
 }
 
 void scatter_visible(const float* compact, const VisiblePart& part, Rows<float> map) {
+  if (part.depth == 0) return;
   for (std::int64_t i = 0; i < part.rows; ++i, compact += part.depth) {
     float* row = map.row(part.positions ? part.positions[i] : i);
     if (part.channels == nullptr)
