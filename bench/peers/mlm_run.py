@@ -119,7 +119,7 @@ def compare(args):
         short, long = ours(args, seed, WARM_UP, folder), ours(args, seed, args.steps, folder)
         row = {"seed": seed, "ours": long[0] - short[0], "ours_wall": long[1] - short[1],
                "ours_loss": loss_of(args, folder / f"ours-{seed}/model")}
-        for malloc in MALLOC:
+        for malloc in args.malloc:
             out = folder / f"peer-{seed}-{malloc}"
             done = subprocess.run([args.python, __file__, "--peer", args.mgd, args.train, args.test, "--steps", str(args.steps), "--seed",
                                    str(seed), "--threads", str(args.threads), "--tokens", folder / "tokens", "--out", out],
@@ -128,11 +128,11 @@ def compare(args):
                 sys.exit(done.stderr)
             row[malloc] = json.loads(done.stdout.splitlines()[-1])
         row["peer_loss"] = loss_of(args, out)
-        best = min(row[malloc]["cpu"] for malloc in MALLOC)
+        best = min(row[malloc]["cpu"] for malloc in args.malloc)
         row["ratio"] = best / row["ours"]
         rows.append(row)
         print(f"seed {seed}: mgd {row['ours']:.1f} s CPU, transformers {best:.1f} s, ratio {row['ratio']:.2f} "
-              f"(wall {min(row[m]['wall'] for m in MALLOC) / row['ours_wall']:.2f}); test loss {row['ours_loss']:.3f} and "
+              f"(wall {min(row[m]['wall'] for m in args.malloc) / row['ours_wall']:.2f}); test loss {row['ours_loss']:.3f} and "
               f"{row['peer_loss']:.3f}", flush=True)
     if len(rows) > 1:
         for side in ("ours_loss", "peer_loss"):
@@ -150,6 +150,7 @@ def main():
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--malloc", nargs="+", choices=list(MALLOC), default=list(MALLOC))
     parser.add_argument("--python", default=sys.executable)
     for name in ("--seed", "--tokens", "--out"):
         parser.add_argument(name, type=int if name == "--seed" else str, help=argparse.SUPPRESS)

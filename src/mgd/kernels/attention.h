@@ -104,6 +104,14 @@ class DropoutRule {
   // Factors of keys [8 * block, 8 * block + 8) for query i.
   void fill(std::int64_t head, std::int64_t i, std::int64_t block, float* factors) const;
 
+  // What a kernel that draws many blocks at once needs of it.
+  static constexpr int kRounds = 7;
+  struct Start {
+    std::uint32_t c1, c2, c3, k0, k1;  // counter but for the block, and key
+  };
+  Start start(std::int64_t head, std::int64_t i) const;
+  std::uint32_t threshold() const { return threshold_; }
+
  private:
   std::uint32_t threshold_;
   float factor_;

@@ -10,14 +10,19 @@ DropoutRule::DropoutRule(const AttentionDropout& dropout)
       key_(dropout.key),
       id_(dropout.id) {}
 
+DropoutRule::Start DropoutRule::start(std::int64_t head, std::int64_t i) const {
+  return {.c1 = static_cast<std::uint32_t>(i),
+          .c2 = static_cast<std::uint32_t>(head),
+          .c3 = static_cast<std::uint32_t>(id_),
+          .k0 = static_cast<std::uint32_t>(key_),
+          .k1 = static_cast<std::uint32_t>(key_ >> 32) ^ static_cast<std::uint32_t>(id_ >> 32)};
+}
+
+// Seven rounds: the fewest that pass BigCrush (Salmon et al. 2011, table 2); core/philox.h keeps the usual
+// ten.
 void DropoutRule::fill(std::int64_t head, std::int64_t i, std::int64_t block, float* factors) const {
-  // Seven rounds: the fewest that pass BigCrush (Salmon et al. 2011, table 2); core/philox.h keeps the usual
-  // ten.
-  constexpr int kRounds = 7;
-  std::uint32_t c0 = static_cast<std::uint32_t>(block), c1 = static_cast<std::uint32_t>(i),
-                c2 = static_cast<std::uint32_t>(head), c3 = static_cast<std::uint32_t>(id_);
-  std::uint32_t k0 = static_cast<std::uint32_t>(key_),
-                k1 = static_cast<std::uint32_t>(key_ >> 32) ^ static_cast<std::uint32_t>(id_ >> 32);
+  auto [c1, c2, c3, k0, k1] = start(head, i);
+  auto c0 = static_cast<std::uint32_t>(block);
   for (int round = 0; round < kRounds; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53} * c0, b = std::uint64_t{0xCD9E8D57} * c2;
     c0 = static_cast<std::uint32_t>(b >> 32) ^ c1 ^ k0;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "mgd/kernels/attention.h"
@@ -134,13 +135,37 @@ struct QueryTile {
   }
 };
 
+// DropoutRule::fill of the eight blocks of a tile's row at once, in lanes of 64 bits that hold 32.
 inline void apply_dropout(const DropoutRule& rule, std::int64_t head, std::int64_t query, std::int64_t tile,
                           float* row) {
-  float factors[8];
-  for (std::int64_t j = 0; j < kKeys; j += 8) {
-    rule.fill(head, query, (tile + j) / 8, factors);
-    for (int lane = 0; lane < 8; ++lane) row[j + lane] *= factors[lane];
+  static_assert(kKeys == 64);
+  typedef std::uint64_t Lanes __attribute__((vector_size(64)));
+  constexpr std::uint64_t kLow = 0xFFFFFFFF;
+  const DropoutRule::Start start = rule.start(head, query);
+  const auto block = static_cast<std::uint64_t>(tile / 8);
+  Lanes c0 = Lanes{0, 1, 2, 3, 4, 5, 6, 7} + block, c1 = Lanes{} + start.c1, c2 = Lanes{} + start.c2,
+        c3 = Lanes{} + start.c3;
+  std::uint64_t k0 = start.k0, k1 = start.k1;
+  for (int round = 0; round < DropoutRule::kRounds; ++round) {
+    const Lanes a = c0 * std::uint64_t{0xD2511F53}, b = c2 * std::uint64_t{0xCD9E8D57};
+    c0 = (b >> 32) ^ c1 ^ k0;
+    c1 = b & kLow;
+    c2 = (a >> 32) ^ c3 ^ k1;
+    c3 = a & kLow;
+    k0 = (k0 + 0x9E3779B9) & kLow;
+    k1 = (k1 + 0xBB67AE85) & kLow;
   }
+  const Lanes first = c0 | (c1 << 32), second = c2 | (c3 << 32);
+  std::uint64_t words[16];
+  for (int b = 0; b < 8; ++b) {
+    words[2 * b] = first[b];
+    words[2 * b + 1] = second[b];
+  }
+  std::uint16_t bits[kKeys];
+  std::memcpy(bits, words, sizeof bits);
+  const auto threshold = static_cast<std::int32_t>(rule.threshold());
+  const float factor = rule.factor();
+  for (std::int64_t j = 0; j < kKeys; ++j) row[j] *= bits[j] < threshold ? 0.0F : factor;
 }
 
 // One row of scores -> unnormalised probabilities; the running maximum, sum and output follow.
