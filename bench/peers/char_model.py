@@ -23,7 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from compare import Rows, spread
+from compare import Rows
+from interleave import spread
 
 LAYERS, HEADS, WIDTH, CONTEXT, BATCH = 4, 4, 128, 64, 12
 LR, WEIGHT_DECAY, BETAS, CLIP = 1e-3, 0.1, (0.9, 0.99), 1.0
@@ -106,12 +107,7 @@ def run_ours(args):
         command = [args.mgd, "train", str(folder / "recipe.yaml"), "--run-dir", str(folder / "run"), "--quiet"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=one_thread())
         rows = Rows(folder / "run/metrics.jsonl", process.pid)
-        while process.poll() is None:
-            try:
-                rows.poll()
-            except (FileNotFoundError, ProcessLookupError, IndexError):  # it ended in between
-                pass
-            time.sleep(0.005)
+        rows.follow(process)
         if process.returncode != 0:
             sys.exit(f"char_model: mgd ended with {process.returncode}")
     # The last row comes with the end of the run, so the one before it is the last that counts.

@@ -11,7 +11,6 @@ Prints median [min ... max] over the rounds and ours / peer of each round's pair
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -21,18 +20,7 @@ import time
 from pathlib import Path
 
 from distill_step import usage
-
-MALLOC = {
-    "default": {},
-    "tuned": {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184",
-              "MALLOC_TOP_PAD_": "1073741824"},
-}
-
-
-def environment(malloc, args):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    return {**clean, **MALLOC[malloc], "OMP_NUM_THREADS": str(args.threads)}
-
+from interleave import MALLOC, environment, spread
 
 def recipe(args, cache, steps):
     """JSON is YAML. No validation, test or checkpoints within the measured steps."""
@@ -70,6 +58,15 @@ class Rows:
             if "throughput" in row:
                 self.seen.setdefault(row["step"], (row["throughput"], *now))
 
+    def follow(self, process):
+        """Polls until the process has ended."""
+        while process.poll() is None:
+            try:
+                self.poll()
+            except (FileNotFoundError, ProcessLookupError, IndexError):  # it ended in between
+                pass
+            time.sleep(0.005)
+
 
 def fill_cache(folder, args):
     """Every view of every picture once: what a run does in its first epochs. Returns what it took."""
@@ -78,7 +75,7 @@ def fill_cache(folder, args):
         Path(temp, "recipe.yaml").write_text(recipe(args, folder, steps))
         start = time.time()
         subprocess.run([args.mgd, "distill", f"{temp}/recipe.yaml", "--run-dir", f"{temp}/run", "--quiet"], check=True,
-                       env=environment("default", args), stdout=subprocess.DEVNULL)
+                       env=environment("default", args.threads), stdout=subprocess.DEVNULL)
         summary = json.loads(Path(temp, "run/summary.json").read_text())
         print(f"cache filled in {time.time() - start:.0f} s: {summary['teacher_cache']}", file=sys.stderr)
 
@@ -89,14 +86,9 @@ def run_ours(malloc, args, cache):
         (temp / "recipe.yaml").write_text(recipe(args, cache, args.steps))
         command = [args.mgd, "distill", str(temp / "recipe.yaml"), "--run-dir", str(temp / "run"), "--quiet"]
         with open(temp / "log", "w+") as log:
-            process = subprocess.Popen(command, env=environment(malloc, args), stdout=log, stderr=log)
+            process = subprocess.Popen(command, env=environment(malloc, args.threads), stdout=log, stderr=log)
             rows = Rows(temp / "run/metrics.jsonl", process.pid)
-            while process.poll() is None:
-                try:
-                    rows.poll()
-                except (FileNotFoundError, ProcessLookupError, IndexError):  # it ended in between
-                    pass
-                time.sleep(0.01)
+            rows.follow(process)
             if process.returncode != 0:
                 log.seek(0)
                 sys.exit(f"compare: mgd ended with {process.returncode}:\n{log.read()}")
@@ -114,7 +106,7 @@ def run_peer(mode, malloc, args):
     command = [sys.executable, str(Path(__file__).with_name("distill_step.py")), mode]
     for name in ("data", "teacher", "batch", "warmup", "steps", "per_class", "mask_ratio", "threads", "workers", "student"):
         command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
-    done = subprocess.run(command, env=environment(malloc, args), stdout=subprocess.PIPE, check=True, text=True)
+    done = subprocess.run(command, env=environment(malloc, args.threads), stdout=subprocess.PIPE, check=True, text=True)
     return json.loads(done.stdout)
 
 
@@ -133,10 +125,6 @@ def measure(args, cache):
             results[side].append(row)
             print(f"round {turn + 1}: {name:<5}{malloc:<8}{row['samples_per_s']:8.1f} samples/s", file=sys.stderr)
     return results
-
-
-def spread(values, digits):
-    return f"{statistics.median(values):.{digits}f} [{min(values):.{digits}f} ... {max(values):.{digits}f}]"
 
 
 def report(results, args):

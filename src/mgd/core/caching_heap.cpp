@@ -60,21 +60,15 @@ struct CachingHeap::Impl {
 
   explicit Impl(std::uint64_t max_cached_bytes) : max_cached(max_cached_bytes) {}
 
-  void give_back(Block* block) {
-    free_blocks.erase(block);
-    stats.cached_bytes -= block->bytes;
-    munmap(block->begin, block->bytes);
-    delete block;
-  }
-
   // The largest first: they are the most likely to be strangers of the steady state.
   void release_above(std::uint64_t limit) {
     for (auto it = free_blocks.end(); it != free_blocks.begin() && stats.cached_bytes > limit;) {
       Block* block = *--it;
       if (!block->whole_segment()) continue;
-      ++it;
-      give_back(block);
-      // The set lost the element before `it`.
+      it = free_blocks.erase(it);
+      stats.cached_bytes -= block->bytes;
+      munmap(block->begin, block->bytes);
+      delete block;
     }
   }
 

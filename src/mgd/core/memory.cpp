@@ -78,10 +78,14 @@ std::uint64_t resident_bytes() {
   return usage_now().resident_bytes;
 }
 
-std::uint64_t memory_limit_bytes() {
+std::uint64_t machine_memory_bytes() {
   struct sysinfo machine {};
   ::sysinfo(&machine);
-  std::uint64_t least = std::uint64_t{machine.totalram} * machine.mem_unit;
+  return std::uint64_t{machine.totalram} * machine.mem_unit;
+}
+
+std::uint64_t memory_limit_bytes() {
+  std::uint64_t least = machine_memory_bytes();
   for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
     std::ifstream file(path);
     std::uint64_t bytes = 0;

@@ -19,6 +19,8 @@ bool memory_is_scarce();
 
 std::uint64_t resident_bytes();
 
+std::uint64_t machine_memory_bytes();
+
 // The least of what the machine has, what its control group may use, and the limit on the address space.
 std::uint64_t memory_limit_bytes();
 

@@ -23,8 +23,7 @@ struct CosineSimilarityOptions : LossOptions {
 class CosineSimilarity final : public NamedLoss {
  public:
   CosineSimilarity(const LossEntry& entry, const CosineSimilarityOptions& options)
-      : NamedLoss(options.label.empty() ? entry.name : options.label, options.weight),
-        max_score_(options.max_score) {}
+      : NamedLoss(entry, options), max_score_(options.max_score) {}
 
   double count(const CountInput& input) const override { return static_cast<double>(input.num_targets); }
 
@@ -57,11 +56,7 @@ class CosineSimilarity final : public NamedLoss {
 }  // namespace
 
 LossList make_cosine_similarity_losses(const LossEntry& entry) {
-  CosineSimilarityOptions options;
-  read_options(entry.node, options, entry.where(), {"name"});
-  LossList losses;
-  losses.push_back(std::make_unique<CosineSimilarity>(entry, options));
-  return losses;
+  return make_one_loss<CosineSimilarity, CosineSimilarityOptions>(entry);
 }
 
 }  // namespace mgd

@@ -26,8 +26,7 @@ struct CrossEntropyOptions : LossOptions {
 class CrossEntropy final : public NamedLoss {
  public:
   CrossEntropy(const LossEntry& entry, const CrossEntropyOptions& options)
-      : NamedLoss(options.label.empty() ? entry.name : options.label, options.weight),
-        smoothing_(options.label_smoothing) {}
+      : NamedLoss(entry, options), smoothing_(options.label_smoothing) {}
 
   double count(const CountInput& input) const override { return static_cast<double>(input.num_targets); }
 
@@ -56,11 +55,7 @@ class CrossEntropy final : public NamedLoss {
 }  // namespace
 
 LossList make_cross_entropy_losses(const LossEntry& entry) {
-  CrossEntropyOptions options;
-  read_options(entry.node, options, entry.where(), {"name"});
-  LossList losses;
-  losses.push_back(std::make_unique<CrossEntropy>(entry, options));
-  return losses;
+  return make_one_loss<CrossEntropy, CrossEntropyOptions>(entry);
 }
 
 }  // namespace mgd

@@ -34,6 +34,8 @@ struct LossOptions {
 class NamedLoss : public Loss {
  public:
   NamedLoss(std::string label, double weight) : label_(std::move(label)), weight_(weight) {}
+  NamedLoss(const LossEntry& entry, const LossOptions& options)
+      : NamedLoss(options.label.empty() ? entry.name : options.label, options.weight) {}
   const std::string& label() const override { return label_; }
   double weight() const override { return weight_; }
 
@@ -41,6 +43,16 @@ class NamedLoss : public Loss {
   std::string label_;
   double weight_;
 };
+
+// An entry that gives one loss: LossType(entry, options), its options read.
+template <class LossType, class Options>
+LossList make_one_loss(const LossEntry& entry) {
+  Options options;
+  read_options(entry.node, options, entry.where(), {"name"});
+  LossList losses;
+  losses.push_back(std::make_unique<LossType>(entry, options));
+  return losses;
+}
 
 // float32 for half and bfloat16, unchanged otherwise: a sum of thousands of squares in bfloat16 stops growing
 // after 256.

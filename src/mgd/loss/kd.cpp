@@ -24,8 +24,7 @@ struct KdOptions : LossOptions {
 class KnowledgeDistillation final : public NamedLoss {
  public:
   KnowledgeDistillation(const LossEntry& entry, const KdOptions& options)
-      : NamedLoss(options.label.empty() ? entry.name : options.label, options.weight),
-        temperature_(options.temperature) {}
+      : NamedLoss(entry, options), temperature_(options.temperature) {}
 
   bool needs_teacher() const override { return true; }
   double count(const CountInput& input) const override { return static_cast<double>(input.batch_size); }
@@ -53,11 +52,8 @@ class KnowledgeDistillation final : public NamedLoss {
 }  // namespace
 
 LossList make_kd_losses(const LossEntry& entry) {
-  KdOptions options;
-  read_options(entry.node, options, entry.where(), {"name"});
+  LossList losses = make_one_loss<KnowledgeDistillation, KdOptions>(entry);
   if (entry.context.teacher.empty()) entry.refuse("needs a teacher, and the recipe has none");
-  LossList losses;
-  losses.push_back(std::make_unique<KnowledgeDistillation>(entry, options));
   return losses;
 }
 

@@ -1,7 +1,6 @@
 #include "mgd/ops/dense.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/addmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
@@ -24,14 +23,16 @@ bool is_plain(const at::Tensor& t) {
 }
 
 // sgemm wants unit stride in one direction; a matrix of one row or column may have any in the other.
+bool lies_in_rows(const at::Tensor& t) {
+  return (t.stride(1) == 1 || t.size(1) == 1) && t.stride(0) >= t.size(1);
+}
+
 at::Tensor with_unit_stride(const at::Tensor& t) {
-  const bool rows = (t.stride(1) == 1 || t.size(1) == 1) && t.stride(0) >= t.size(1);
-  const bool columns = (t.stride(0) == 1 || t.size(0) == 1) && t.stride(1) >= t.size(0);
-  return rows || columns ? t : t.contiguous();
+  return lies_in_rows(t) || lies_in_rows(t.t()) ? t : t.contiguous();
 }
 
 GemmOperand operand(const at::Tensor& t) {
-  const bool rows = (t.stride(1) == 1 || t.size(1) == 1) && t.stride(0) >= t.size(1);
+  const bool rows = lies_in_rows(t);
   return {t.const_data_ptr<float>(), rows ? t.stride(0) : t.stride(1), !rows};
 }
 

@@ -13,7 +13,6 @@
 #include <ATen/ops/threshold_backward.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
-#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
 
@@ -22,6 +21,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/ops/conv_plan.h"
+#include "mgd/ops/mixed_precision.h"
 #include "mgd/ops/winograd.h"
 
 namespace mgd {
@@ -276,11 +276,6 @@ void check(const at::Tensor& x, const at::Tensor& keep, const at::Tensor& weight
          c10::toString(keep.scalar_type()), c10::str(keep.sizes()), c10::str(x.sizes()));
 }
 
-// Autocast's own header drags in every operator; this is the key that it sets.
-bool autocasts() {
-  return !c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutocastCPU);
-}
-
 // Of its positions or channels: keep (B, 1, Y, X), (B, C, 1, 1).
 double visible_frac(const at::Tensor& keep) {
   const bool* data = keep.const_data_ptr<bool>();
@@ -310,8 +305,8 @@ at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at:
                                 .expand(by_channel ? at::IntArrayRef{batch, x.size(1), 1, 1}
                                                    : at::IntArrayRef{batch, 1, height, width})
                                 .contiguous();
-  const ConvCase c{batch,      height,     width, x.size(1), weight.size(0), visible_frac(places),
-                   by_channel, autocasts()};
+  const ConvCase c{batch,      height,        width, x.size(1), weight.size(0), visible_frac(places),
+                   by_channel, cpu_autocast()};
   if (options.skip == SkipHidden::automatic && !skipping_pays(c)) return dense();
   auto holder = c10::make_intrusive<PlanHolder>();
   holder->plan =
@@ -324,7 +319,7 @@ at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, bool winograd)
   // Our weight gradient takes 0.4 (2048 channels) to 1 (256 channels at 28 x 28) of oneDNN's time.
   constexpr std::int64_t kWide = kConvPanel;
   const bool plain = x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
-                     !autocasts() && x.numel() > 0;
+                     !cpu_autocast() && x.numel() > 0;
   const bool wide = weight.size(0) >= kWide && weight.size(1) >= kWide;
   return plain && (winograd || wide) ? DenseConv::apply(x, weight, winograd)
                                      : at::conv2d(x, weight, {}, 1, 1);

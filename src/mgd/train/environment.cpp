@@ -3,7 +3,6 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <torch/csrc/api/include/torch/version.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
+#include "mgd/core/memory.h"
 
 #ifndef MGD_VERSION
 #define MGD_VERSION "0.1.0"
@@ -72,9 +72,7 @@ Environment environment() {
   env.cpu = cpuinfo("model name");
   env.cores = static_cast<int>(std::thread::hardware_concurrency());
   env.threads = at::get_num_threads();
-  struct sysinfo memory {};
-  ::sysinfo(&memory);
-  env.memory_bytes = std::uint64_t{memory.totalram} * memory.mem_unit;
+  env.memory_bytes = machine_memory_bytes();
   const std::string flags = " " + cpuinfo("flags") + " ";
   for (const char* feature : {"avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"})
     if (flags.find(fmt::format(" {} ", feature)) != std::string::npos) env.cpu_features.emplace_back(feature);
