@@ -11,21 +11,10 @@
 #include <cmath>
 
 #include "mgd/core/error.h"
-#include "mgd/nn/autocast.h"
+#include "nn/support.h"
 
 namespace mgd {
 namespace {
-
-RandomStream stream() {
-  return RandomStream(random_key(11, "layers"), 0, 0);
-}
-
-at::Tensor tensor_of(const Module& module, const std::string& name) {
-  for (const NamedTensor& entry : module.state())
-    if (entry.name == name) return entry.tensor.detach();
-  ADD_FAILURE() << name;
-  return {};
-}
 
 double moment(const at::Tensor& x, int power) {
   return x.to(at::kDouble).pow(power).mean().item<double>();
@@ -61,160 +50,10 @@ TEST(Linear, MultipliesAndCountsMacs) {
   EXPECT_EQ(forward.macs(), 5 * 4 * 3 * 2);
 }
 
-TEST(BatchNorm2d, TrainingMovesStatisticsByATenth) {
-  BatchNorm2d norm(1);
-  norm.set_path("bn");
-  const at::Tensor x = at::arange(4, at::kFloat).view({2, 1, 1, 2});  // mean 1.5, variance 1.25, unbiased 5/3
-  Forward training(true);
-  const at::Tensor y = norm.forward(x, training);
-  EXPECT_NEAR(y[0][0][0][0].item<double>(), -1.5 / std::sqrt(1.25 + 1e-5), 1e-6);
-  EXPECT_NEAR(tensor_of(norm, "running_mean").item<double>(), 0.15, 1e-6);
-  EXPECT_NEAR(tensor_of(norm, "running_var").item<double>(), 0.9 + 0.1 * 5 / 3, 1e-6);
-  EXPECT_EQ(tensor_of(norm, "num_batches_tracked").item<std::int64_t>(), 1);
-  EXPECT_EQ(training.macs(), 0);
-
-  Forward eval;
-  const at::Tensor z = norm.forward(x, eval);
-  EXPECT_NEAR(z[1][0][0][1].item<double>(), (3 - 0.15) / std::sqrt(0.9 + 0.1 * 5 / 3 + 1e-5), 1e-5);
-  EXPECT_EQ(tensor_of(norm, "num_batches_tracked").item<std::int64_t>(), 1);
-}
-
-TEST(BatchNorm2d, OneValuePerChannelInTrainingIsAnError) {
-  BatchNorm2d norm(3);
-  norm.set_path("layer3.bn1");
-  Forward training(true), eval;
-  EXPECT_NO_THROW(norm.forward(at::ones({1, 3, 1, 1}), eval));
-  EXPECT_NO_THROW(norm.forward(at::ones({2, 3, 1, 1}), training));
-  try {
-    norm.forward(at::ones({1, 3, 1, 1}), training);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::usage);
-    EXPECT_THAT(error.what(), testing::HasSubstr("layer3.bn1"));
-    EXPECT_THAT(error.what(), testing::HasSubstr("1x3x1x1"));
-  }
-  EXPECT_EQ(tensor_of(norm, "num_batches_tracked").item<std::int64_t>(), 1);
-}
-
 at::Tensor dropped(Dropout& layer, const at::Tensor& x, ForwardDraws draws) {
   Forward forward(/*training=*/true);
   forward.draw_from(std::move(draws));
   return layer.forward(x, forward);
-}
-
-// A convolution and its norm with statistics that are not trivial, and an input that is large enough to fold.
-struct ConvAndNorm {
-  explicit ConvAndNorm(bool bias) : conv(options(bias), random), norm(8) {
-    conv.set_path("conv");
-    norm.set_path("bn");
-    for (const char* name : {"weight", "bias", "running_mean"})
-      tensor_of(norm, name).copy_(at::arange(8, at::kFloat).sub(3).mul(0.3));
-    tensor_of(norm, "running_var").copy_(at::arange(8, at::kFloat).mul(0.5).add(0.1));
-  }
-  static Conv2dOptions options(bool bias) { return {.in = 4, .out = 8, .padding = 1, .bias = bias}; }
-  RandomStream random = stream();
-  Conv2d conv;
-  BatchNorm2d norm;
-  at::Tensor x = at::arange(8 * 4 * 64 * 64, at::kFloat).sin().view({8, 4, 64, 64});
-};
-
-TEST(ConvNorm, FoldedGivesTheSameNodesAndMacs) {
-  for (const bool bias : {false, true}) {
-    ConvAndNorm layers(bias);
-    const at::NoGradGuard no_grad;
-    Forward one_by_one, folded;
-    for (Forward* forward : {&one_by_one, &folded}) forward->capture("bn");
-    const at::Tensor y = layers.norm.forward(layers.conv.forward(layers.x, one_by_one), one_by_one);
-    const at::Tensor z = conv_norm(layers.conv, layers.norm, layers.x, folded);
-    EXPECT_FALSE(at::equal(y, z)) << "not folded";
-    EXPECT_LT(y.sub(z).abs().max().item<double>(), 1e-5 * y.abs().max().item<double>());
-    EXPECT_TRUE(folded.captured().at("bn").is_same(z));
-    EXPECT_EQ(folded.macs(), one_by_one.macs());
-  }
-}
-
-TEST(ConvNorm, IsNotFoldedWhereItWouldShow) {
-  ConvAndNorm layers(false);
-  Forward plain;
-  const at::Tensor y = layers.norm.forward(layers.conv.forward(layers.x, plain), plain);
-  Forward with_gradient, captured, edited, observed;
-  EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, layers.x, with_gradient), y));
-  const at::NoGradGuard no_grad;
-  captured.capture("conv");
-  EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, layers.x, captured), y));
-  EXPECT_TRUE(at::equal(captured.captured().at("conv"), layers.conv.forward(layers.x, plain)));
-  edited.edit("conv", [](at::Tensor t) { return t; });
-  EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, layers.x, edited), y));
-  std::vector<std::string> seen;
-  observed.observe([&](const std::string& name, const at::Tensor&) { seen.push_back(name); });
-  EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, layers.x, observed), y));
-  EXPECT_EQ(seen, (std::vector<std::string>{"conv", "bn"}));
-  Forward training(/*training=*/true);
-  conv_norm(layers.conv, layers.norm, layers.x, training);
-  EXPECT_EQ(tensor_of(layers.norm, "num_batches_tracked").item<std::int64_t>(), 1);
-}
-
-// What is kept of a frozen convolution follows its weights, statistics and precision.
-TEST(ConvNorm, AFrozenOneIsFoldedOnceAndAgainWhenItChanges) {
-  for (const bool relu : {false, true}) {
-    ConvAndNorm layers(true);
-    layers.conv.set_requires_grad(false);
-    layers.norm.set_requires_grad(false);
-    const auto run = relu ? conv_norm_relu : conv_norm;
-    const auto expected = [&] {
-      Forward plain;
-      const at::Tensor y = layers.norm.forward(layers.conv.forward(layers.x, plain), plain);
-      return relu ? y.clamp_min(0) : y;
-    };
-    const at::NoGradGuard no_grad;
-    const auto check = [&](const char* what) {
-      Forward forward;
-      const at::Tensor y = expected(), z = run(layers.conv, layers.norm, layers.x, forward);
-      EXPECT_LT(y.sub(z).abs().max().item<double>(), 1e-5 * y.abs().max().item<double>()) << what;
-    };
-    check("first");
-    check("again");
-    tensor_of(layers.conv, "weight").mul_(-2);
-    check("weight");
-    tensor_of(layers.conv, "bias").add_(1);
-    check("bias");
-    tensor_of(layers.norm, "running_mean").add_(0.5);
-    check("statistics");
-    Forward training(/*training=*/true);
-    run(layers.conv, layers.norm, layers.x, training);
-    check("statistics moved by training");
-    {
-      const AutocastGuard autocast(true, at::kCPU);
-      Forward forward;
-      EXPECT_EQ(run(layers.conv, layers.norm, layers.x, forward).scalar_type(), at::kBFloat16);
-    }
-    check("precision");
-    layers.x[0][0][0][0].fill_(std::nan(""));
-    Forward broken;
-    EXPECT_TRUE(run(layers.conv, layers.norm, layers.x, broken).isnan().any().item<bool>());
-    Forward wanted;
-    wanted.capture("bn");
-    run(layers.conv, layers.norm, layers.x, wanted);
-    EXPECT_LT(wanted.captured().at("bn").nan_to_num().min().item<double>(), 0)
-        << "the node stands before the relu";
-  }
-}
-
-TEST(Relu, IsInPlaceUnlessSomebodyLooksAtTheLayer) {
-  BatchNorm2d layer(1);
-  layer.set_path("bn");
-  const at::Tensor x = at::arange(3, at::kFloat).sub(1);
-  Forward wanted, edited, free;
-  wanted.capture("bn");
-  edited.edit("bn", [](at::Tensor t) { return t; });
-  for (const Forward* forward : {&wanted, &edited}) {
-    const at::Tensor y = x.clone(), z = relu_of(layer, y, *forward);
-    EXPECT_TRUE(at::equal(y, x));
-    EXPECT_TRUE(at::equal(z, x.clamp_min(0)));
-  }
-  const at::Tensor y = x.clone();
-  EXPECT_TRUE(relu_of(layer, y, free).is_same(y));
-  EXPECT_TRUE(at::equal(y, x.clamp_min(0)));
 }
 
 // Against the generator itself: which values go is written in the header, so that a resumed run and another

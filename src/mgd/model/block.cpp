@@ -1,6 +1,5 @@
 #include "mgd/model/block.h"
 
-#include <ATen/ops/hardtanh.h>
 #include <ATen/ops/mean.h>
 #include <fmt/ranges.h>
 
@@ -23,10 +22,7 @@ ConvNorm::ConvNorm(Conv2dOptions options, RandomStream& random, Init init, Activ
       activation_(activation) {}
 
 at::Tensor ConvNorm::forward(const at::Tensor& x, Forward& forward) {
-  at::Tensor y = conv_norm(conv_, norm_, x, forward);
-  // Never in place: the output of a layer may have been captured.
-  if (activation_ == Activation::relu6) y = at::hardtanh(y, 0.0, 6.0);
-  return forward.node(path(), std::move(y));
+  return forward.node(path(), conv_norm(conv_, norm_, x, forward, {activation_}));
 }
 
 Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, std::int64_t stride) {

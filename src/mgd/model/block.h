@@ -9,7 +9,7 @@
 
 #include "mgd/core/philox.h"
 #include "mgd/model/image_model.h"
-#include "mgd/nn/layers.h"
+#include "mgd/nn/conv_norm.h"
 
 namespace mgd {
 
@@ -31,8 +31,6 @@ class Stage : public Block {
  private:
   std::vector<Block*> blocks_;
 };
-
-enum class Activation { none, relu6 };
 
 // Children "0" (convolution) and "1" (batch norm), then the activation: a projection shortcut ("downsample")
 // and the unit of MobileNets.

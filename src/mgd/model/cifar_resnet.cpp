@@ -48,7 +48,7 @@ class SmallImageResNet : public ImageModel {
 
   at::Tensor forward(at::Tensor input, Forward& forward) override {
     at::Tensor x = model_input(std::move(input), spec(), forward);
-    x = conv_norm_relu(conv1_, bn1_, x, forward);
+    x = conv_norm(conv1_, bn1_, x, forward, {Activation::relu});
     for (Stage* stage : stages_) x = stage->forward(x, forward);
     return classifier_->forward(global_pool(x, forward), forward);
   }

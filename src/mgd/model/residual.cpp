@@ -27,10 +27,8 @@ at::Tensor BasicBlock::shortcut(const at::Tensor& x, Forward& forward) {
 }
 
 at::Tensor BasicBlock::forward(const at::Tensor& x, Forward& forward) {
-  at::Tensor y = conv_norm_relu(conv1_, bn1_, x, forward);
-  y = conv_norm(conv2_, bn2_, y, forward);
-  // The sum is a fresh tensor, no node: this relu may be in place.
-  y = y.add(shortcut(x, forward)).relu_();
+  at::Tensor y = conv_norm(conv1_, bn1_, x, forward, {Activation::relu});
+  y = conv_norm(conv2_, bn2_, y, forward, {Activation::relu, shortcut(x, forward)});
   return forward.node(path(), std::move(y));
 }
 

@@ -28,10 +28,10 @@ class Bottleneck : public Block {
   }
 
   at::Tensor forward(const at::Tensor& x, Forward& forward) override {
-    at::Tensor y = conv_norm_relu(conv1_, bn1_, x, forward);
-    y = conv_norm_relu(conv2_, bn2_, y, forward);
-    y = conv_norm(conv3_, bn3_, y, forward);
-    y = y.add(downsample_ ? downsample_->forward(x, forward) : x).relu_();
+    at::Tensor y = conv_norm(conv1_, bn1_, x, forward, {Activation::relu});
+    y = conv_norm(conv2_, bn2_, y, forward, {Activation::relu});
+    y = conv_norm(conv3_, bn3_, y, forward,
+                  {Activation::relu, downsample_ ? downsample_->forward(x, forward) : x});
     return forward.node(path(), std::move(y));
   }
 
@@ -96,7 +96,7 @@ class ResNet : public ImageModel {
 
   at::Tensor forward(at::Tensor input, Forward& forward) override {
     at::Tensor x = model_input(std::move(input), spec(), forward);
-    x = conv_norm_relu(conv1_, bn1_, x, forward);
+    x = conv_norm(conv1_, bn1_, x, forward, {Activation::relu});
     x = forward.node("maxpool", at::max_pool2d(x, 3, 2, 1));
     for (Stage* stage : stages_) x = stage->forward(x, forward);
     return fc_->forward(global_pool(x, forward), forward);

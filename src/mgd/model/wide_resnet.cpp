@@ -24,8 +24,8 @@ class WideBlock : public Block {
   }
 
   at::Tensor forward(const at::Tensor& x, Forward& forward) override {
-    const at::Tensor active = relu_of(bn1_, bn1_.forward(x, forward), forward);
-    at::Tensor y = conv_norm_relu(conv1_, bn2_, active, forward);
+    const at::Tensor active = bn1_.forward(x, forward, {Activation::relu});
+    at::Tensor y = conv_norm(conv1_, bn2_, active, forward, {Activation::relu});
     y = conv2_.forward(y, forward);
     y = y.add(shortcut_ ? shortcut_->forward(active, forward) : x);
     return forward.node(path(), std::move(y));
@@ -77,7 +77,7 @@ class WideResNet : public ImageModel {
   at::Tensor forward(at::Tensor input, Forward& forward) override {
     at::Tensor x = conv1_.forward(model_input(std::move(input), spec(), forward), forward);
     for (WideStage* stage : stages_) x = stage->forward(x, forward);
-    x = relu_of(*bn1_, bn1_->forward(x, forward), forward);
+    x = bn1_->forward(x, forward, {Activation::relu});
     return fc_->forward(global_pool(x, forward), forward);
   }
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "mgd/nn/layers.h"
+#include "mgd/nn/conv_norm.h"
 #include "mgd/ops/mixed_precision.h"
 
 namespace mgd {

@@ -2,14 +2,9 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/ones.h>
-#include <ATen/ops/relu.h>
-#include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -24,8 +19,6 @@
 namespace mgd {
 
 namespace {
-
-constexpr double kMomentum = 0.1;  // of batch norm
 
 struct Fans {
   std::int64_t in, out;
@@ -86,60 +79,6 @@ at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& weight,
   at::Tensor y = at::conv2d(x, weight, bias, options_.stride, options_.padding, 1, options_.groups);
   forward.add_macs(y.numel() * conv_fans(options_).in);
   return y;
-}
-
-BatchNorm2d::BatchNorm2d(std::int64_t channels)
-    : weight_(add_parameter("weight", at::ones({channels}, at::kFloat), TensorKind::norm)),
-      bias_(add_parameter("bias", at::zeros({channels}, at::kFloat), TensorKind::norm)),
-      running_mean_(add_buffer("running_mean", at::zeros({channels}, at::kFloat))),
-      running_var_(add_buffer("running_var", at::ones({channels}, at::kFloat))),
-      num_batches_tracked_(add_buffer("num_batches_tracked", at::zeros({}, at::kLong))) {}
-
-at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward) {
-  if (forward.training()) {
-    if (x.numel() == x.size(1))
-      fail(
-          ExitCode::usage,
-          "{}: batch norm in training: got one value per channel (input {}x{}x{}x{}), expected at least two; "
-          "use a larger batch or a larger image",
-          path(), x.size(0), x.size(1), x.size(2), x.size(3));
-    num_batches_tracked_.add_(1);
-  }
-  at::Tensor y =
-      at::batch_norm(x, weight_, bias_, running_mean_, running_var_, forward.training(), kMomentum, kEps,
-                     /*cudnn_enabled=*/true);
-  return forward.node(path(), std::move(y));
-}
-
-at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
-  // Folding is half a dozen small operators, which a small activation does not pay back.
-  constexpr std::int64_t kWorthFolding = 1 << 17;
-  if (forward.training() || at::GradMode::is_enabled() || forward.wants(conv.path()) ||
-      forward.edits(conv.path()))
-    return norm.forward(conv.forward(x, forward), forward);
-  const FoldSources sources{.conv_weight = conv.weight_,
-                            .conv_bias = conv.bias_,
-                            .norm_weight = norm.weight_,
-                            .norm_bias = norm.bias_,
-                            .running_mean = norm.running_mean_,
-                            .running_var = norm.running_var_,
-                            .num_batches_tracked = norm.num_batches_tracked_};
-  if (conv.weight_.requires_grad()) {  // it trains between two evaluations
-    if (x.numel() < kWorthFolding) return norm.forward(conv.forward(x, forward), forward);
-    const Folded fresh = folded(sources);
-    return forward.node(norm.path(), conv.convolve(x, fresh.weight, fresh.shift, forward));
-  }
-  at::Tensor y = conv.folded_.run(x, sources, conv.options_);
-  forward.add_macs(y.numel() * conv_fans(conv.options_).in);
-  return forward.node(norm.path(), std::move(y));
-}
-
-at::Tensor conv_norm_relu(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
-  return relu_of(norm, conv_norm(conv, norm, x, forward), forward);
-}
-
-at::Tensor relu_of(const Module& layer, at::Tensor y, const Forward& forward) {
-  return forward.wants(layer.path()) || forward.edits(layer.path()) ? at::relu(y) : at::relu_(y);
 }
 
 Linear::Linear(std::int64_t in, std::int64_t out, RandomStream& random, Init init)

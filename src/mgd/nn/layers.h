@@ -38,7 +38,7 @@ class Conv2d : public Module {
   const at::Tensor& bias() const { return *bias_; }  // of a layer that has one
 
  private:
-  friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
+  friend at::Tensor conv_norm_folded(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
   at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                       Forward& forward) const;
 
@@ -48,36 +48,12 @@ class Conv2d : public Module {
   FoldedConv folded_;
 };
 
-// Statistics move in training mode only (momentum 0.1, eps 1e-5; the running variance is the unbiased one,
-// the batch is normalised with the biased one, as everywhere in PyTorch). A batch of one 1x1 map in training
-// has no variance: Error(usage).
-class BatchNorm2d : public Module {
- public:
-  static constexpr double kEps = 1e-5;
-  explicit BatchNorm2d(std::int64_t channels);
-  at::Tensor forward(const at::Tensor& x, Forward& forward);  // (B, C, Y, X)
-
- private:
-  friend at::Tensor conv_norm(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
-  at::Tensor &weight_, &bias_, &running_mean_, &running_var_, &num_batches_tracked_;
-};
-
 struct LinearOptions {
   std::int64_t in = 0, out = 0;
   bool bias = true;
   bool in_first = false;    // stored (in, out), as GPT-2's Conv1D
   double deviation = 0.02;  // weights start as N(0, deviation^2), biases as 0
 };
-
-// norm(conv(x)), each a node. In evaluation without gradient, when nobody looks at the convolution's own
-// node, the norm is folded into its weights: a pass through memory less, and another rounding.
-at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward);
-
-// relu(norm(conv(x))).
-at::Tensor conv_norm_relu(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward);
-
-// relu(y) for the output of `layer`: in place, unless somebody looks at the layer's node.
-at::Tensor relu_of(const Module& layer, at::Tensor y, const Forward& forward);
 
 class Linear : public Module {
  public:

@@ -1,0 +1,115 @@
+#include "mgd/nn/conv_norm.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/hardtanh.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/zeros.h>
+
+#include "mgd/core/error.h"
+
+namespace mgd {
+
+namespace {
+
+constexpr double kMomentum = 0.1;
+
+ActivationLimits limits_of(Activation activation) {
+  switch (activation) {
+    case Activation::none:
+      return {};
+    case Activation::relu:
+      return {.low = 0};
+    case Activation::relu6:
+      return {.low = 0, .high = 6};
+  }
+  MGD_ASSERT(false);
+  return {};
+}
+
+// The output of a norm, and what comes after it. In place only in a tensor that nobody else has seen.
+at::Tensor finished(at::Tensor y, bool seen, const AfterNorm& after) {
+  if (!seen && !at::GradMode::is_enabled())
+    return finish_norm_(std::move(y), after.shortcut, limits_of(after.activation));
+  if (after.shortcut.defined()) {
+    y = y.add(after.shortcut);
+    seen = false;
+  }
+  switch (after.activation) {
+    case Activation::none:
+      return y;
+    case Activation::relu:
+      return seen ? at::relu(y) : at::relu_(y);
+    case Activation::relu6:
+      return seen ? at::hardtanh(y, 0.0, 6.0) : at::hardtanh_(y, 0.0, 6.0);
+  }
+  MGD_ASSERT(false);
+  return {};
+}
+
+}  // namespace
+
+BatchNorm2d::BatchNorm2d(std::int64_t channels)
+    : weight_(add_parameter("weight", at::ones({channels}, at::kFloat), TensorKind::norm)),
+      bias_(add_parameter("bias", at::zeros({channels}, at::kFloat), TensorKind::norm)),
+      running_mean_(add_buffer("running_mean", at::zeros({channels}, at::kFloat))),
+      running_var_(add_buffer("running_var", at::ones({channels}, at::kFloat))),
+      num_batches_tracked_(add_buffer("num_batches_tracked", at::zeros({}, at::kLong))) {}
+
+at::Tensor BatchNorm2d::train(const at::Tensor& x, const AfterNorm& after) {
+  if (x.numel() == x.size(1))
+    fail(ExitCode::usage,
+         "{}: batch norm in training: got one value per channel (input {}x{}x{}x{}), expected at least two; "
+         "use a larger batch or a larger image",
+         path(), x.size(0), x.size(1), x.size(2), x.size(3));
+  num_batches_tracked_.add_(1);
+  return batch_norm_in_training(
+      x, {.weight = weight_, .bias = bias_, .running_mean = running_mean_, .running_var = running_var_},
+      after.shortcut, {.momentum = kMomentum, .eps = kEps, .limits = limits_of(after.activation)});
+}
+
+at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward, const AfterNorm& after) {
+  const bool seen = forward.wants(path()) || forward.edits(path());
+  if (forward.training() && !seen) return train(x, after);
+  at::Tensor y = forward.training() ? train(x, {})
+                                    : at::batch_norm(x, weight_, bias_, running_mean_, running_var_,
+                                                     /*training=*/false, kMomentum, kEps,
+                                                     /*cudnn_enabled=*/true);
+  return finished(forward.node(path(), std::move(y)), seen, after);
+}
+
+// Undefined where the convolution is to be computed as it is.
+at::Tensor conv_norm_folded(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward) {
+  // Folding is half a dozen small operators, which a small activation does not pay back.
+  constexpr std::int64_t kWorthFolding = 1 << 17;
+  if (forward.training() || at::GradMode::is_enabled() || forward.wants(conv.path()) ||
+      forward.edits(conv.path()))
+    return {};
+  const FoldSources sources{.conv_weight = conv.weight_,
+                            .conv_bias = conv.bias_,
+                            .norm_weight = norm.weight_,
+                            .norm_bias = norm.bias_,
+                            .running_mean = norm.running_mean_,
+                            .running_var = norm.running_var_,
+                            .num_batches_tracked = norm.num_batches_tracked_};
+  if (conv.weight_.requires_grad()) {  // it trains between two evaluations
+    if (x.numel() < kWorthFolding) return {};
+    const Folded fresh = folded(sources);
+    return conv.convolve(x, fresh.weight, fresh.shift, forward);
+  }
+  at::Tensor y = conv.folded_.run(x, sources, conv.options_);
+  forward.add_macs(y.numel() / y.size(1) * conv.weight_.numel());
+  return y;
+}
+
+at::Tensor conv_norm(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x, Forward& forward,
+                     const AfterNorm& after) {
+  at::Tensor y = conv_norm_folded(conv, norm, x, forward);
+  if (!y.defined()) return norm.forward(conv.forward(x, forward), forward, after);
+  const bool seen = forward.wants(norm.path()) || forward.edits(norm.path());
+  return finished(forward.node(norm.path(), std::move(y)), seen, after);
+}
+
+}  // namespace mgd
