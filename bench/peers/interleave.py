@@ -33,7 +33,9 @@ GOALS = {
     "lm-head/fp32": (8.5, 10), "lm-head/bf16": (None, None),
     "mlm-step/full": (None, None), "mlm-step/pad30": (2.2, 3.0), "mlm-step/pad45": (2.7, 3.8), "mlm-step/pad30-bf16": (None, None),
     "teacher/fp32": (0.98, 1.05), "teacher/bf16": (1.05, 1.2),
+    "teacher/fp32-winograd": (0.98, 1.05),
     "distill-step/live": (1.1, 1.5), "distill-step/cached": (1.55, 2.3),
+    "distill-step/live-winograd": (1.1, 1.5), "distill-step/cached-winograd": (1.55, 2.3),
 }
 
 
@@ -88,7 +90,7 @@ def measure(name, args):
     peers = [Peer(name, "eager", malloc, args) for malloc in MALLOC]
     if name.startswith("teacher/"):
         peers.append(Peer(name, "compiled", "tuned", args))
-        if name == "teacher/fp32":
+        if name.startswith("teacher/fp32"):
             peers.append(Peer(name, "onnx", "tuned", args))
     ours = Ours(name, args)
     sides = [ours, *peers]

@@ -174,7 +174,7 @@ def distill_step(torch, variant):
 
 
 def make(torch, name, variant):
-    kind, case = name.split("/")
+    kind, case = name.removesuffix("-winograd").split("/")  # the peer has no such thing
     bf16 = torch.bfloat16
     if kind == "attention":
         return {
@@ -193,7 +193,6 @@ def make(torch, name, variant):
     if kind == "mlm-step":
         return mlm_step(torch, case, variant)
     if kind == "mgd-block":
-        case = case.removesuffix("-winograd")  # the peer has no such thing
         return {
             "spatial-0.75": lambda: mgd_block(torch, variant),
             "spatial-0.65": lambda: mgd_block(torch, variant, ratio=0.65),

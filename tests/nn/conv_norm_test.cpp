@@ -153,6 +153,30 @@ TEST(ConvNorm, AFrozenOneIsFoldedOnceAndAgainWhenItChanges) {
   }
 }
 
+// A pass by Winograd's convolution, frozen (with a filter that is kept) or in training, is the same within
+// its error, and not the same bit by bit.
+TEST(ConvNorm, ByWinogradWithinItsError) {
+  for (const bool frozen : {true, false}) {
+    RandomStream random = stream();
+    Conv2d conv({.in = 16, .out = 32, .padding = 1}, random);
+    BatchNorm2d norm(32);
+    conv.set_path("conv");
+    norm.set_path("bn");
+    conv.set_requires_grad(!frozen);
+    const at::Tensor x = at::arange(8 * 16 * 32 * 32, at::kFloat).sin().view({8, 16, 32, 32});
+    const at::AutoGradMode gradients(!frozen);
+    Forward exact(!frozen), fast(!frozen);
+    fast.use_winograd(true);
+    const at::Tensor y = conv_norm(conv, norm, x, exact, {Activation::relu});
+    for (int again = 0; again < 2; ++again) {
+      const at::Tensor z = conv_norm(conv, norm, x, fast, {Activation::relu});
+      EXPECT_FALSE(at::equal(y, z));
+      EXPECT_LT(y.sub(z).abs().max().item<double>(), 2e-5 * y.abs().max().item<double>());
+    }
+    EXPECT_EQ(fast.macs(), 2 * exact.macs()) << "what is needed, by whatever means";
+  }
+}
+
 // What nobody looks at may be left out; what somebody looks at is the norm itself, before all that follows.
 TEST(AfterNorm, IsTheSameWhetherTheNormIsSeenOrNot) {
   for (const bool training : {false, true})

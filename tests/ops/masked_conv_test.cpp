@@ -214,9 +214,8 @@ TEST(Conv3x3, WinogradAgreesWithinItsError) {
       SCOPED_TRACE(testing::Message() << isa << " " << s.batch << " x " << s.in << " -> " << s.out << ", "
                                       << s.height << " x " << s.width);
       const Case c({s.batch, s.in, s.height, s.width}, s.out, at::ones({1, 1, 1, 1}, at::kBool));
-      const auto got = c.run(at::kFloat, [](auto& a, auto& w, auto& b) {
-        return add_bias(conv3x3(a, w, /*winograd=*/true), b);
-      });
+      const auto got = c.run(
+          at::kFloat, [](auto& a, auto& w, auto& b) { return add_bias(conv3x3(a, w, Winograd::always), b); });
       const auto exact = c.definition(at::kDouble);
       for (std::size_t i = 0; i < got.size(); ++i)
         EXPECT_LE(distance(got[i], exact[i]), 2e-5 * exact[i].abs().max().item<double>()) << i;
@@ -230,7 +229,8 @@ TEST(Conv3x3, WinogradDoesNotDependOnTheNumberOfThreads) {
   const int threads = at::get_num_threads();
   const Case c({40, 12, 6, 5}, 9, at::ones({1, 1, 1, 1}, at::kBool));
   const auto run = [&] {
-    return c.run(at::kFloat, [](auto& a, auto& w, auto& b) { return add_bias(conv3x3(a, w, true), b); });
+    return c.run(at::kFloat,
+                 [](auto& a, auto& w, auto& b) { return add_bias(conv3x3(a, w, Winograd::always), b); });
   };
   at::set_num_threads(1);
   const auto one = run();
@@ -238,6 +238,26 @@ TEST(Conv3x3, WinogradDoesNotDependOnTheNumberOfThreads) {
   const auto two = run();
   at::set_num_threads(threads);
   for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(at::equal(one[i], two[i])) << i;
+}
+
+TEST(WinogradPays, FollowsWhatWasMeasured) {
+  const auto at = [](std::int64_t batch, std::int64_t channels, std::int64_t side) {
+    return winograd_pays({.batch = batch, .height = side, .width = side, .in = channels, .out = channels});
+  };
+  EXPECT_TRUE(at(128, 16, 32));
+  EXPECT_TRUE(at(8, 64, 56));
+  EXPECT_TRUE(at(8, 256, 14));
+  EXPECT_TRUE(at(16, 256, 28));
+  EXPECT_FALSE(at(8, 512, 7)) << "the filters' transforms";
+  EXPECT_TRUE(winograd_pays({.batch = 8, .height = 7, .width = 7, .in = 512, .out = 512}, true));
+  EXPECT_FALSE(at(128, 8, 32)) << "products of vectors that are half empty";
+  EXPECT_FALSE(at(512, 64, 1)) << "a tile of sixteen for one output";
+  EXPECT_FALSE(at(0, 64, 8));
+}
+
+TEST(Conv3x3, WinogradIsLeftOutWhereItDoesNotPay) {
+  const at::Tensor x = at::randn({8, 8, 8, 8}), weight = at::randn({8, 8, 3, 3});
+  EXPECT_TRUE(at::equal(conv3x3(x, weight, Winograd::automatic), at::conv2d(x, weight, {}, 1, 1)));
 }
 
 TEST(SkippingPays, FollowsWhatWasMeasured) {

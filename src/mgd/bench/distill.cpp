@@ -26,6 +26,7 @@ struct State {
   std::unique_ptr<Optimizer> optimizer;
   Batch batch;
   Features kept;  // of the teacher, when it need not run
+  bool cached = false, winograd = false;
   double macs = 0;
 };
 
@@ -39,16 +40,18 @@ std::unique_ptr<ImageModel> model_of(const char* architecture) {
 Features answers(State& state) {
   const at::NoGradGuard no_grad;
   Forward forward;
+  forward.use_winograd(state.winograd);
   forward.capture(kTap);
   state.teacher->forward(state.batch.input, forward);
   state.macs += static_cast<double>(forward.macs());
   return forward.captured();
 }
 
-void step(State& state, bool cached) {
+void step(State& state) {
   state.macs = 0;
-  const Features teacher = cached ? state.kept : answers(state);
+  const Features teacher = state.cached ? state.kept : answers(state);
   Forward forward(/*training=*/true);
+  forward.use_winograd(state.winograd);
   forward.capture(kTap);
   const at::Tensor logits = state.student->forward(state.batch.input, forward);
   const MaskOptions options{.mask = "spatial", .mask_ratio = 0.5};
@@ -71,8 +74,10 @@ void step(State& state, bool cached) {
   state.macs += 3 * static_cast<double>(forward.macs());
 }
 
-BenchCase make(bool cached) {
+BenchCase make(bool cached, bool winograd) {
   auto state = std::make_shared<State>();
+  state->cached = cached;
+  state->winograd = winograd;
   state->teacher = model_of("resnet34");
   state->teacher->set_requires_grad(false);
   state->student = model_of("resnet18");
@@ -82,7 +87,8 @@ BenchCase make(bool cached) {
                             .student_default_tap = kTap,
                             .teacher_default_tap = kTap,
                             .num_classes = 1000,
-                            .seed = 1};
+                            .seed = 1,
+                            .winograd = winograd};
   for (const char* entry : {"{name: cross_entropy}", "{name: mgd, mask: spatial, mask_ratio: 0.5}"})
     state->losses.push_back(std::move(make_losses(parse_yaml(entry, "bench"), context).front()));
   std::vector<NamedTensor> parameters = state->student->parameters();
@@ -97,16 +103,19 @@ BenchCase make(bool cached) {
   state->batch.sample_ids.resize(kBatch);
   std::iota(state->batch.sample_ids.begin(), state->batch.sample_ids.end(), 0);
   state->kept = answers(*state);
-  step(*state, cached);
-  return {.run = [state, cached] { step(*state, cached); }, .macs = state->macs, .samples = kBatch};
+  step(*state);
+  return {.run = [state] { step(*state); }, .macs = state->macs, .samples = kBatch};
 }
 
 }  // namespace
 
 std::vector<Benchmark> distill_benchmarks() {
   const std::string what = "distillation step ResNet-34 -> ResNet-18, cross-entropy and MGD, B8 224 x 224";
-  return {{"distill-step/live", what, [] { return make(false); }},
-          {"distill-step/cached", what + ", the teacher's maps kept", [] { return make(true); }}};
+  const std::string kept = what + ", the teacher's maps kept";
+  return {{"distill-step/live", what, [] { return make(false, false); }},
+          {"distill-step/cached", kept, [] { return make(true, false); }},
+          {"distill-step/live-winograd", what + ", Winograd", [] { return make(false, true); }},
+          {"distill-step/cached-winograd", kept + ", Winograd", [] { return make(true, true); }}};
 }
 
 }  // namespace mgd

@@ -5,7 +5,7 @@
 namespace mgd {
 
 WinogradKernel winograd_avx2() {
-  return {input, grad_output, output, filter, grad_filter};
+  return {input, grad_output, output, filter, grad_filter, multiply_planes, multiply_transposed};
 }
 
 }  // namespace mgd

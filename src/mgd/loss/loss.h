@@ -79,6 +79,7 @@ struct LossContext {
   std::string teacher_default_tap;
   std::int64_t num_classes = 0;
   std::uint64_t seed = 0;  // initialisation of the loss's own blocks
+  bool winograd = false;   // for blocks of losses whose entry does not say
 };
 
 // A recipe entry gives one loss, or one for each of its taps. Throws Error(usage) with the entry's place for

@@ -52,7 +52,7 @@ class Generation : public Module {
  public:
   Generation(std::int64_t channels, const GenerativeOptions& options, RandomStream& random)
       : skip_(options.skip_hidden()),
-        winograd_(options.winograd),
+        winograd_(options.winograd ? Winograd::automatic : Winograd::never),
         first_(make_child<Conv2d>("0", options_of(channels), random)),
         second_(make_child<Conv2d>("2", options_of(channels), random)) {}
 
@@ -69,7 +69,7 @@ class Generation : public Module {
     return {.in = channels, .out = channels, .kernel = 3, .padding = 1, .bias = true};
   }
   SkipHidden skip_;
-  bool winograd_;
+  Winograd winograd_;
   Conv2d &first_, &second_;
 };
 
@@ -126,7 +126,9 @@ class MaskedGenerative final : public FeatureLoss {
         on_hidden_(options.on == "hidden"),
         fill_(options.fill) {
     RandomStream random = init_stream(entry, taps());
-    block_ = std::make_unique<GenerativeBlock>(taps(), options, random);
+    GenerativeOptions of_block = options;
+    of_block.winograd = options.winograd || entry.context.winograd;
+    block_ = std::make_unique<GenerativeBlock>(taps(), of_block, random);
     request_.shape = taps().teacher_shape;
     request_.options = Node::make_map();
     request_.options.origin = entry.node.origin;

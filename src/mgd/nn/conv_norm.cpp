@@ -99,7 +99,7 @@ at::Tensor conv_norm_folded(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x
     const Folded fresh = folded(sources);
     return conv.convolve(x, fresh.weight, fresh.shift, forward);
   }
-  at::Tensor y = conv.folded_.run(x, sources, conv.options_);
+  at::Tensor y = conv.folded_.run(x, sources, conv.options_, forward.winograd());
   forward.add_macs(y.numel() / y.size(1) * conv.weight_.numel());
   return y;
 }

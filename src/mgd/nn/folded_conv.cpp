@@ -9,8 +9,11 @@
 #include <optional>
 #include <vector>
 
+#include "mgd/core/error.h"
 #include "mgd/nn/conv_norm.h"
+#include "mgd/ops/masked_conv.h"
 #include "mgd/ops/mixed_precision.h"
+#include "mgd/ops/winograd.h"
 
 namespace mgd {
 
@@ -60,30 +63,50 @@ Folded folded(const FoldSources& s) {
   return {.weight = s.conv_weight * scale.view({-1, 1, 1, 1}), .shift = shift};
 }
 
-void FoldedConv::fold(const FoldSources& sources, const Conv2dOptions& o, at::IntArrayRef input,
-                      at::ScalarType type) {
-  const Folded fresh = folded(sources);
-  weight_ = fresh.weight.to(type);
-  shift_ = fresh.shift.to(type);
-  packed_ = can_pack(weight_);
-  if (packed_)
-    weight_ = call(*Operators::get().reorder,
-                   {weight_, twice(o.padding), twice(o.stride), twice(1), o.groups, input.vec()});
-  versions_ = versions_of(sources);
-  data_ = sources.conv_weight.const_data_ptr();
-  type_ = type;
+FoldedConv::Form FoldedConv::form_of(const at::Tensor& input, const Conv2dOptions& o, bool winograd) {
+  const ConvCase c{input.size(0), input.size(2), input.size(3), o.in, o.out};
+  if (winograd && o.is_plain_3x3() && input.is_cpu() && input.scalar_type() == at::kFloat &&
+      winograd_pays(c, /*filter_kept=*/true))
+    return Form::winograd;
+  return can_pack(input) ? Form::packed : Form::plain;
 }
 
-at::Tensor FoldedConv::run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& o) {
-  const at::ScalarType type = x.is_cpu() && cpu_autocast() ? at::kBFloat16 : x.scalar_type();
-  const at::Tensor input = x.to(type);
-  if (versions_ != versions_of(sources) || data_ != sources.conv_weight.const_data_ptr() || type_ != type)
-    fold(sources, o, input.sizes(), type);
-  if (!packed_) return at::conv2d(input, weight_, shift_, o.stride, o.padding, 1, o.groups);
-  // "none": oneDNN's fused relu turns NaN into 0, and a broken teacher must be seen.
-  return call(*Operators::get().convolve,
-              {input, weight_, shift_, twice(o.padding), twice(o.stride), twice(1), o.groups, "none",
-               c10::List<std::optional<c10::Scalar>>(), c10::IValue()});
+void FoldedConv::fold(const FoldSources& sources, const Conv2dOptions& o, const at::Tensor& input,
+                      Form form) {
+  const Folded fresh = folded(sources);
+  weight_ = fresh.weight.to(input.scalar_type());
+  shift_ = fresh.shift.to(input.scalar_type());
+  if (form == Form::packed)
+    weight_ = call(*Operators::get().reorder,
+                   {weight_, twice(o.padding), twice(o.stride), twice(1), o.groups, input.sizes().vec()});
+  if (form == Form::winograd) weight_ = winograd_filter(weight_);
+  versions_ = versions_of(sources);
+  data_ = sources.conv_weight.const_data_ptr();
+  type_ = input.scalar_type();
+  form_ = form;
+}
+
+at::Tensor FoldedConv::run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& o,
+                           bool winograd) {
+  const at::Tensor input = x.is_cpu() && cpu_autocast() ? x.to(at::kBFloat16) : x;
+  const Form form = form_of(input, o, winograd);
+  if (versions_ != versions_of(sources) || data_ != sources.conv_weight.const_data_ptr() ||
+      type_ != input.scalar_type() || form_ != form)
+    fold(sources, o, input, form);
+  switch (form) {
+    case Form::plain:
+      return at::conv2d(input, weight_, shift_, o.stride, o.padding, 1, o.groups);
+    case Form::packed:
+      // "none": oneDNN's fused relu turns NaN into 0, and a broken teacher must be seen.
+      return call(*Operators::get().convolve,
+                  {input, weight_, shift_, twice(o.padding), twice(o.stride), twice(1), o.groups, "none",
+                   c10::List<std::optional<c10::Scalar>>(), c10::IValue()});
+    case Form::winograd:
+      return winograd_conv_with(input.contiguous(at::MemoryFormat::ChannelsLast), weight_, o.out)
+          .add_(shift_.view({1, -1, 1, 1}));
+  }
+  MGD_ASSERT(false);
+  return {};
 }
 
 }  // namespace mgd

@@ -23,17 +23,20 @@ class FoldedConv {
   // norm(conv(x)) in evaluation, without gradient; under autocast in bfloat16.
   // Folds when a source is not what it was; on the CPU the weights then lie in oneDNN's own order, which
   // otherwise each pass puts them into.
-  at::Tensor run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& options);
+  // winograd: where that is faster, from a filter that is kept too, of four times the weights' size.
+  at::Tensor run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& options,
+                 bool winograd);
 
  private:
-  void fold(const FoldSources& sources, const Conv2dOptions& options, at::IntArrayRef input,
-            at::ScalarType type);
+  enum class Form { plain, packed, winograd };
+  void fold(const FoldSources& sources, const Conv2dOptions& options, const at::Tensor& input, Form form);
+  static Form form_of(const at::Tensor& input, const Conv2dOptions& options, bool winograd);
 
   std::int64_t versions_ = -1;
   const void* data_ = nullptr;
   at::ScalarType type_ = at::kFloat;
+  Form form_ = Form::plain;
   at::Tensor weight_, shift_;  // shift: (out)
-  bool packed_ = false;
 };
 
 // conv_weight and shift of the folded convolution, in the sources' type.

@@ -35,6 +35,10 @@ class Forward {
   void draw_from(ForwardDraws draws) { draws_ = std::move(draws); }
   const std::optional<ForwardDraws>& draws() const { return draws_; }
 
+  // Convolutions 3x3 by Winograd's F(4x4, 3x3) where that is faster (ops/winograd.h): less exact.
+  void use_winograd(bool wanted) { winograd_ = wanted; }
+  bool winograd() const { return winograd_; }
+
   void capture(const std::string& name) { captured_[name]; }
   void edit(const std::string& name, Edit edit) { edits_[name] = std::move(edit); }
   void observe(Observer observer) { observer_ = std::move(observer); }
@@ -56,6 +60,7 @@ class Forward {
 
  private:
   bool training_;
+  bool winograd_ = false;
   std::optional<ForwardDraws> draws_;
   std::int64_t macs_ = 0;
   std::map<std::string, at::Tensor> captured_;

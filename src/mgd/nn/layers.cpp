@@ -15,6 +15,7 @@
 #include "mgd/core/error.h"
 #include "mgd/nn/init.h"
 #include "mgd/ops/dense.h"
+#include "mgd/ops/masked_conv.h"
 
 namespace mgd {
 
@@ -76,7 +77,10 @@ at::Tensor Conv2d::forward(const at::Tensor& x, Forward& forward) {
 
 at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias, Forward& forward) const {
-  at::Tensor y = at::conv2d(x, weight, bias, options_.stride, options_.padding, 1, options_.groups);
+  const bool winograd = forward.winograd() && options_.is_plain_3x3() && !bias;
+  at::Tensor y = winograd
+                     ? conv3x3(x, weight, Winograd::automatic)
+                     : at::conv2d(x, weight, bias, options_.stride, options_.padding, 1, options_.groups);
   forward.add_macs(y.numel() * conv_fans(options_).in);
   return y;
 }

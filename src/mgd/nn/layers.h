@@ -17,6 +17,7 @@ namespace mgd {
 struct Conv2dOptions {
   std::int64_t in = 0, out = 0, kernel = 3, stride = 1, padding = 0, groups = 1;
   bool bias = false;
+  bool is_plain_3x3() const { return kernel == 3 && stride == 1 && padding == 1 && groups == 1; }
 };
 
 // How the weights of a convolution or linear layer start. fan_in = in / groups * kernel^2, fan_out = out *

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "mgd/core/error.h"
+#include "mgd/kernels/winograd.h"
 #include "mgd/ops/conv_plan.h"
 #include "mgd/ops/mixed_precision.h"
 #include "mgd/ops/winograd.h"
@@ -315,14 +316,17 @@ at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at:
   return MaskedConv::apply(shown, weight, bias, holder, options);
 }
 
-at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, bool winograd) {
+at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, Winograd winograd) {
   // Our weight gradient takes 0.4 (2048 channels) to 1 (256 channels at 28 x 28) of oneDNN's time.
   constexpr std::int64_t kWide = kConvPanel;
   const bool plain = x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
                      !cpu_autocast() && x.numel() > 0;
   const bool wide = weight.size(0) >= kWide && weight.size(1) >= kWide;
-  return plain && (winograd || wide) ? DenseConv::apply(x, weight, winograd)
-                                     : at::conv2d(x, weight, {}, 1, 1);
+  const bool by_winograd = winograd == Winograd::always ||
+                           (winograd == Winograd::automatic &&
+                            winograd_pays({x.size(0), x.size(2), x.size(3), x.size(1), weight.size(0)}));
+  return plain && (by_winograd || wide) ? DenseConv::apply(x, weight, by_winograd)
+                                        : at::conv2d(x, weight, {}, 1, 1);
 }
 
 bool skipping_pays(const ConvCase& c) {
@@ -333,6 +337,17 @@ bool skipping_pays(const ConvCase& c) {
   const auto area = static_cast<double>(c.height * c.width);
   const double copies = c.by_channel ? 1 + kPositionsOfCopy / area : 1;
   return c.visible_frac * kEach * copies < dense;
+}
+
+bool winograd_pays(const ConvCase& c, bool filter_kept) {
+  // The filters' transforms cost as much as this many tiles. Below 16 channels products of whole
+  // vectors are mostly of zeros.
+  constexpr std::int64_t kFewestChannels = 16, kTilesOfFilters = 32;
+  constexpr double kEach = 1.7;  // a multiply-accumulate against one of the dense convolution
+  const std::int64_t tiles = c.batch * WinogradMap{c.height, c.width, c.in}.tiles();
+  return c.in >= kFewestChannels && c.out >= kFewestChannels &&
+         kEach * static_cast<double>(kWinogradPlanes * (tiles + (filter_kept ? 0 : kTilesOfFilters))) <
+             static_cast<double>(kConvTaps * c.batch * c.height * c.width);
 }
 
 }  // namespace mgd

@@ -27,10 +27,13 @@ struct MaskedConvOptions {
 at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at::Tensor& weight,
                           const at::Tensor& bias, const MaskedConvOptions& options = {});
 
+// All passes by Winograd's F(4x4, 3x3), which is faster and less exact (ops/winograd.h); float on the CPU
+// only. automatic: where winograd_pays says so.
+enum class Winograd { never, automatic, always };
+
 // The same of a map that hides nothing, without bias: the dense convolution, with our own weight gradient
-// from 64 channels on. winograd: all passes by Winograd's F(4x4, 3x3), which is faster and less exact
-// (ops/winograd.h); float on the CPU only.
-at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, bool winograd = false);
+// from 64 channels on, or Winograd's.
+at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, Winograd winograd = Winograd::never);
 
 // The cost model's view of a convolution.
 struct ConvCase {
@@ -43,5 +46,8 @@ struct ConvCase {
 // Whether skipping is faster than the dense convolution over forward and backward together. Measured:
 // docs/benchmarks.md.
 bool skipping_pays(const ConvCase& c);
+
+// Whether Winograd's convolution is faster than the dense one. filter_kept: its filter is there already.
+bool winograd_pays(const ConvCase& c, bool filter_kept = false);
 
 }  // namespace mgd

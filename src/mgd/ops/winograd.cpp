@@ -5,8 +5,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <numeric>
-#include <vector>
 
 #include "mgd/kernels/masked_conv.h"
 #include "mgd/kernels/winograd.h"
@@ -15,170 +13,120 @@ namespace mgd {
 
 namespace {
 
-// The kernels of masked_conv.h multiply nine matrices a call.
-constexpr int kCalls = kWinogradPlanes / kConvTaps;
+WinogradMap map_of(const at::Tensor& x) {
+  return {x.size(2), x.size(3), x.size(1)};
+}
 
-// Samples computed together: enough tiles to use a piece of the weights often.
-constexpr std::int64_t kTilesTogether = 128;
-
-class Plan {
+// The tiles of a batch in groups. Small filters stay in the second-level cache, beside a group's planes;
+// large ones come from farther away in any case, and should then serve many tiles.
+class Groups {
  public:
-  Plan(const at::Tensor& x)
-      : map_{x.size(2), x.size(3), x.size(1)},
-        samples_(std::clamp<std::int64_t>(kTilesTogether / map_.tiles(), 1, x.size(0))),
-        groups_((x.size(0) + samples_ - 1) / samples_),
-        batch_(x.size(0)),
-        index_(static_cast<std::size_t>(kConvTaps * tiles(0))) {
-    std::iota(index_.begin(), index_.end(), 0);
+  Groups(const at::Tensor& x, std::int64_t in, std::int64_t out) : tiles_(x.size(0) * map_of(x).tiles()) {
+    constexpr std::int64_t kPlanesBytes = 384 << 10, kFewest = 24, kMost = 120;
+    const auto bytes_of = [](std::int64_t floats) {
+      return kWinogradPlanes * floats * static_cast<std::int64_t>(sizeof(float));
+    };
+    const bool small = bytes_of(in * out) <= kPlanesBytes;
+    const std::int64_t fitting = kPlanesBytes / bytes_of(in + out);
+    // A multiple of 24 fills the registers of every product.
+    each_ = small ? std::clamp(fitting / kFewest * kFewest, kFewest, kMost) : kMost;
+  }
+  std::int64_t count() const { return (tiles_ + each_ - 1) / each_; }
+  std::int64_t most() const { return std::min(each_, tiles_); }  // tiles in a group
+  WinogradTiles operator[](std::int64_t group) const {
+    return {group * each_, std::min(each_, tiles_ - group * each_)};
   }
 
-  std::int64_t groups() const { return groups_; }
-  std::int64_t first(std::int64_t group) const { return group * samples_; }
-  std::int64_t count(std::int64_t group) const { return std::min(samples_, batch_ - first(group)); }
-  std::int64_t tiles(std::int64_t group) const { return count(group) * map_.tiles(); }
-  WinogradMap map(std::int64_t channels) const { return {map_.height, map_.width, channels}; }
-  std::int64_t sample_size(std::int64_t channels) const { return map_.height * map_.width * channels; }
-  const std::int32_t* index() const { return index_.data(); }  // each row meets itself
-
  private:
-  WinogradMap map_;
-  std::int64_t samples_, groups_, batch_;
-  std::vector<std::int32_t> index_;
+  std::int64_t tiles_, each_ = 0;
 };
 
-at::Tensor floats(std::int64_t count) {
-  return at::empty({count}, at::kFloat);
+at::Tensor planes(std::int64_t rows, std::int64_t channels) {
+  return at::empty({kWinogradPlanes * winograd_plane(rows, channels)}, at::kFloat);
 }
 
-std::vector<std::int64_t> equal_parts(std::int64_t rows) {
-  std::vector<std::int64_t> begin(kConvTaps + 1);
-  for (int t = 0; t <= kConvTaps; ++t) begin[static_cast<std::size_t>(t)] = t * rows;
-  return begin;
+// In parallel over the rows of the weights.
+at::Tensor filter_planes(const at::Tensor& weight, const WinogradFilter& f) {
+  at::Tensor result = planes(f.rows, f.columns);
+  const float* from = weight.const_data_ptr<float>();
+  float* to = result.mutable_data_ptr<float>();
+  const auto filter = winograd_kernel(chosen_isa()).filter;
+  at::parallel_for(0, f.rows, 16, [&](std::int64_t begin, std::int64_t end) {
+    WinogradFilter part = f;
+    part.rows = end - begin;
+    filter(from + begin * f.row_stride, part, begin, f.rows, to);
+  });
+  return result;
 }
 
-// The maps of a group -> planes (36, tiles, channels).
-using ToPlanes = void (*)(const float*, const WinogradMap&, const WinogradPlanes&);
-void transform(ToPlanes to_planes, const Plan& plan, std::int64_t group, std::int64_t sample,
-               const at::Tensor& x, float* planes) {
-  const std::int64_t channels = x.size(1), tiles = plan.map(channels).tiles();
-  to_planes(x.const_data_ptr<float>() + (plan.first(group) + sample) * plan.sample_size(channels),
-            plan.map(channels), {planes + sample * tiles * channels, plan.tiles(group), channels});
+}  // namespace
+
+at::Tensor winograd_filter(const at::Tensor& weight) {
+  const std::int64_t out = weight.size(0), in = weight.size(1);
+  const at::Tensor inputs_first =
+      weight.permute({0, 2, 3, 1}).reshape({out, -1}).t().contiguous();  // (9 C, N)
+  return filter_planes(inputs_first, {.rows = in, .columns = out, .tap_stride = in * out, .row_stride = out});
 }
 
-// x convolved with the filters in planes (36, C, out).
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& filters, std::int64_t out) {
-  const Plan plan(x);
+at::Tensor winograd_conv_with(const at::Tensor& x, const at::Tensor& filter, std::int64_t out) {
   const std::int64_t in = x.size(1);
+  const Groups groups(x, in, out);
   at::Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)},
                            x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const float *from = x.const_data_ptr<float>(), *u = filter.const_data_ptr<float>();
   float* to = y.mutable_data_ptr<float>();
-  const float* u = filters.const_data_ptr<float>();
   const WinogradKernel kernel = winograd_kernel(chosen_isa());
-  const auto product = masked_conv_kernel(chosen_isa()).product;
-  at::parallel_for(0, plan.groups(), 1, [&](std::int64_t begin, std::int64_t end) {
-    at::Tensor from_planes = floats(kWinogradPlanes * plan.tiles(begin) * in),
-               to_planes = floats(kWinogradPlanes * plan.tiles(begin) * out);
+  at::parallel_for(0, groups.count(), 1, [&](std::int64_t begin, std::int64_t end) {
+    at::Tensor from_planes = planes(groups.most(), in), to_planes = planes(groups.most(), out);
     float *v = from_planes.mutable_data_ptr<float>(), *m = to_planes.mutable_data_ptr<float>();
-    for (std::int64_t group = begin; group < end; ++group) {
-      const std::int64_t tiles = plan.tiles(group), rows = kConvTaps * tiles;
-      for (std::int64_t s = 0; s < plan.count(group); ++s) transform(kernel.input, plan, group, s, x, v);
-      const auto parts = equal_parts(tiles);
-      ConvWork work;
-      for (int call = 0; call < kCalls; ++call)
-        for (std::int64_t panel = 0; panel * kConvPanel < out; ++panel)
-          product({.begin = parts.data(),
-                   .from_row = plan.index(),
-                   .to_row = plan.index(),
-                   .from = {v + call * rows * in, in},
-                   .to = {m + call * rows * out, out},
-                   .depth = in,
-                   .width = out,
-                   .to_rows = rows,
-                   .weight = {u + call * kConvTaps * in * out, in * out, out, 1, nullptr, nullptr}},
-                  panel, work);
-      for (std::int64_t s = 0; s < plan.count(group); ++s)
-        kernel.output({m + s * plan.map(out).tiles() * out, tiles, out}, plan.map(out),
-                      to + (plan.first(group) + s) * plan.sample_size(out));
+    for (; begin < end; ++begin) {
+      const WinogradTiles tiles = groups[begin];
+      kernel.input(from, map_of(x), tiles, v);
+      kernel.multiply(v, u, tiles.count, in, out, m);
+      kernel.output(m, map_of(y), tiles, to);
     }
   });
   return y;
 }
 
-// Weights whose columns lie side by side -> planes (36, rows, columns), in parallel over rows.
-at::Tensor filter_planes(const at::Tensor& weight, WinogradFilter f, std::int64_t columns) {
-  at::Tensor planes = floats(kWinogradPlanes * f.rows * columns);
-  const float* from = weight.const_data_ptr<float>();
-  float* to = planes.mutable_data_ptr<float>();
-  const auto filter = winograd_kernel(chosen_isa()).filter;
-  at::parallel_for(0, f.rows, 16, [&](std::int64_t begin, std::int64_t end) {
-    WinogradFilter part = f;
-    part.rows = end - begin;
-    filter(from + begin * f.row_stride, part, {to + begin * columns, f.rows, columns});
-  });
-  return planes;
-}
-
-}  // namespace
-
 at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight) {
-  const std::int64_t out = weight.size(0), in = weight.size(1);
-  const at::Tensor inputs_first =
-      weight.permute({0, 2, 3, 1}).reshape({out, -1}).t().contiguous();  // (9 C, N)
-  return convolve(
-      x, filter_planes(inputs_first, {.rows = in, .tap_stride = in * out, .row_stride = out}, out), out);
+  return winograd_conv_with(x, winograd_filter(weight), weight.size(0));
 }
 
 at::Tensor winograd_input_gradient(const at::Tensor& grad, const at::Tensor& weight) {
   const std::int64_t out = weight.size(0), in = weight.size(1);
-  const WinogradFilter f{.rows = out, .tap_stride = in, .row_stride = kConvTaps * in, .flip = true};
-  return convolve(grad, filter_planes(weight, f, in), in);
+  const WinogradFilter f{
+      .rows = out, .columns = in, .tap_stride = in, .row_stride = kConvTaps * in, .flip = true};
+  return winograd_conv_with(grad, filter_planes(weight, f), in);
 }
 
 at::Tensor winograd_weight_gradient(const at::Tensor& x, const at::Tensor& grad) {
-  const Plan plan(x);
-  const std::int64_t in = x.size(1), out = grad.size(1), panels = (out + kConvPanel - 1) / kConvPanel;
-  at::Tensor planes = at::zeros({kWinogradPlanes * in * out}, at::kFloat),
+  const std::int64_t in = x.size(1), out = grad.size(1);
+  const Groups groups(x, in, out);
+  at::Tensor sums = at::zeros({kWinogradPlanes * winograd_plane(in, out)}, at::kFloat),
              result = at::empty({kConvTaps * in, out}, at::kFloat);
-  const std::int64_t most = kWinogradPlanes * plan.tiles(0);
-  at::Tensor of_x = floats(most * in), of_grad = floats(most * out),
-             packed = floats(conv_panels_size(most, in));
+  at::Tensor of_x = planes(groups.most(), in), of_grad = planes(groups.most(), out);
+  const float *map = x.const_data_ptr<float>(), *errors = grad.const_data_ptr<float>();
   float *v = of_x.mutable_data_ptr<float>(), *g = of_grad.mutable_data_ptr<float>(),
-        *pack = packed.mutable_data_ptr<float>(), *u = planes.mutable_data_ptr<float>();
+        *u = sums.mutable_data_ptr<float>();
   const WinogradKernel kernel = winograd_kernel(chosen_isa());
-  const auto multiply = masked_conv_kernel(chosen_isa()).weight_gradient;
-  for (std::int64_t group = 0; group < plan.groups(); ++group) {
-    const std::int64_t tiles = plan.tiles(group), rows = kConvTaps * tiles;
-    const auto parts = equal_parts(tiles);
-    at::parallel_for(0, plan.count(group), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (; begin < end; ++begin) {
-        transform(kernel.input, plan, group, begin, x, v);
-        transform(kernel.grad_output, plan, group, begin, grad, g);
-      }
+  for (std::int64_t group = 0; group < groups.count(); ++group) {
+    const WinogradTiles tiles = groups[group];
+    at::parallel_for(0, 2, 1, [&](std::int64_t begin, std::int64_t end) {
+      if (begin == 0) kernel.input(map, map_of(x), tiles, v);
+      if (end == 2) kernel.grad_output(errors, map_of(grad), tiles, g);
     });
-    at::parallel_for(0, kCalls, 1, [&](std::int64_t begin, std::int64_t end) {
+    at::parallel_for(0, kWinogradPlanes, 1, [&](std::int64_t begin, std::int64_t end) {
       for (; begin < end; ++begin)
-        pack_conv_panels(v + begin * rows * in, rows, in, pack + begin * conv_panels_size(rows, in));
-    });
-    at::parallel_for(0, kWinogradPlanes * panels, 1, [&](std::int64_t begin, std::int64_t end) {
-      ConvWork work;
-      for (; begin < end; ++begin) {
-        const std::int64_t plane = begin / panels, call = plane / kConvTaps;
-        multiply({.pairs = {plan.index(), plan.index(), parts.data()},
-                  .panels = pack + call * conv_panels_size(rows, in),
-                  .rows = rows,
-                  .depth = in,
-                  .grad_output = {g + call * rows * out, out},
-                  .width = out,
-                  .grad = {u + call * kConvTaps * in * out, out},
-                  .channels_in = in},
-                 static_cast<int>(plane % kConvTaps), begin % panels, work);
-      }
+        kernel.multiply_transposed(v + begin * winograd_plane(tiles.count, in),
+                                   g + begin * winograd_plane(tiles.count, out), tiles.count, in, out,
+                                   u + begin * winograd_plane(in, out));
     });
   }
   float* to = result.mutable_data_ptr<float>();
   at::parallel_for(0, in, 16, [&](std::int64_t begin, std::int64_t end) {
-    kernel.grad_filter({u + begin * out, in, out},
-                       {.rows = end - begin, .tap_stride = in * out, .row_stride = out}, to + begin * out);
+    kernel.grad_filter(u, {.rows = end - begin, .columns = out, .tap_stride = in * out, .row_stride = out},
+                       begin, in, to + begin * out);
   });
   return result.t().contiguous().view({out, 3, 3, in}).permute({0, 3, 1, 2});
 }

@@ -43,7 +43,8 @@ void open_losses(Run& run) {
                       .student_default_tap = run.student->default_tap(),
                       .teacher_default_tap = run.teacher ? run.teacher->default_tap() : "",
                       .num_classes = run.task->num_classes(),
-                      .seed = seed};
+                      .seed = seed,
+                      .winograd = run.config.train.winograd};
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
       for (const auto& other : run.losses)
