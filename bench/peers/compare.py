@@ -36,7 +36,7 @@ def recipe(args, cache, steps):
                     "mask": "channel", "mask_ratio": args.mask_ratio}],
         "train": {"epochs": 100000, "max_steps": steps, "batch_size": args.batch, "optimizer": "sgd", "lr": 0.1,
                   "schedule": "cosine", "weight_decay": 5e-4, "precision": "fp32", "log_every": args.warmup,
-                  "checkpoint_every": 10**9, "teacher_cache": cache},
+                  "checkpoint_every": 10**9, "teacher_cache": cache, "winograd": args.winograd},
         "run": {"seed": 1, "threads": args.threads},
     }, indent=1)
 
@@ -161,6 +161,7 @@ def main():
     parser.add_argument("--student", type=int, default=8, choices=[8, 20], help="depth")
     parser.add_argument("--views", type=int, default=0,
                         help="ours keeps the teacher's outputs for so many variants of each picture, made before; 0: it runs in every step")
+    parser.add_argument("--winograd", action="store_true", help="ours with train.winograd")
     parser.add_argument("--peers", nargs="+", choices=["step", "loop", "jpeg"], default=["loop", "step"])
     parser.add_argument("--malloc", nargs="+", choices=list(MALLOC), default=list(MALLOC))
     parser.add_argument("--json", help="file for every single result")
