@@ -22,7 +22,7 @@ from pathlib import Path
 from distill_step import usage
 from interleave import MALLOC, environment, spread
 
-def recipe(args, cache, steps):
+def recipe(args, cache, steps, seed=1, log_every=None):
     """JSON is YAML. No validation, test or checkpoints within the measured steps."""
     return json.dumps({
         "task": "classify",
@@ -35,9 +35,9 @@ def recipe(args, cache, steps):
                    {"name": "mgd", "student_tap": "layer3", "teacher_tap": "layer3", "weight": 1.0, "weight_on": "mean",
                     "mask": "channel", "mask_ratio": args.mask_ratio}],
         "train": {"epochs": 100000, "max_steps": steps, "batch_size": args.batch, "optimizer": "sgd", "lr": 0.1,
-                  "schedule": "cosine", "weight_decay": 5e-4, "precision": "fp32", "log_every": args.warmup,
+                  "schedule": "constant", "weight_decay": 5e-4, "precision": "fp32", "log_every": log_every or args.warmup,
                   "checkpoint_every": 10**9, "teacher_cache": cache, "winograd": args.winograd},
-        "run": {"seed": 1, "threads": args.threads},
+        "run": {"seed": seed, "threads": args.threads},
     }, indent=1)
 
 
@@ -132,7 +132,7 @@ def report(results, args):
           f"{args.rounds} rounds")
     print(f"{'side':<6}{'malloc':<9}{'samples/s':<27}{'wall ms/step':<27}{'CPU ms/step':<27}{'faults/step':<12}waits for data")
     for (name, malloc), rows in results.items():
-        columns = {key: [row[key] for row in rows] for key in rows[0] if key != "mode"}
+        columns = {key: [row[key] for row in rows] for key in rows[0] if key not in ("mode", "losses")}
         print(f"{name:<6}{malloc:<9}{spread(columns['samples_per_s'], 1):<27}{spread(columns['wall_ms'], 1):<27}"
               f"{spread(columns['cpu_ms'], 1):<27}{statistics.median(columns['faults']):<12.0f}"
               f"{100 * statistics.median(columns['wait_frac']):.1f} %")

@@ -64,12 +64,13 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
   return a.numel() == 0 ? 0 : (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
 }
 
-void expect_definition(const Case& c, const std::vector<at::Tensor>& got, bool relu = false) {
+void expect_definition(const Case& c, const std::vector<at::Tensor>& got, bool relu = false,
+                       double times = 2) {
   const auto exact = c.definition(at::kDouble, relu), naive = c.definition(at::kFloat, relu);
   const char* names[] = {"output", "grad x", "grad weight", "grad bias"};
   for (std::size_t i = 0; i < got.size(); ++i) {
     const double scale = exact[i].numel() == 0 ? 0 : exact[i].abs().max().item<double>();
-    EXPECT_LE(distance(got[i], exact[i]), 2 * distance(naive[i], exact[i]) + 1e-6 * scale) << names[i];
+    EXPECT_LE(distance(got[i], exact[i]), times * distance(naive[i], exact[i]) + 1e-6 * scale) << names[i];
   }
 }
 
@@ -192,12 +193,16 @@ TEST(MaskedConv, RefusesWhatDoesNotFit) {
   }
 }
 
-// 70 channels are wide enough for our own weight gradient.
+// 260 channels are wide enough for our own weight gradient, and on the small map for all passes.
 TEST(Conv3x3, AgreesWithTheDefinition) {
-  for (const std::int64_t channels : {8, 70}) {
-    const Case c({3, channels, 7, 5}, channels, at::ones({1, 1, 1, 1}, at::kBool));
+  struct Shape {
+    std::int64_t channels, height, width;
+  };
+  for (const Shape& s : {Shape{8, 7, 5}, Shape{260, 7, 5}, Shape{260, 9, 8}}) {
+    const Case c({3, s.channels, s.height, s.width}, s.channels, at::ones({1, 1, 1, 1}, at::kBool));
     auto got = c.run(at::kFloat, [](auto& a, auto& w, auto& b) { return add_bias(conv3x3(a, w), b); });
-    expect_definition(c, got);
+    // oneDNN sums the 2,340 products of a wide one in finer steps.
+    expect_definition(c, got, /*relu=*/false, s.channels > 100 ? 3 : 2);
   }
 }
 

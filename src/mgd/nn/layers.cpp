@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
@@ -77,10 +78,9 @@ at::Tensor Conv2d::forward(const at::Tensor& x, Forward& forward) {
 
 at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias, Forward& forward) const {
-  const bool winograd = forward.winograd() && options_.is_plain_3x3() && !bias;
-  at::Tensor y = winograd
-                     ? conv3x3(x, weight, Winograd::automatic)
-                     : at::conv2d(x, weight, bias, options_.stride, options_.padding, 1, options_.groups);
+  const bool ours = options_.is_plain_3x3() && !bias && (forward.winograd() || at::GradMode::is_enabled());
+  at::Tensor y = ours ? conv3x3(x, weight, forward.winograd() ? Winograd::automatic : Winograd::never)
+                      : at::conv2d(x, weight, bias, options_.stride, options_.padding, 1, options_.groups);
   forward.add_macs(y.numel() * conv_fans(options_).in);
   return y;
 }

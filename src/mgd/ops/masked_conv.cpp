@@ -317,16 +317,21 @@ at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at:
 }
 
 at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, Winograd winograd) {
-  // Our weight gradient takes 0.4 (2048 channels) to 1 (256 channels at 28 x 28) of oneDNN's time.
-  constexpr std::int64_t kWide = kConvPanel;
+  // From so many channels on our weight gradient takes 0.4 (2048 channels) to 1 (256 channels at 28 x 28) of
+  // oneDNN's time, and on maps as small as this all passes do: a third of the taps at the border of 4 x 4 and
+  // a fifth at that of 7 x 7 read nothing.
+  constexpr std::int64_t kWide = 256, kSmallMap = 49;
   const bool plain = x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
                      !cpu_autocast() && x.numel() > 0;
+  if (!plain) return at::conv2d(x, weight, {}, 1, 1);
   const bool wide = weight.size(0) >= kWide && weight.size(1) >= kWide;
   const bool by_winograd = winograd == Winograd::always ||
                            (winograd == Winograd::automatic &&
                             winograd_pays({x.size(0), x.size(2), x.size(3), x.size(1), weight.size(0)}));
-  return plain && (by_winograd || wide) ? DenseConv::apply(x, weight, by_winograd)
-                                        : at::conv2d(x, weight, {}, 1, 1);
+  if (!by_winograd && wide && x.size(2) * x.size(3) <= kSmallMap)
+    return masked_conv3x3(x, at::ones({1, 1, 1, 1}, at::kBool), weight,
+                          at::zeros({weight.size(0)}, at::kFloat), {.skip = SkipHidden::always});
+  return by_winograd || wide ? DenseConv::apply(x, weight, by_winograd) : at::conv2d(x, weight, {}, 1, 1);
 }
 
 bool skipping_pays(const ConvCase& c) {

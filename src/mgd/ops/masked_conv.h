@@ -31,8 +31,8 @@ at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at:
 // only. automatic: where winograd_pays says so.
 enum class Winograd { never, automatic, always };
 
-// The same of a map that hides nothing, without bias: the dense convolution, with our own weight gradient
-// from 64 channels on, or Winograd's.
+// The same of a map that hides nothing, without bias: oneDNN's, or ours where its shape makes that
+// faster, or Winograd's. For training: without gradients oneDNN's alone is as fast.
 at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, Winograd winograd = Winograd::never);
 
 // The cost model's view of a convolution.
