@@ -322,7 +322,7 @@ class Faults(WithFolder):
     def test_a_complete_teacher_cache_replaces_the_teacher(self):
         cache = self.folder / "c.cache"
         first = self.cached("complete-1", cache="c.cache")
-        self.assertRegex(first.stderr, r"teacher cache .*c.cache: [0-9.]+ [KM]iB, 240 samples x 2 views, fp32 features, all logits; 0 of 480")
+        self.assertRegex(first.stderr, r"teacher cache .*c.cache: [0-9.]+ [KM]iB, 192 samples x 2 views, fp32 features, all logits; 0 of 384")
         second = self.cached("complete-2", cache="c.cache")
         self.expect(second, 0, "; complete", "not loaded, the cache is complete")
         summaries = [json.loads((self.folder / f"complete-{i}/summary.json").read_text()) for i in (1, 2)]
@@ -346,9 +346,9 @@ class Faults(WithFolder):
         other = self.cached("complete-5", "teacher.path=complete-1/student", cache="c.cache", code=2)
         self.assertRegex(other.stderr, r"teacher: was cifar_resnet8, weights [0-9a-f]{64}, is cifar_resnet8, weights [0-9a-f]{64}\n")
         self.expect(self.cached("complete-5", "data.augment=[flip]", cache="c.cache", code=2), 2, "augment: was")
-        self.expect(self.cached("complete-5", "data.per_class=50", cache="c.cache", code=2), 2, "data: was", "samples: was 240")
+        self.expect(self.cached("complete-5", "data.per_class=50", cache="c.cache", code=2), 2, "data: was", "samples: was 192")
         self.expect(self.cached("complete-5", "train.teacher_cache={path: d.cache, limit_mb: 1}", "data.views=20", code=2), 2,
-                    "MiB needed for 240 samples x 20 views", "limit_mb allows 1.0 MiB", "bf16", "int8", "data.views")
+                    "MiB needed for 192 samples x 20 views", "limit_mb allows 1.0 MiB", "bf16", "int8", "data.views")
 
     def test_a_disk_too_small_for_the_teacher_cache(self):
         """faults.md row 2, on a volume of 1 MiB."""
