@@ -291,6 +291,79 @@ class Faults(WithFolder):
                 self.assertEqual(rows(parts), rows(whole))
                 self.assertIsNotNone(json.loads((parts / "summary.json").read_text())["resumed_from"])
 
+    def cached(self, run, *options, cache="t.cache", code=0):
+        write_recipe(self.folder, "cached.yaml", "teacher: {path: teacher/model}\n", LOSSES)
+        done = mgd("distill", "cached.yaml", "data.augment=[crop: 1, flip]", "data.views=2", f"train.teacher_cache={cache}",
+                   "--run-dir", run, *options, cwd=self.folder)
+        self.expect(done, code)
+        return done
+
+    def student_of(self, run):
+        return (self.folder / run / "student/model.safetensors").read_bytes()
+
+    def test_kill_9_while_the_teacher_cache_is_built(self):
+        """Killed in the first and in the second view, resumed, against straight through and against no cache at all."""
+        self.cached("cache-none", "--no-cache")
+        self.assertNotIn("teacher_cache", json.loads((self.folder / "cache-none/summary.json").read_text()))
+        for name, extra in (("fp32", ()), ("int8", ("train.teacher_cache={path: i.cache, features: int8, top_k: 2}",))):
+            whole, parts = f"cache-{name}", f"cache-{name}-parts"
+            self.cached(whole, *extra, cache=f"{name}.cache")
+            (self.folder / f"{name if name == 'fp32' else 'i'}.cache").unlink()
+            for step, resume in ((9, ()), (17, ("--resume",))):  # of 12 in each view
+                process = self.start("distill", "cached.yaml", "data.augment=[crop: 1, flip]", "data.views=2",
+                                     f"train.teacher_cache={name}.cache", "--run-dir", parts, *extra, *resume)
+                self.wait_for_step(self.folder / parts, step, process)
+                process.kill()
+                process.communicate()
+            self.cached(parts, *extra, "--resume", cache=f"{name}.cache")
+            self.assertEqual(self.student_of(parts), self.student_of(whole), name)
+        self.assertEqual(self.student_of("cache-fp32"), self.student_of("cache-none"))
+
+    def test_a_complete_teacher_cache_replaces_the_teacher(self):
+        cache = self.folder / "c.cache"
+        first = self.cached("complete-1", cache="c.cache")
+        self.assertRegex(first.stderr, r"teacher cache .*c.cache: [0-9.]+ [KM]iB, 192 samples x 2 views, fp32 features, all logits; 0 of 384")
+        second = self.cached("complete-2", cache="c.cache")
+        self.expect(second, 0, "; complete", "not loaded, the cache is complete")
+        summaries = [json.loads((self.folder / f"complete-{i}/summary.json").read_text()) for i in (1, 2)]
+        self.assertEqual(summaries[0]["teacher"], summaries[1]["teacher"])
+        self.assertEqual(summaries[1]["teacher_cache"]["misses"], 0)
+        self.assertFalse(summaries[1]["teacher_cache"]["teacher_loaded"])
+        self.assertEqual(self.student_of("complete-2"), self.student_of("complete-1"))
+        self.assertIn("The teacher was not loaded", (self.folder / "complete-2/report.html").read_text())
+
+        with open(cache, "r+b") as file:  # a flipped bit
+            file.seek(-100, os.SEEK_END)
+            file.write(b"\x55")
+        self.expect(self.cached("complete-3", cache="c.cache"), 0, "c.cache: 1 records damaged", "not loaded")
+        self.assertEqual(self.student_of("complete-3"), self.student_of("complete-1"))
+
+        size = cache.stat().st_size
+        os.truncate(cache, size // 2)
+        self.expect(self.cached("complete-4", cache="c.cache"), 0, f"cut short: {size // 2} of {size} bytes")
+        self.assertEqual(self.student_of("complete-4"), self.student_of("complete-1"))
+
+        other = self.cached("complete-5", "teacher.path=complete-1/student", cache="c.cache", code=2)
+        self.assertRegex(other.stderr, r"teacher: was cifar_resnet8, weights [0-9a-f]{64}, is cifar_resnet8, weights [0-9a-f]{64}\n")
+        self.expect(self.cached("complete-5", "data.augment=[flip]", cache="c.cache", code=2), 2, "augment: was")
+        self.expect(self.cached("complete-5", "data.per_class=50", cache="c.cache", code=2), 2, "data: was", "samples: was 192")
+        self.expect(self.cached("complete-5", "train.teacher_cache={path: d.cache, limit_mb: 1}", "data.views=20", code=2), 2,
+                    "MiB needed for 192 samples x 20 views", "limit_mb allows 1.0 MiB", "bf16", "int8", "data.views")
+
+    def test_a_disk_too_small_for_the_teacher_cache(self):
+        """faults.md row 2, on a volume of 1 MiB."""
+        if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode != 0:
+            self.skipTest("no user namespaces here")
+        write_recipe(self.folder, "cached.yaml", "teacher: {path: teacher/model}\n", LOSSES)
+        (self.folder / "small").mkdir()
+        script = 'mount -t tmpfs -o size=1m tmpfs small && "$@"; code=$?; ls -A small; exit $code'
+        done = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", MGD, "distill", "cached.yaml",
+                               "data.augment=[flip]", "data.views=20", "train.teacher_cache=small/t.cache", "--run-dir",
+                               "small-disk"],
+                              cwd=self.folder, capture_output=True, text=True, timeout=120)
+        self.expect(done, 74, "small/t.cache: ", " bytes needed, ", " free: disk full")
+        self.assertEqual(done.stdout, "", "nothing is left there")
+
     def test_same_seed_same_student(self):
         write_recipe(self.folder, "same.yaml", threads=2)
         for name in ("same-a", "same-b"):

@@ -12,6 +12,7 @@ namespace mgd {
 void RecipeFlags::visit(OptionVisitor& v) {
   common.visit(v);
   v.option("strict", strict, {.help = "with --resume: refuse a damaged newest checkpoint"});
+  v.option("cache", cache, {.help = "the cache of the teacher's outputs"});
 }
 
 Config config_from(const std::vector<std::string>& args, const RecipeFlags& flags) {
@@ -31,6 +32,7 @@ Config config_from(const std::vector<std::string>& args, const RecipeFlags& flag
   if (recipe.empty()) fail(ExitCode::usage, "no recipe given; see `mgd distill --help`");
   const auto given = flags.common.overrides();
   overrides.insert(overrides.end(), given.begin(), given.end());
+  if (!flags.cache) overrides.emplace_back("train.teacher_cache=");
   return load_config(recipe, overrides);
 }
 

@@ -14,6 +14,7 @@ namespace mgd {
 struct RecipeFlags {
   CommonFlags common;
   bool strict = false;
+  bool cache = true;
   void visit(OptionVisitor& v);
 };
 

@@ -22,6 +22,7 @@ RunFolder::Open open_mode(const TrainingFlags& flags) {
 
 // One batch through teacher and student, nothing applied, nothing kept.
 void dry_run(Run& run, Console& console) {
+  run.teacher_cache.reset();
   const StepResult result = forward_backward(run, run.loader->next(), 0);
   std::string text = fmt::format("dry run: loss {:.4f}", result.loss);
   for (const auto& [label, value] : result.parts) text += fmt::format(", {} {:.4f}", label, value);
@@ -53,9 +54,11 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   const auto run = make_run(config);
   for (const auto& line : describe_run(*run)) console.note(line);
   const Preflight check = preflight(*run);
-  if (run->teacher)
-    console.note(fmt::format("{:<10} {:.1f} % right on a first batch of {} training images", "teacher",
-                             100 * check.teacher_accuracy, check.samples));
+  if (check.samples > 0)
+    console.note(
+        fmt::format("{:<10} {:.1f} % right on a first batch of {} training images{}", "teacher",
+                    100 * check.teacher_accuracy, check.samples,
+                    run->teacher ? "" : ", as noted in its cache; not loaded, the cache is complete"));
   if (flags.dry_run) {
     dry_run(*run, console);
     return outcome;

@@ -83,6 +83,20 @@ void visit_optimizer(TrainConfig& t, OptionVisitor& v) {
 
 }  // namespace
 
+void TeacherCacheConfig::visit(OptionVisitor& v) {
+  v.option(
+      "path", path,
+      {.help = "a file NAME.cache, or a folder that gets a file for each teacher, data and augmentation; "
+               "empty = off"});
+  v.option("features", features,
+           {.help = "how the teacher's maps are kept; int8 has a scale for each 64 values",
+            .choices = {"fp32", "bf16", "int8"}});
+  v.option("top_k", top_k,
+           {.help = "logits kept of each sample, the others share what is left of the probability; 0 = all",
+            .min = 0});
+  v.option("limit_mb", limit_mb, {.help = "largest size of the file, in MiB", .min = 1, .max = 1 << 30});
+}
+
 void TrainConfig::visit(OptionVisitor& v) {
   visit_steps(*this, v);
   visit_optimizer(*this, v);
@@ -102,10 +116,8 @@ void TrainConfig::visit(OptionVisitor& v) {
   v.option("log_every", log_every, {.help = "steps between logged rows", .min = 1});
   v.option("checkpoint_every", checkpoint_every,
            {.help = "steps between checkpoints; 0 = once an epoch", .min = 0});
-  v.option(
-      "teacher_cache", teacher_cache,
-      {.help =
-           "folder that keeps the teacher's outputs (needs data.views, or no augmentation); empty = off"});
+  v.group("teacher_cache", teacher_cache,
+          {.help = "keeps the teacher's outputs (needs data.views, or no augmentation)"}, "path");
   v.option("teacher_norm", teacher_norm,
            {.help = "batch norm of the teacher; batch reproduces the reference code's train-mode teacher",
             .choices = {"eval", "batch"}});

@@ -36,6 +36,14 @@ struct ModelConfig {
   void visit(OptionVisitor& v);
 };
 
+struct TeacherCacheConfig {
+  std::string path;  // a file NAME.cache, or a folder that gets one for each teacher and data; "" = off
+  std::string features = "fp32";  // fp32 | bf16 | int8
+  std::int64_t top_k = 0;         // logits kept of each sample; 0 = all
+  std::int64_t limit_mb = 32768;
+  void visit(OptionVisitor& v);
+};
+
 struct TrainConfig {
   std::int64_t epochs = 30;
   std::int64_t max_steps = 0;         // stop after this many optimizer steps; 0 = by epochs
@@ -58,12 +66,12 @@ struct TrainConfig {
   double ema_decay = 0;            // 0 = off
   std::string precision = "fp32";  // fp32 | bf16
   bool channels_last = true;
-  bool winograd = false;              // convolutions 3x3 by Winograd's F(4x4, 3x3)
-  std::int64_t eval_every = 1;        // epochs
-  std::int64_t early_stop = 0;        // evaluations without a better one; 0 = off
-  std::int64_t log_every = 10;        // steps
-  std::int64_t checkpoint_every = 0;  // steps; 0 = once an epoch
-  std::string teacher_cache;  // folder that keeps the teacher's outputs between epochs and runs; "" = off
+  bool winograd = false;                // convolutions 3x3 by Winograd's F(4x4, 3x3)
+  std::int64_t eval_every = 1;          // epochs
+  std::int64_t early_stop = 0;          // evaluations without a better one; 0 = off
+  std::int64_t log_every = 10;          // steps
+  std::int64_t checkpoint_every = 0;    // steps; 0 = once an epoch
+  TeacherCacheConfig teacher_cache;     // keeps the teacher's outputs between epochs and runs
   std::string teacher_norm = "eval";    // eval | batch (reproduces the reference code's train-mode teacher)
   bool check_teacher = true;            // refuse a teacher that does no better than guessing on a first batch
   std::string export_weights = "best";  // best (by validation accuracy) | last

@@ -148,6 +148,7 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   make_absolute(config, "data.path", config.data.path, base_folder);
   make_absolute(config, "text.tokenizer", config.text.tokenizer, base_folder);
   make_absolute(config, "text.cache_dir", config.text.cache_dir, base_folder);
+  make_absolute(config, "train.teacher_cache.path", config.train.teacher_cache.path, base_folder);
   make_absolute(config, "teacher.weights", config.teacher.weights, base_folder);
   make_absolute(config, "teacher.path", config.teacher.path, base_folder);
   make_absolute(config, "student.weights", config.student.weights, base_folder);

@@ -80,13 +80,19 @@ void save_model_folder(const std::string& folder, const ModelFolderInfo& info, c
   publisher.publish(/*manifest=*/false);
 }
 
+ModelFolderInfo load_model_config(const std::string& folder) {
+  const fs::path path = folder;
+  if (!fs::is_directory(path)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
+  const fs::path config = path / "config.json";
+  return parse_model_config(read_file(config, kMostConfigBytes), config.string());
+}
+
 LoadedFolder load_model_folder(const std::string& folder) {
   const fs::path path = folder;
   if (!fs::is_directory(path)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
   const fs::path weights = weights_of_folder(path);
   LoadedFolder loaded;
-  const fs::path config = path / "config.json";
-  loaded.info = parse_model_config(read_file(config, kMostConfigBytes), config.string());
+  loaded.info = load_model_config(folder);
   loaded.tensors = load_tensors(weights.string());
   return loaded;
 }

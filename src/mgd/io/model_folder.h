@@ -28,6 +28,9 @@ ModelFolderInfo parse_model_config(std::string_view json,
 // Published atomically; replaces a folder that stands there.
 void save_model_folder(const std::string& folder, const ModelFolderInfo& info, const TensorMap& tensors);
 
+// The config.json of a model folder, without its weights. Throws Error(missing_input | bad_data).
+ModelFolderInfo load_model_config(const std::string& folder);
+
 struct LoadedFolder {
   ModelFolderInfo info;
   TensorMap tensors;

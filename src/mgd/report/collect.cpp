@@ -24,7 +24,7 @@ ReportModel model_row(const char* role, const ModelSummary& summary, const Model
           .macs = summary.macs,
           .bytes = static_cast<std::int64_t>(measures.bytes),
           .latency_ms = measures.latency_ms,
-          .accuracy = measures.logits.defined() ? measures.classes.accuracy : -1,
+          .accuracy = measures.classes.samples > 0 ? measures.classes.accuracy : -1,
           .seeds = 1};
 }
 
@@ -100,14 +100,15 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
                           const FinalMeasures& m) {
   ReportData data;
   const std::string student = run.student->architecture();
-  data.title =
-      run.teacher ? fmt::format("{} distilled from {}", student, run.teacher->architecture()) : student;
+  data.title = run.has_teacher()
+                   ? fmt::format("{} distilled from {}", student, run.teacher_summary.architecture)
+                   : student;
   data.subtitle = fmt::format("{}: {} steps, {} samples in {:.0f} s, seed {}", run.config.data.path,
                               result.steps, result.samples, result.seconds, run.config.run.seed);
   if (m.source) {
     data.findings.push_back(fmt::format("On {} {} images the student is right in {:.2f} % of cases.",
                                         m.source->size(), m.split, 100 * m.student.classes.accuracy));
-    if (run.teacher)
+    if (run.has_teacher())
       data.findings.push_back(
           fmt::format("The teacher is right in {:.2f} %; the student has {:.1f} times fewer parameters.",
                       100 * m.teacher.classes.accuracy,
@@ -118,7 +119,12 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
         "several seeds each.");
   }
   if (run.text != nullptr) collect_text(run, m, data);
-  if (run.teacher) data.models.push_back(model_row("teacher", run.teacher_summary, m.teacher));
+  if (run.has_teacher() && !run.teacher)
+    data.findings.push_back(
+        "The teacher was not loaded, because the cache of its outputs was complete: its figures are those of "
+        "an "
+        "earlier run, and neither its answers to the mistakes nor its maps are shown.");
+  if (run.has_teacher()) data.models.push_back(model_row("teacher", run.teacher_summary, m.teacher));
   if (auto alone = baseline_row(run.config.run.baseline)) data.models.push_back(std::move(*alone));
   data.models.push_back(model_row("this student", run.student_summary, m.student));
   data.curves = read_curves(read_if_there(folder / "metrics.jsonl"));

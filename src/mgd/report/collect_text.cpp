@@ -14,10 +14,11 @@ void collect_text(Run& run, const FinalMeasures& m, ReportData& data) {
                       .header = {"measure"},
                       .rows = {}};
     table.header.push_back("this model");
-    if (run.teacher) table.header.push_back("teacher");
+    if (run.has_teacher()) table.header.push_back("teacher");
     for (const auto& [name, value] : m.student.figures) {
       table.rows.push_back({name, fmt::format("{:.4f}", value)});
-      if (run.teacher) table.rows.back().push_back(fmt::format("{:.4f}", figure(m.teacher.figures, name)));
+      if (run.has_teacher())
+        table.rows.back().push_back(fmt::format("{:.4f}", figure(m.teacher.figures, name)));
     }
     data.tables.push_back(std::move(table));
   }

@@ -8,6 +8,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/publish.h"
+#include "mgd/train/identity.h"
 
 namespace mgd {
 
@@ -122,16 +123,7 @@ std::optional<FoundCheckpoint> load_newest_checkpoint(const fs::path& folder, bo
 
 void require_same_identity(const std::map<std::string, std::string>& stored,
                            const std::map<std::string, std::string>& now, const std::string& where) {
-  std::string differences;
-  auto value = [](const std::map<std::string, std::string>& map, const std::string& key) {
-    const auto it = map.find(key);
-    return it == map.end() ? std::string("(none)") : it->second;
-  };
-  std::map<std::string, std::string> keys = stored;
-  keys.insert(now.begin(), now.end());
-  for (const auto& [key, unused] : keys)
-    if (value(stored, key) != value(now, key))
-      differences += fmt::format("\n  {}: was {}, is {}", key, value(stored, key), value(now, key));
+  const std::string differences = difference_of(stored, now);
   if (!differences.empty())
     fail(ExitCode::usage,
          "cannot resume {}: the run has changed:{}\nstart anew with --overwrite or another --run-dir", where,

@@ -32,9 +32,15 @@ std::string mask_text(const MaskOptions& mask) {
 std::vector<std::string> describe_run(const Run& run) {
   const Config& c = run.config;
   std::vector<std::string> lines = run.task->describe();
-  if (run.teacher)
+  if (run.has_teacher())
     lines.push_back(model_line("teacher", run.teacher_summary,
                                c.teacher.path.empty() ? c.teacher.weights : c.teacher.path));
+  if (run.teacher_cache) {
+    lines.push_back(fmt::format("{:<10} teacher cache {}", "", run.teacher_cache->describe()));
+    if (const std::string& damage = run.teacher_cache->damage(); !damage.empty())
+      lines.push_back(
+          fmt::format("{:<10} teacher cache {}: {}", "", run.teacher_cache->path().string(), damage));
+  }
   lines.push_back(model_line(
       "student", run.student_summary,
       c.student.path.empty() ? (c.student.weights.empty() ? "fresh" : c.student.weights) : c.student.path));

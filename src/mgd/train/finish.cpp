@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
+#include "mgd/train/teacher_note.h"
 
 namespace mgd {
 
@@ -32,6 +33,17 @@ ModelMeasures measure_model(const Run& run, Model& model, const FinalMeasures& w
   return m;
 }
 
+// Measured once: what its cache has noted need not be measured again, nor the teacher be loaded for it.
+ModelMeasures measure_teacher(Run& run, const FinalMeasures& where) {
+  if (!run.teacher) {
+    if (const auto noted = noted_measures(run, where.split)) return *noted;
+    load_teacher(run);
+  }
+  ModelMeasures measured = measure_model(run, *run.teacher, where);
+  note_measures(run, where.split, measured);
+  return measured;
+}
+
 json figures_json(const Figures& figures) {
   json object = json::object();
   for (const auto& [name, value] : figures) object[name] = value;
@@ -53,7 +65,7 @@ FinalMeasures measure_final(Run& run) {
   m.split = run.task->has_split("test") ? "test" : run.task->has_split("validation") ? "validation" : "";
   if (run.image != nullptr && !m.split.empty()) m.source = run.image->source(m.split);
   m.student = measure_model(run, *run.student, m);
-  if (run.teacher) m.teacher = measure_model(run, *run.teacher, m);
+  if (run.has_teacher()) m.teacher = measure_teacher(run, m);
   return m;
 }
 
@@ -65,7 +77,7 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
                          const std::string& model_dir) {
   json s{{"task", run.config.task}};
   s["student"] = model_json(run.student_summary, measures.student);
-  if (run.teacher) {
+  if (run.has_teacher()) {
     s["teacher"] = model_json(run.teacher_summary, measures.teacher);
     s["teacher"]["metrics"] = figures_json(measures.teacher.figures);
   }
@@ -79,9 +91,11 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
   s["throughput"] = result.throughput;
   s["data_wait_frac"] = result.wait_frac;
   if (run.teacher_cache)
-    s["teacher_cache"] = {{"hits", run.teacher_cache->hits()},
-                          {"misses", run.teacher_cache->misses()},
-                          {"damaged", run.teacher_cache->damaged()}};
+    s["teacher_cache"] = {
+        {"hits", run.teacher_cache->hits()},       {"misses", run.teacher_cache->misses()},
+        {"damaged", run.teacher_cache->damaged()}, {"stale", run.teacher_cache->stale()},
+        {"bytes", run.teacher_cache->bytes()},     {"complete", run.teacher_cache->complete()},
+        {"teacher_loaded", run.teacher != nullptr}};
   s["skipped_steps"] = result.skipped_steps;
   s["seed"] = run.config.run.seed;
   s["model_dir"] = model_dir;

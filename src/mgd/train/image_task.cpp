@@ -94,14 +94,24 @@ ImageTask::ImageTask(const Config& config, at::Device device) : config_(config),
   if (train_->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data.path);
 }
 
-void ImageTask::open_models(Run& run) {
+ModelDefaults ImageTask::model_defaults() const {
   const Image first = first_picture(*train_);
   const std::int64_t side = config_.data.image_size;
-  const ModelDefaults defaults{.num_classes = num_classes(),
-                               .in_channels = train_->channels(),
-                               .height = side > 0 ? side : first.height,
-                               .width = side > 0 ? side : first.width,
-                               .seed = static_cast<std::uint64_t>(config_.run.seed)};
+  return {.num_classes = num_classes(),
+          .in_channels = train_->channels(),
+          .height = side > 0 ? side : first.height,
+          .width = side > 0 ? side : first.width,
+          .seed = static_cast<std::uint64_t>(config_.run.seed)};
+}
+
+std::unique_ptr<ImageModel> ImageTask::open_teacher() const {
+  OpenedModel teacher = open_model(config_.teacher, model_defaults(), "teacher");
+  check_classes(*teacher.model, "teacher", *train_, config_.data.path);
+  return std::move(teacher.model);
+}
+
+void ImageTask::open_models(Run& run) {
+  const ModelDefaults defaults = model_defaults();
   OpenedModel teacher;
   const ModelConfig& wanted = config_.teacher;
   if (!wanted.model.empty() || !wanted.path.empty()) {
@@ -109,10 +119,12 @@ void ImageTask::open_models(Run& run) {
       fail(ExitCode::usage,
            "teacher: {} has no weights; write teacher: {{model: {}, weights: FILE.safetensors}}",
            wanted.model, wanted.model);
-    teacher = open_model(wanted, defaults, "teacher");
+    const bool cached = !config_.train.teacher_cache.path.empty();
+    teacher = cached ? outline_model(wanted, defaults) : open_model(wanted, defaults, "teacher");
     check_classes(*teacher.model, "teacher", *train_, config_.data.path);
     run.teacher_summary = summarize(*teacher.model, defaults.height, defaults.width);
-    run.teacher = std::move(teacher.model);
+    run.teacher_default_tap = teacher.model->default_tap();
+    if (!cached) run.teacher = std::move(teacher.model);
   }
   OpenedModel student = open_model(config_.student, defaults, "student");
   check_classes(*student.model, "student", *train_, config_.data.path);
@@ -125,20 +137,32 @@ void ImageTask::open_models(Run& run) {
   resolve_normalisation(config_.data, teacher.info, student.info, defaults.in_channels, info_);
 }
 
+LoaderOptions ImageTask::loader_options() const {
+  return {.batch_size = config_.train.batch_size,
+          .micro_batch_size = config_.train.micro_batch_size,
+          .shuffle = true,
+          .drop_last = true,
+          .seed = static_cast<std::uint64_t>(config_.run.seed),
+          .threads = config_.data.loader_threads,
+          .mean = info_.mean,
+          .std = info_.std,
+          .height = info_.height,
+          .width = info_.width,
+          .channels_last = config_.train.channels_last,
+          .cache_mb = config_.data.cache_mb,
+          .views = config_.data.views};
+}
+
+std::unique_ptr<BatchStream> ImageTask::sample_stream() const {
+  LoaderOptions options = loader_options();
+  options.batch_size = options.micro_batch_size = 1;
+  options.shuffle = options.drop_last = false;
+  options.threads = options.cache_mb = 0;
+  return std::make_unique<Loader>(*train_, make_augmentations(config_.data.augment), options);
+}
+
 std::unique_ptr<BatchStream> ImageTask::training_stream() const {
-  LoaderOptions options{.batch_size = config_.train.batch_size,
-                        .micro_batch_size = config_.train.micro_batch_size,
-                        .shuffle = true,
-                        .drop_last = true,
-                        .seed = static_cast<std::uint64_t>(config_.run.seed),
-                        .threads = config_.data.loader_threads,
-                        .mean = info_.mean,
-                        .std = info_.std,
-                        .height = info_.height,
-                        .width = info_.width,
-                        .channels_last = config_.train.channels_last,
-                        .cache_mb = config_.data.cache_mb,
-                        .views = config_.data.views};
+  const LoaderOptions options = loader_options();
   if (options.batch_size > train_->size())
     fail(ExitCode::usage,
          "train.batch_size: got {}, but there are only {} training images; give a smaller one",

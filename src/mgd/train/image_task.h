@@ -4,8 +4,7 @@
 #include "mgd/data/image_source.h"
 #include "mgd/eval/classify.h"
 #include "mgd/format/config.h"
-#include "mgd/io/model_folder.h"
-#include "mgd/model/image_model.h"
+#include "mgd/train/open_model.h"
 #include "mgd/train/task.h"
 
 namespace mgd {
@@ -20,9 +19,12 @@ class ImageTask final : public Task {
 
   // Opens teacher and student into `run`, and settles size and normalisation of both: the recipe's, else the
   // teacher's own (it was trained with it), else ImageNet's, the field's habit.
+  // A teacher with a cache is only outlined: run.teacher stays null.
   void open_models(Run& run);
+  std::unique_ptr<ImageModel> open_teacher() const;
 
   std::unique_ptr<BatchStream> training_stream() const override;
+  std::unique_ptr<BatchStream> sample_stream() const;  // the same samples, one at a time and in order
   std::int64_t num_samples() const override { return train_->size(); }
   std::int64_t num_views() const override;
   std::int64_t num_classes() const override {
@@ -42,6 +44,8 @@ class ImageTask final : public Task {
   EvalOptions eval_options() const;
 
  private:
+  ModelDefaults model_defaults() const;
+  LoaderOptions loader_options() const;
   const Config config_;
   const at::Device device_;
   std::unique_ptr<ImageSource> train_, validation_, test_;  // the last two may be null

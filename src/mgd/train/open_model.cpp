@@ -1,18 +1,18 @@
+#include "mgd/train/open_model.h"
+
 #include <fmt/ranges.h>
+
+#include <set>
 
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
-#include "mgd/train/run.h"
+#include "mgd/format/safetensors.h"
 
 namespace mgd {
 
 namespace {
 
-OpenedModel open_folder(const ModelConfig& config, const std::string& role) {
-  LoadedFolder folder = load_model_folder(config.path);
-  const ModelFolderInfo& info = folder.info;
-  if (info.num_classes < 1)
-    fail(ExitCode::bad_data, "{}: {}: num_classes is {}", role, config.path, info.num_classes);
+OpenedModel fresh_model(ModelFolderInfo info) {
   OpenedModel opened;
   opened.model = make_model({.architecture = info.architecture,
                              .num_classes = info.num_classes,
@@ -21,8 +21,16 @@ OpenedModel open_folder(const ModelConfig& config, const std::string& role) {
                              .image_width = info.width,
                              .width = info.width_multiplier},
                             1);
+  opened.info = std::move(info);
+  return opened;
+}
+
+OpenedModel open_folder(const ModelConfig& config, const std::string& role) {
+  LoadedFolder folder = load_model_folder(config.path);
+  if (folder.info.num_classes < 1)
+    fail(ExitCode::bad_data, "{}: {}: num_classes is {}", role, config.path, folder.info.num_classes);
+  OpenedModel opened = fresh_model(std::move(folder.info));
   load_state(*opened.model, folder.tensors, config.path);
-  opened.info = std::move(folder.info);
   opened.source = config.path;
   return opened;
 }
@@ -79,6 +87,26 @@ OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults,
                  .width = spec.image_width,
                  .width_multiplier = spec.width};
   return opened;
+}
+
+OpenedModel outline_model(const ModelConfig& config, const ModelDefaults& defaults) {
+  if (!config.path.empty()) return fresh_model(load_model_config(config.path));
+  ModelConfig without = config;
+  without.weights.clear();
+  return open_model(without, defaults, TensorMap{});
+}
+
+std::string hash_of_weights(const ModelConfig& config) {
+  const fs::path file = config.path.empty() ? fs::path(config.weights) : weights_of_folder(config.path);
+  std::string hashes = sha256_file(file);
+  if (!config.path.empty()) hashes += sha256_file(fs::path(config.path) / "config.json");
+  if (file.string().ends_with(".index.json")) {
+    std::set<std::string> shards;
+    for (const auto& [tensor, shard] : parse_shard_index(read_file(file, 100'000'000), file.string()))
+      shards.insert(shard);
+    for (const std::string& shard : shards) hashes += sha256_file(file.parent_path() / shard);
+  }
+  return sha256_hex(hashes);
 }
 
 std::string fingerprint_of(const Module& module) {

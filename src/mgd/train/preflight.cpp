@@ -8,16 +8,20 @@
 
 #include "mgd/core/error.h"
 #include "mgd/data/loader.h"
+#include "mgd/train/teacher_note.h"
 
 namespace mgd {
 
 namespace {
+
 constexpr std::int64_t kSamples = 256;
+
+std::string normalisation_text(const Run& run) {
+  const EvalOptions eval = run.image->eval_options();
+  return fmt::format("mean {}, std {}", fmt::join(eval.mean, " "), fmt::join(eval.std, " "));
 }
 
-Preflight preflight(Run& run) {
-  Preflight result;
-  if (!run.teacher || run.image == nullptr) return result;
+Preflight show_first_batch(Run& run) {
   const ImageSource& train = run.image->train();
   const EvalOptions eval = run.image->eval_options();
   Loader loader(train, {},
@@ -37,26 +41,35 @@ Preflight preflight(Run& run) {
   Batch shown = batch;
   shown.input = batch.input.to(run.device);
   const at::Tensor logits = run.teacher->run(shown, forward).logits;
-  const std::string& name = run.teacher->architecture();
-  const std::string normalisation =
-      fmt::format("mean {}, std {}", fmt::join(eval.mean, " "), fmt::join(eval.std, " "));
   if (!at::isfinite(logits).all().item<bool>())
     fail(ExitCode::usage,
-         "teacher: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong", name,
-         normalisation);
-  result.samples = batch.size();
-  result.teacher_accuracy =
-      logits.argmax(1).cpu().eq(batch.target).sum().item<double>() / static_cast<double>(batch.size());
+         "teacher: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong",
+         run.teacher->architecture(), normalisation_text(run));
+  return {.teacher_accuracy = logits.argmax(1).cpu().eq(batch.target).sum().item<double>() /
+                              static_cast<double>(batch.size()),
+          .samples = batch.size()};
+}
+
+void refuse_untrained(const Run& run, const Preflight& result) {
   // Three standard errors above chance: below that, nothing shows that it has learned these classes.
   const double chance = 1.0 / static_cast<double>(run.task->num_classes());
-  const double bar = chance + 3 * std::sqrt(chance * (1 - chance) / static_cast<double>(batch.size()));
-  if (run.config.train.check_teacher && batch.size() >= 32 && result.teacher_accuracy < bar)
+  const double bar = chance + 3 * std::sqrt(chance * (1 - chance) / static_cast<double>(result.samples));
+  if (run.config.train.check_teacher && result.samples >= 32 && result.teacher_accuracy < bar)
     fail(ExitCode::usage,
          "teacher: {} looks untrained: {:.1f} % on {} training images, guessing gives {:.1f} %; check its "
          "weights, the normalisation "
          "({}) and the order of the classes ({}), or set train.check_teacher=false",
-         name, 100 * result.teacher_accuracy, result.samples, 100 * chance, normalisation,
-         fmt::join(train.class_names(), ", "));
+         run.teacher_summary.architecture, 100 * result.teacher_accuracy, result.samples, 100 * chance,
+         normalisation_text(run), fmt::join(run.image->train().class_names(), ", "));
+}
+
+}  // namespace
+
+Preflight preflight(Run& run) {
+  if (!run.has_teacher() || run.image == nullptr) return {};
+  const Preflight result = run.teacher ? show_first_batch(run) : noted_preflight(run).value();
+  refuse_untrained(run, result);
+  if (run.teacher) note_preflight(run, result);
   return result;
 }
 

@@ -14,7 +14,7 @@ struct Preflight {
 
 // Shows the teacher one batch without augmentation. Throws Error(usage) when its logits are not finite, or
 // when it does no better than guessing (untrained, wrong normalisation, classes in another order) and
-// train.check_teacher is on.
+// train.check_teacher is on. A teacher that is not loaded is judged by what its cache has noted.
 Preflight preflight(Run& run);
 
 }  // namespace mgd

@@ -6,6 +6,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/nn/device.h"
+#include "mgd/train/teacher_note.h"
 
 namespace mgd {
 
@@ -25,13 +26,15 @@ void open_task(Run& run) {
   run.task = std::move(task);
 }
 
+void settle_teacher(Run& run) {
+  run.teacher->set_requires_grad(false);
+  run.teacher->to(run.device);
+  if (run.image != nullptr && run.config.train.channels_last) run.teacher->to_channels_last();
+}
+
 void settle_models(Run& run) {
-  if (run.teacher) {
-    run.teacher->set_requires_grad(false);
-    run.teacher->to(run.device);
-    if (run.image != nullptr && run.config.train.channels_last) run.teacher->to_channels_last();
-    run.teacher_fingerprint = fingerprint_of(*run.teacher);
-  }
+  if (run.has_teacher()) run.teacher_hash = hash_of_weights(run.config.teacher);
+  if (run.teacher) settle_teacher(run);
   run.student->to(run.device);
   if (run.image != nullptr && run.config.train.channels_last) run.student->to_channels_last();
 }
@@ -39,9 +42,9 @@ void settle_models(Run& run) {
 void open_losses(Run& run) {
   const auto seed = static_cast<std::uint64_t>(run.config.run.seed);
   LossContext context{.student = run.student_summary.tap_shapes(),
-                      .teacher = run.teacher ? run.teacher_summary.tap_shapes() : TapShapes{},
+                      .teacher = run.has_teacher() ? run.teacher_summary.tap_shapes() : TapShapes{},
                       .student_default_tap = run.student->default_tap(),
-                      .teacher_default_tap = run.teacher ? run.teacher->default_tap() : "",
+                      .teacher_default_tap = run.teacher_default_tap,
                       .num_classes = run.task->num_classes(),
                       .seed = seed,
                       .winograd = run.config.train.winograd};
@@ -76,31 +79,40 @@ void open_stream(Run& run) {
   if (train.max_steps > 0) run.total_steps = std::min(run.total_steps, train.max_steps);
 }
 
-void open_teacher_cache(Run& run) {
-  const Config& config = run.config;
-  if (config.train.teacher_cache.empty() || !run.teacher) return;
+void refuse_cache_where_nothing_comes_twice(const Run& run) {
+  if (run.text != nullptr)
+    fail(ExitCode::usage,
+         "train.teacher_cache: the teacher's outputs are kept of pictures only, not of texts");
   if (run.task->num_views() == 0)
     fail(ExitCode::usage,
          "train.teacher_cache: the augmentation makes new images in every epoch, so nothing would come "
          "twice; set data.views to the "
          "number of variants of each image, e.g. data.views=8");
-  if (config.train.teacher_norm == "batch")
+  if (run.config.train.teacher_norm == "batch")
     fail(ExitCode::usage,
          "train.teacher_cache: with teacher_norm: batch the teacher changes from step to step; nothing can "
          "be kept");
-  TeacherCacheOptions options{.folder = config.train.teacher_cache,
+}
+
+void open_teacher_cache(Run& run) {
+  const TrainConfig& train = run.config.train;
+  if (train.teacher_cache.path.empty() || !run.has_teacher()) return;
+  refuse_cache_where_nothing_comes_twice(run);
+  TeacherCacheOptions options{.config = train.teacher_cache,
+                              .facts = run.task->identity(),
                               .num_samples = run.task->num_samples(),
                               .num_views = run.task->num_views(),
-                              .tensors = {{"logits", {run.task->num_classes()}}}};
+                              .num_classes = run.task->num_classes(),
+                              .taps = {}};
   const TapShapes shapes = run.teacher_summary.tap_shapes();
   for (const auto& active : run.losses)
-    for (const auto& tap : active.loss->teacher_taps()) options.tensors[tap] = shapes.at(tap);
-  // The same data, seen the same way, through the same teacher.
-  options.identity =
-      fmt::format("teacher {}\nprecision {}\n", run.teacher_fingerprint, config.train.precision);
-  for (const auto& [key, value] : run.task->identity())
-    if (key != "student") options.identity += key + " " + value + "\n";
-  run.teacher_cache = std::make_unique<TeacherCache>(options);
+    for (const auto& tap : active.loss->teacher_taps()) options.taps[tap] = shapes.at(tap);
+  // The same data, seen the same way, through the same teacher; by whatever student.
+  options.facts.erase("student");
+  options.facts["teacher"] = run.teacher_summary.architecture + ", weights " + run.teacher_hash;
+  options.facts["precision"] = train.precision + (train.winograd ? ", Winograd" : "");
+  run.teacher_cache = std::make_unique<TeacherCache>(std::move(options));
+  if (!run.teacher_cache->complete() || !noted_preflight(run)) load_teacher(run);
 }
 
 }  // namespace
@@ -118,6 +130,13 @@ std::vector<NamedTensor> Run::trainable() const {
     if (Module* blocks = active.loss->trainable()) append(*blocks, "loss/" + active.loss->label() + "/");
   for (const auto& mask : node_masks) append(*mask, "mask/" + mask->label() + "/");
   return all;
+}
+
+void load_teacher(Run& run) {
+  if (run.teacher) return;
+  MGD_ASSERT(run.image != nullptr && run.has_teacher());
+  run.teacher = run.image->open_teacher();
+  settle_teacher(run);
 }
 
 std::unique_ptr<Run> make_run(const Config& config) {

@@ -1,14 +1,6 @@
 #include "mgd/train/step.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/cat.h>
-#include <ATen/ops/tensor.h>
-
-#include <algorithm>
-#include <functional>
-#include <numeric>
 
 #include "mgd/nn/autocast.h"
 #include "mgd/nn/batch_to.h"
@@ -19,69 +11,6 @@ namespace {
 
 double progress_frac(const Run& run, std::int64_t step) {
   return run.total_steps > 1 ? static_cast<double>(step) / static_cast<double>(run.total_steps - 1) : 0.0;
-}
-
-ModelOutput on_device(ModelOutput output, at::Device device) {
-  output.logits = output.logits.to(device);
-  for (auto& [name, tap] : output.taps) tap = tap.to(device);
-  return output;
-}
-
-ModelOutput run_teacher(Run& run, const Batch& batch) {
-  Forward forward(run.config.train.teacher_norm == "batch");
-  forward.use_winograd(run.config.train.winograd);
-  for (const auto& active : run.losses)
-    for (const auto& tap : active.loss->teacher_taps()) forward.capture(tap);
-  ModelOutput output = run.teacher->run(batch, forward);
-  output.taps = forward.captured();
-  return output;
-}
-
-// In evaluation mode samples know nothing of each other, and activations of a few megabytes stay in the
-// caches: on the CPU the batch goes through in slices.
-std::int64_t teacher_slice(const Run& run, std::int64_t batch_size) {
-  if (run.image == nullptr || !run.device.is_cpu() || run.config.train.teacher_norm == "batch")
-    return batch_size;
-  constexpr std::int64_t kFloats = 1 << 20,
-                         kFewest = 16;  // of the largest activation, a thread; samples of a slice
-  std::int64_t largest = 1;
-  for (const auto& node : run.teacher_summary.nodes)
-    largest = std::max(
-        largest, std::accumulate(node.shape.begin(), node.shape.end(), std::int64_t{1}, std::multiplies<>()));
-  return std::max(kFewest, kFloats * at::get_num_threads() / largest);
-}
-
-ModelOutput live_teacher(Run& run, const Batch& batch) {
-  at::NoGradGuard no_grad;
-  AutocastGuard autocast(run.bf16(), run.device);
-  const std::int64_t size = teacher_slice(run, batch.size());
-  if (size >= batch.size()) return run_teacher(run, batch);
-  std::vector<at::Tensor> logits;
-  std::map<std::string, std::vector<at::Tensor>> taps;
-  for (const at::Tensor& input : batch.input.split(size)) {
-    Batch slice;
-    slice.input = input;
-    ModelOutput part = run_teacher(run, slice);
-    logits.push_back(part.logits);
-    for (auto& [name, tap] : part.taps) taps[name].push_back(tap);
-  }
-  ModelOutput output{.logits = at::cat(logits), .taps = {}};
-  for (const auto& [name, parts] : taps) output.taps[name] = at::cat(parts);
-  return output;
-}
-
-// An epoch leaves out the samples that fill no batch, so a few are missing in many batches of the next cycle.
-void fill_in(Run& run, const Batch& batch, TeacherCache::Loaded& loaded) {
-  const at::Tensor places = at::tensor(loaded.missing, at::TensorOptions().dtype(at::kLong));
-  Batch part;
-  part.input = batch.input.index_select(0, places.to(batch.input.device()));
-  for (const std::int64_t place : loaded.missing)
-    part.sample_ids.push_back(batch.sample_ids[static_cast<std::size_t>(place)]);
-  const ModelOutput output = live_teacher(run, part);
-  run.teacher_cache->store(batch.view, part.sample_ids, output);
-  loaded.output.logits.index_copy_(0, places, output.logits.to(at::kCPU, at::kFloat));
-  for (auto& [name, tap] : loaded.output.taps)
-    tap.index_copy_(0, places, output.taps.at(name).to(at::kCPU, at::kFloat));
 }
 
 }  // namespace
@@ -109,24 +38,6 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
     plan.node_keep.push_back(std::move(node_keep));
   }
   return plan;
-}
-
-ModelOutput teacher_forward(Run& run, const Batch& batch) {
-  if (!run.teacher) return {};
-  if (!run.teacher_cache || batch.view < 0) return live_teacher(run, batch);
-  TeacherCache& cache = *run.teacher_cache;
-  TeacherCache::Loaded loaded = cache.load(batch.view, batch.sample_ids);
-  const std::size_t missing = loaded.missing.size();
-  if (missing == batch.sample_ids.size()) {
-    const ModelOutput output = live_teacher(run, batch);
-    cache.store(batch.view, batch.sample_ids, output);
-    return output;
-  }
-  if (missing > 0)
-    fill_in(run, batch, loaded);
-  else if (!cache.verified())
-    cache.verify(loaded.output, live_teacher(run, batch));
-  return on_device(std::move(loaded.output), run.device);
 }
 
 ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,

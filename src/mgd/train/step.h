@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "mgd/train/run.h"
+#include "mgd/train/teacher_forward.h"
 
 namespace mgd {
 
@@ -26,8 +26,6 @@ struct StepResult {
 
 StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step);
 
-// Teacher's logits and taps, without gradient; in eval mode unless `train.teacher_norm: batch`.
-ModelOutput teacher_forward(Run& run, const Batch& batch);
 // `step` is that of the plan `node_keep` comes from: dropout draws by it.
 ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,
                             const std::vector<at::Tensor>& node_keep);

@@ -1,168 +1,190 @@
 #include "mgd/train/teacher_cache.h"
 
-#include <ATen/ops/empty.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
+#include <ATen/core/Tensor.h>
 
-#include <cerrno>
-#include <cstring>
-#include <functional>
-#include <numeric>
+#include <nlohmann/json.hpp>
 
+#include "mgd/core/checked_words.h"
 #include "mgd/core/error.h"
+#include "mgd/train/identity.h"
 
 namespace mgd {
 
 namespace {
 
-// Before the floats of a record: whether it was ever written, and the checksum of its bytes.
-struct RecordHead {
-  std::uint32_t written;
-  std::uint32_t checksum;
-};
-constexpr std::uint32_t kWritten = 0x4d474431;  // any constant but 0, the content of a fresh file
+using json = nlohmann::json;  // keys in the order of their names, as in a map
+using Facts = std::map<std::string, std::string>;
 
-std::uint32_t checksum(const char* bytes, std::size_t size) {
-  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes), size));
+std::string encoding_of(const TeacherCacheConfig& config) {
+  return fmt::format("{} features, {}", config.features,
+                     config.top_k > 0 ? fmt::format("top {} logits", config.top_k) : "all logits");
 }
 
-std::int64_t numel(const TapShape& shape) {
-  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+std::string facts_json(const TeacherCacheOptions& options, const TargetLayout& layout) {
+  Facts facts = options.facts;
+  facts["encoding"] = encoding_of(options.config);
+  facts["samples"] = fmt::format("{}", options.num_samples);
+  facts["views"] = fmt::format("{}", options.num_views);
+  facts["outputs"] = layout.describe();
+  return json(facts).dump(2, ' ', false, json::error_handler_t::replace);
 }
 
-// As the models have them, so that a sample is one stretch of memory in the order in which it is used.
-at::MemoryFormat layout_of(std::size_t dimensions) {
-  return dimensions == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+Facts facts_of(const std::string& text) {
+  Facts facts;
+  const json parsed = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_object())
+    for (const auto& [key, value] : parsed.items())
+      facts[key] = value.is_string() ? value.get<std::string>() : value.dump();
+  return facts;
+}
+
+// A name that says it is a file is one; anything else is a folder for the files of any facts.
+fs::path file_of(const fs::path& path, const std::string& text) {
+  if (path.extension() == ".cache") return path;
+  if (fs::exists(path) && !fs::is_directory(path))
+    fail(ExitCode::usage, "train.teacher_cache.path: {} is a file; expected a folder, or a file NAME.cache",
+         path.string());
+  return path / (sha256_hex(text).substr(0, 16) + ".cache");
+}
+
+std::string size_text(std::uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (value >= 1 << 30) return fmt::format("{:.1f} GiB", value / (1 << 30));
+  if (value >= 1 << 20) return fmt::format("{:.1f} MiB", value / (1 << 20));
+  return fmt::format("{:.1f} KiB", value / 1024);
+}
+
+std::byte* bytes_of(std::vector<std::uint64_t>& words) {
+  return reinterpret_cast<std::byte*>(words.data());
+}
+
+std::vector<std::uint64_t> keys_of(const at::Tensor& pictures) {
+  // In one order of memory: which one the training has does not change the picture.
+  const at::Tensor rows = pictures.to(at::kCPU).contiguous(
+      pictures.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+  const auto count = static_cast<std::size_t>(rows.size(0));
+  const std::size_t row_bytes = count == 0 ? 0 : rows.nbytes() / count;
+  const auto* bytes = static_cast<const char*>(rows.const_data_ptr());
+  std::vector<std::uint64_t> keys(count);
+  for (std::size_t i = 0; i < count; ++i) keys[i] = checksum_of(bytes + i * row_bytes, row_bytes, 0);
+  return keys;
 }
 
 }  // namespace
 
-RecordFile::RecordFile(const fs::path& path, std::int64_t num_records, std::int64_t floats_per_record)
-    : num_records_(num_records), floats_(floats_per_record) {
-  const auto record_bytes = sizeof(RecordHead) + static_cast<std::size_t>(floats_) * sizeof(float);
-  bytes_ = static_cast<std::size_t>(num_records_) * record_bytes;
-  std::error_code error;
-  fs::create_directories(path.parent_path(), error);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) fail(ExitCode::cannot_create, "teacher cache {}: {}", path.string(), std::strerror(errno));
-  // Reserved at once: writing through the map into a hole of a full disk would kill the process.
-  const int status = bytes_ > 0 ? ::posix_fallocate(fd, 0, static_cast<off_t>(bytes_)) : 0;
-  struct stat info {};
-  ::fstat(fd, &info);
-  if (status != 0 || static_cast<std::size_t>(info.st_size) < bytes_) {
-    ::close(fd);
-    const auto space = fs::space(path.parent_path(), error);
-    fail(ExitCode::io,
-         "teacher cache {}: {} bytes needed, {} free ({}); give another folder in train.teacher_cache or "
-         "fewer data.views",
-         path.string(), bytes_, error ? 0 : space.available, std::strerror(status));
-  }
-  void* map = ::mmap(nullptr, std::max<std::size_t>(bytes_, 1), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  ::close(fd);
-  if (map == MAP_FAILED) fail(ExitCode::io, "teacher cache {}: {}", path.string(), std::strerror(errno));
-  data_ = static_cast<char*>(map);
+TeacherCache::TeacherCache(TeacherCacheOptions options)
+    : layout_(options.num_classes, options.taps, options.config),
+      num_samples_(options.num_samples),
+      num_views_(options.num_views),
+      encoding_(encoding_of(options.config)),
+      text_(facts_json(options, layout_)),
+      path_(file_of(options.config.path, text_)),
+      bytes_(RecordFile::bytes_of(
+          text_, {.num_records = num_samples_ * num_views_, .record_bytes = layout_.record_bytes()})) {
+  require_limit(options.config.limit_mb, options);
+  if (!fs::exists(path_)) return;
+  if (auto file = RecordFile::open(path_))
+    adopt(std::move(*file));
+  else
+    damage_ = "its head is damaged, all of it is computed again";
 }
 
-RecordFile::~RecordFile() {
-  ::munmap(data_, std::max<std::size_t>(bytes_, 1));
-}
-
-char* RecordFile::record_at(std::int64_t record) const {
-  MGD_ASSERT(record >= 0 && record < num_records_);
-  const auto record_bytes = sizeof(RecordHead) + static_cast<std::size_t>(floats_) * sizeof(float);
-  return data_ + static_cast<std::size_t>(record) * record_bytes;
-}
-
-RecordFile::State RecordFile::read(std::int64_t record, float* out) const {
-  const char* bytes = record_at(record);
-  RecordHead head{};
-  std::memcpy(&head, bytes, sizeof head);
-  if (head.written == 0) return State::missing;
-  const std::size_t size = static_cast<std::size_t>(floats_) * sizeof(float);
-  std::memcpy(out, bytes + sizeof head, size);
-  // The copy is checked, not the map: another process may be writing this record.
-  const bool good =
-      head.written == kWritten && head.checksum == checksum(reinterpret_cast<const char*>(out), size);
-  return good ? State::good : State::damaged;
-}
-
-void RecordFile::write(std::int64_t record, const float* values) {
-  char* bytes = record_at(record);
-  const std::size_t size = static_cast<std::size_t>(floats_) * sizeof(float);
-  const RecordHead head{kWritten, checksum(reinterpret_cast<const char*>(values), size)};
-  std::memcpy(bytes + sizeof head, values, size);
-  std::memcpy(bytes, &head, sizeof head);
-}
-
-TeacherCache::TeacherCache(const TeacherCacheOptions& options)
-    : folder_(options.folder), num_samples_(options.num_samples) {
-  for (const auto& [name, shape] : options.tensors) {
-    const std::string key =
-        sha256_hex(fmt::format("{}\n{} {} channels-last", options.identity, name, numel(shape)))
-            .substr(0, 16);
-    const fs::path path = options.folder / fmt::format("{}-{}.cache", name, key);
-    tensors_.push_back(
-        {name, shape,
-         std::make_unique<RecordFile>(path, options.num_samples * options.num_views, numel(shape))});
-  }
-}
-
-TeacherCache::Loaded TeacherCache::load(std::int64_t view, const std::vector<std::int64_t>& ids) {
-  const auto batch = static_cast<std::int64_t>(ids.size());
-  Loaded loaded;
-  std::vector<bool> good(ids.size(), true);
-  for (const Tensor& tensor : tensors_) {
-    std::vector<std::int64_t> shape{batch};
-    shape.insert(shape.end(), tensor.shape.begin(), tensor.shape.end());
-    at::Tensor values = at::empty(shape, at::TensorOptions().dtype(at::kFloat), layout_of(shape.size()));
-    float* out = values.mutable_data_ptr<float>();
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      const auto state = tensor.file->read(view * num_samples_ + ids[i], out);
-      damaged_ += state == RecordFile::State::damaged ? 1 : 0;
-      good[i] = good[i] && state == RecordFile::State::good;
-      out += numel(tensor.shape);
-    }
-    (tensor.name == "logits" ? loaded.output.logits : loaded.output.taps[tensor.name]) = values;
-  }
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    if (!good[i]) loaded.missing.push_back(static_cast<std::int64_t>(i));
-  misses_ += static_cast<std::int64_t>(loaded.missing.size());
-  hits_ += batch - static_cast<std::int64_t>(loaded.missing.size());
-  return loaded;
-}
-
-void TeacherCache::store(std::int64_t view, const std::vector<std::int64_t>& ids, const ModelOutput& output) {
-  for (const Tensor& tensor : tensors_) {
-    const at::Tensor& source = tensor.name == "logits" ? output.logits : output.taps.at(tensor.name);
-    const at::Tensor values = source.detach()
-                                  .to(at::kCPU, at::kFloat)
-                                  .contiguous(layout_of(static_cast<std::size_t>(source.dim())));
-    const float* row = values.const_data_ptr<float>();
-    for (const auto id : ids) {
-      tensor.file->write(view * num_samples_ + id, row);
-      row += numel(tensor.shape);
-    }
-  }
-}
-
-void TeacherCache::verify(const ModelOutput& kept, const ModelOutput& live) {
-  const auto difference = [](const at::Tensor& a, const at::Tensor& b) {
-    const at::Tensor now = b.to(at::kCPU, at::kFloat);
-    return a.sub(now).abs().max().item<double>() / std::max(now.abs().max().item<double>(), 1e-30);
+void TeacherCache::require_limit(std::int64_t limit_mb, const TeacherCacheOptions& options) const {
+  if (bytes_ <= static_cast<std::uint64_t>(limit_mb) << 20) return;
+  const auto size_with = [&](const char* features) {
+    TeacherCacheConfig config = options.config;
+    config.features = features;
+    const TargetLayout other(options.num_classes, options.taps, config);
+    return size_text(static_cast<std::uint64_t>(num_samples_ * num_views_ * other.record_bytes()));
   };
-  double largest = difference(kept.logits, live.logits);
-  for (const auto& [name, tap] : kept.taps) largest = std::max(largest, difference(tap, live.taps.at(name)));
-  // bf16 keeps 8 bits; anything beyond a few of its steps is another picture, not rounding.
-  if (!(largest < 0.05))
-    fail(ExitCode::bad_data,
-         "teacher cache {}: what was kept differs from what the teacher says now (by {:.2g} of the largest "
-         "value); it was made "
-         "from other pictures or by another program; remove the folder",
-         folder_.string(), largest);
-  verified_ = true;
+  fail(ExitCode::usage,
+       "train.teacher_cache: {} needed for {} samples x {} views, train.teacher_cache.limit_mb allows {}; "
+       "raise "
+       "it, or set train.teacher_cache.features to bf16 ({}) or int8 ({}), train.teacher_cache.top_k to keep "
+       "fewer logits, or data.views to fewer",
+       size_text(bytes_), num_samples_, num_views_, size_text(static_cast<std::uint64_t>(limit_mb) << 20),
+       size_with("bf16"), size_with("int8"));
+}
+
+void TeacherCache::adopt(RecordFile file) {
+  if (file.text() != text_)
+    fail(ExitCode::usage,
+         "teacher cache {}: it was made by another teacher, of other data or in another way:{}\nname another "
+         "file in train.teacher_cache.path, or a folder, which gets a file for each of them",
+         path_.string(), difference_of(facts_of(file.text()), facts_of(text_)));
+  if (!file.repair().empty()) damage_ = file.repair() + "; what is missing is computed again";
+  file_.emplace(std::move(file));
+}
+
+void TeacherCache::create() {
+  if (file_) return;
+  std::error_code error;
+  fs::remove(path_, error);  // of a damaged head, or nothing
+  adopt(RecordFile::create(
+      path_, text_, {.num_records = num_samples_ * num_views_, .record_bytes = layout_.record_bytes()}));
+  if (!note_.empty()) file_->set_note(note_);
+}
+
+std::string TeacherCache::describe() const {
+  const std::int64_t written = file_ ? file_->num_written() : 0, all = num_samples_ * num_views_;
+  return fmt::format("{}: {}, {} samples x {} views, {}; {}", path_.string(), size_text(bytes_), num_samples_,
+                     num_views_, encoding_,
+                     written == all ? "complete" : fmt::format("{} of {} there", written, all));
+}
+
+bool TeacherCache::complete() const {
+  return file_ && file_->num_written() == num_samples_ * num_views_;
+}
+
+TeacherCache::Lookup TeacherCache::look_up(const Batch& batch) {
+  Lookup lookup{.output = layout_.empty_output(batch.size()), .missing = {}, .keys = keys_of(batch.input)};
+  if (file_) file_->require_whole();
+  std::vector<std::uint64_t> words(file_ ? file_->buffer_words() : 0);
+  for (std::int64_t i = 0; i < batch.size(); ++i) {
+    const auto place = static_cast<std::size_t>(i);
+    const auto state =
+        file_ ? file_->read(record_of(batch.view, batch.sample_ids[place]), lookup.keys[place], words.data())
+              : RecordFile::State::missing;
+    damaged_ += state == RecordFile::State::damaged ? 1 : 0;
+    stale_ += state == RecordFile::State::stale ? 1 : 0;
+    if (state == RecordFile::State::good)
+      layout_.decode(bytes_of(words), i, lookup.output);
+    else
+      lookup.missing.push_back(i);
+  }
+  misses_ += static_cast<std::int64_t>(lookup.missing.size());
+  hits_ += batch.size() - static_cast<std::int64_t>(lookup.missing.size());
+  return lookup;
+}
+
+void TeacherCache::fill_in(const Batch& batch, Lookup& lookup, const ModelOutput& live) {
+  create();
+  file_->require_whole();
+  const ModelOutput rows = layout_.normalised(live);
+  std::vector<std::uint64_t> words(file_->buffer_words());
+  for (std::size_t row = 0; row < lookup.missing.size(); ++row) {
+    const auto place = static_cast<std::size_t>(lookup.missing[row]);
+    layout_.encode(rows, static_cast<std::int64_t>(row), bytes_of(words));
+    file_->write(record_of(batch.view, batch.sample_ids[place]), lookup.keys[place], words.data());
+    layout_.decode(bytes_of(words), lookup.missing[row], lookup.output);
+  }
+}
+
+std::vector<std::int64_t> TeacherCache::missing_samples(std::int64_t view) const {
+  std::vector<std::int64_t> missing;
+  for (std::int64_t sample = 0; sample < num_samples_; ++sample)
+    if (!file_ || !file_->is_written(record_of(view, sample))) missing.push_back(sample);
+  return missing;
+}
+
+std::string TeacherCache::note() const {
+  return file_ ? file_->note() : note_;
+}
+
+void TeacherCache::set_note(const std::string& note) {
+  if (note.size() >= RecordFile::kNoteBytes) return;
+  note_ = note;
+  if (file_) file_->set_note(note);
 }
 
 }  // namespace mgd

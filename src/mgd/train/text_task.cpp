@@ -106,6 +106,7 @@ void TextTask::open_models(Run& run) {
     OpenedText teacher = open_text_folder(config_.teacher.path, options);
     check_vocabulary(*teacher.model, tokenizer_, "teacher");
     run.teacher_summary = summarize(*teacher.model);
+    run.teacher_default_tap = teacher.model->default_tap();
     run.teacher = std::move(teacher.model);
   } else if (!config_.teacher.model.empty()) {
     fail(ExitCode::usage, "teacher.model: a text teacher comes as a folder; write teacher: FOLDER");

@@ -77,6 +77,7 @@ class Trainer {
   void handle_bad_step(const std::string& reason, const StepResult& result);
   void roll_back();
   void end_of_epoch();
+  void tend_teacher_cache(std::int64_t epoch);
   void evaluate(std::int64_t epoch);
   void save();
   void log_step(const StepResult& result, double lr, double grad_norm);
@@ -98,7 +99,8 @@ class Trainer {
   TrainResult result_;
   double started_ = now_seconds();
   double seconds_before_ = 0;
-  std::int64_t samples_here_ = 0, first_step_ = 0, saved_step_ = -1, logged_step_ = 0;
+  std::int64_t samples_here_ = 0, first_step_ = 0, saved_step_ = -1, logged_step_ = 0,
+               cache_faults_noted_ = 0;
   std::uint64_t logged_faults_ = page_faults();
 };
 
@@ -111,6 +113,7 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
       buffers_(*run.student) {
   if (run.config.train.ema_decay > 0) ema_ = std::make_unique<Ema>(*run.student, run.config.train.ema_decay);
   state_.identity = run_identity(run);
+  if (run.teacher_cache) run.teacher_cache->create();  // a full disk is found before the first step
   resume(options.strict);
   log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
   run.loader->seek(state_.step / run.steps_per_epoch, state_.step % run.steps_per_epoch);
@@ -233,9 +236,25 @@ void Trainer::roll_back() {
 void Trainer::end_of_epoch() {
   const std::int64_t epoch = (state_.step + run_.steps_per_epoch - 1) / run_.steps_per_epoch;  // 1-based
   const bool last = state_.step == run_.total_steps;
+  tend_teacher_cache(epoch);
   if (run_.task->has_split("validation") && (last || epoch % run_.config.train.eval_every == 0))
     evaluate(epoch);
   if (last || run_.config.train.checkpoint_every == 0) save();
+}
+
+void Trainer::tend_teacher_cache(std::int64_t epoch) {
+  TeacherCache* cache = run_.teacher_cache.get();
+  if (cache == nullptr) return;
+  if (const std::int64_t bad = cache->damaged() + cache->stale(); bad > cache_faults_noted_) {
+    events_.note(fmt::format(
+        "teacher cache {}: {} records damaged, {} of other pictures; the teacher computed them again",
+        cache->path().string(), cache->damaged(), cache->stale()));
+    cache_faults_noted_ = bad;
+  }
+  if (epoch < run_.task->num_views() || cache->complete()) return;
+  const std::int64_t added = complete_teacher_cache(run_);
+  events_.note(fmt::format("teacher cache {}: complete, {} samples added that no batch had",
+                           cache->path().string(), added));
 }
 
 void Trainer::evaluate(std::int64_t epoch) {

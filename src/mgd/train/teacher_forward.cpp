@@ -1,0 +1,135 @@
+#include "mgd/train/teacher_forward.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "mgd/core/error.h"
+#include "mgd/nn/autocast.h"
+
+namespace mgd {
+
+namespace {
+
+ModelOutput run_teacher(Run& run, const Batch& batch) {
+  Forward forward(run.config.train.teacher_norm == "batch");
+  forward.use_winograd(run.config.train.winograd);
+  for (const auto& active : run.losses)
+    for (const auto& tap : active.loss->teacher_taps()) forward.capture(tap);
+  ModelOutput output = run.teacher->run(batch, forward);
+  output.taps = forward.captured();
+  return output;
+}
+
+// Pictures of one pass. In evaluation mode they know nothing of each other, and on the CPU activations of a
+// few megabytes stay in its caches.
+std::int64_t teacher_slice(const Run& run) {
+  const TrainConfig& train = run.config.train;
+  const std::int64_t batch = train.micro_batch_size > 0 ? train.micro_batch_size : train.batch_size;
+  if (!run.device.is_cpu()) return batch;
+  constexpr std::int64_t kFloats = 1 << 20,
+                         kFewest = 16;  // of the largest activation, a thread; samples of a slice
+  std::int64_t largest = 1;
+  for (const auto& node : run.teacher_summary.nodes)
+    largest = std::max(
+        largest, std::accumulate(node.shape.begin(), node.shape.end(), std::int64_t{1}, std::multiplies<>()));
+  const std::int64_t most = std::max(kFewest, kFloats * at::get_num_threads() / largest);
+  const std::int64_t slices = (batch + most - 1) / most;
+  return (batch + slices - 1) / slices;
+}
+
+// `size` pictures, the last one repeated where there are fewer.
+at::Tensor filled_up(const at::Tensor& pictures, std::int64_t size) {
+  const std::int64_t lack = size - pictures.size(0);
+  if (lack == 0) return pictures;
+  std::vector<std::int64_t> sizes = pictures.sizes().vec();
+  sizes[0] = lack;
+  return at::cat({pictures, pictures.narrow(0, pictures.size(0) - 1, 1).expand(sizes)})
+      .contiguous(pictures.suggest_memory_format());
+}
+
+// Every pass is of the same size: the kernels that a library chooses depend on it, and with them the last
+// bits of every output.
+ModelOutput in_slices(Run& run, const at::Tensor& pictures) {
+  const std::int64_t size = teacher_slice(run), count = pictures.size(0);
+  std::vector<at::Tensor> logits;
+  std::map<std::string, std::vector<at::Tensor>> taps;
+  for (const at::Tensor& piece : pictures.split(size)) {
+    Batch slice;
+    slice.input = filled_up(piece, size);
+    const ModelOutput part = run_teacher(run, slice);
+    logits.push_back(part.logits.narrow(0, 0, piece.size(0)));
+    for (const auto& [name, tap] : part.taps) taps[name].push_back(tap.narrow(0, 0, piece.size(0)));
+  }
+  const auto joined = [&](const std::vector<at::Tensor>& parts) {
+    return count <= size ? parts.front() : at::cat(parts);
+  };
+  ModelOutput output{.logits = joined(logits), .taps = {}};
+  for (const auto& [name, parts] : taps) output.taps[name] = joined(parts);
+  return output;
+}
+
+ModelOutput live_teacher(Run& run, const Batch& batch) {
+  load_teacher(run);
+  at::NoGradGuard no_grad;
+  AutocastGuard autocast(run.bf16(), run.device);
+  const bool alone = run.image != nullptr && run.config.train.teacher_norm == "eval";
+  return alone ? in_slices(run, batch.input) : run_teacher(run, batch);
+}
+
+ModelOutput on_device(ModelOutput output, at::Device device) {
+  output.logits = output.logits.to(device);
+  for (auto& [name, tap] : output.taps) tap = tap.to(device);
+  return output;
+}
+
+Batch picked(const Batch& batch, const std::vector<std::int64_t>& places) {
+  const at::Tensor index = at::tensor(places, at::TensorOptions().dtype(at::kLong)).to(batch.input.device());
+  Batch part;
+  part.input = batch.input.index_select(0, index).contiguous(batch.input.suggest_memory_format());
+  return part;
+}
+
+}  // namespace
+
+ModelOutput teacher_forward(Run& run, const Batch& batch) {
+  if (!run.has_teacher()) return {};
+  if (!run.teacher_cache || batch.view < 0) return live_teacher(run, batch);
+  TeacherCache::Lookup lookup = run.teacher_cache->look_up(batch);
+  if (!lookup.missing.empty())
+    run.teacher_cache->fill_in(batch, lookup, live_teacher(run, picked(batch, lookup.missing)));
+  return on_device(std::move(lookup.output), run.device);
+}
+
+std::int64_t complete_teacher_cache(Run& run) {
+  MGD_ASSERT(run.teacher_cache && run.image);
+  const auto stream = run.image->sample_stream();
+  const auto most = static_cast<std::size_t>(teacher_slice(run));
+  std::int64_t added = 0;
+  for (std::int64_t view = 0; view < run.task->num_views(); ++view) {
+    const std::vector<std::int64_t> samples = run.teacher_cache->missing_samples(view);
+    for (std::size_t first = 0; first < samples.size(); first += most) {
+      Batch batch;
+      batch.view = view;
+      std::vector<at::Tensor> pictures;
+      for (std::size_t i = first; i < std::min(first + most, samples.size()); ++i) {
+        // A corrupt sample is replaced by another. Its own record is then asked for by nobody, and filled all
+        // the same: the file would never be complete.
+        stream->seek(view, samples[i]);
+        pictures.push_back(stream->next().micro.front().input);
+        batch.sample_ids.push_back(samples[i]);
+      }
+      batch.input = at::cat(pictures).contiguous(pictures.front().suggest_memory_format()).to(run.device);
+      teacher_forward(run, batch);
+      added += batch.size();
+    }
+  }
+  return added;
+}
+
+}  // namespace mgd
