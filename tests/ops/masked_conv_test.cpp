@@ -345,7 +345,8 @@ TEST(SkippingPays, FollowsWhatWasMeasured) {
   EXPECT_FALSE(with(0.85, false, 28, true));
   EXPECT_TRUE(with(0.5, true, 28, true));
   EXPECT_TRUE(with(0.25, true, 7, true));
-  EXPECT_FALSE(with(0.6, true, 7, true));
+  EXPECT_TRUE(with(0.65, true, 7, true));
+  EXPECT_FALSE(with(0.75, true, 7, true));
 }
 
 TEST(SquaredDistance, IsOneNumberAndItsGradients) {

@@ -419,7 +419,7 @@ at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, Winograd winog
 bool skipping_pays(const ConvCase& c) {
   // A visible multiply-accumulate costs more than a dense one; where every sample has channels of its own,
   // their weights are copied for it, which costs as much as this many positions of its map.
-  const double each = c.bf16 ? 1.2 : 1.1, positions_of_copy = c.bf16 ? 30 : 4;
+  const double each = c.bf16 ? 1.2 : 1.1, positions_of_copy = c.bf16 ? 10 : 4;
   const auto area = static_cast<double>(c.height * c.width);
   const double copies = c.by_channel ? 1 + positions_of_copy / area : 1;
   return c.visible_frac * each * copies < 1;
