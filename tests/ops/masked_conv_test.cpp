@@ -249,17 +249,22 @@ TEST(Conv3x3, AgreesWithTheDefinition) {
   }
 }
 
+// Narrow; wide on a small map; wide.
 TEST(Conv3x3, AgreesWithTheDefinitionInBfloat16) {
-  Case c({3, 70, 7, 5}, 70, at::ones({1, 1, 1, 1}, at::kBool));
-  for (at::Tensor* t : {&c.x, &c.weight, &c.bias, &c.grad}) *t = t->to(at::kBFloat16).to(at::kFloat);
-  const auto exact = c.definition(at::kDouble), naive = c.definition(at::kBFloat16);
-  for (const std::string& isa : usable()) {
-    setenv("MGD_ISA", isa.c_str(), 1);
-    const auto got =
-        c.run(at::kBFloat16, [](auto& a, auto& w, auto& b) { return add_bias(conv3x3(a, w), b); });
-    for (std::size_t i = 0; i < got.size(); ++i)
-      EXPECT_LE(distance(got[i], exact[i]),
-                2 * distance(naive[i], exact[i]) + exact[i].abs().max().item<double>() / 512);
+  for (const std::vector<std::int64_t>& shape :
+       std::vector<std::vector<std::int64_t>>{{3, 8, 7, 5}, {2, 256, 5, 3}, {1, 256, 10, 6}}) {
+    Case c(shape, shape[1], at::ones({1, 1, 1, 1}, at::kBool));
+    for (at::Tensor* t : {&c.x, &c.weight, &c.bias, &c.grad}) *t = t->to(at::kBFloat16).to(at::kFloat);
+    const auto exact = c.definition(at::kDouble), naive = c.definition(at::kBFloat16);
+    for (const std::string& isa : usable()) {
+      SCOPED_TRACE(testing::Message() << isa << ", " << shape[1] << " channels");
+      setenv("MGD_ISA", isa.c_str(), 1);
+      const auto got =
+          c.run(at::kBFloat16, [](auto& a, auto& w, auto& b) { return add_bias(conv3x3(a, w), b); });
+      for (std::size_t i = 0; i < got.size(); ++i)
+        EXPECT_LE(distance(got[i], exact[i]),
+                  2 * distance(naive[i], exact[i]) + exact[i].abs().max().item<double>() / 256);
+    }
   }
   unsetenv("MGD_ISA");
 }
