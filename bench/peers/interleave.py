@@ -27,6 +27,7 @@ GOALS = {
     "mgd-block/spatial-0.75-large": (1.6, 2.3),
     "mgd-block/spatial-0.75-winograd": (1.6, 2.3), "mgd-block/spatial-0.65-winograd": (1.45, 2.0),
     "mgd-block/channel-0.5-winograd": (1.3, 2.0),
+    "mgd-block/spatial-0.75-bf16": (None, None), "mgd-block/channel-0.5-bf16": (None, None),
     "attention/full": (1.2, 1.35), "attention/pad30": (2.1, 2.4), "attention/pad50": (3.1, 3.6),
     "attention/causal": (2.0, 2.4), "attention/causal-pad50": (5, 6), "attention/window": (12, 18),
     "attention/dropout": (None, None), "attention/full-bf16": (None, None), "attention/pad50-bf16": (None, None),

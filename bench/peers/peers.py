@@ -93,7 +93,7 @@ def generation(torch, channels):
     return torch.nn.Sequential(conv[0], torch.nn.ReLU(), conv[1])
 
 
-def mgd_block(torch, variant, batch=16, channels=256, size=28, mask="spatial", ratio=0.75):
+def mgd_block(torch, variant, batch=16, channels=256, size=28, mask="spatial", ratio=0.75, bf16=False):
     layout = torch.channels_last
     block = generation(torch, channels).to(memory_format=layout)
     student = torch.randn(batch, channels, size, size).contiguous(memory_format=layout).requires_grad_()
@@ -105,7 +105,9 @@ def mgd_block(torch, variant, batch=16, channels=256, size=28, mask="spatial", r
     def run():
         student.grad = None
         block.zero_grad()
-        torch.nn.functional.mse_loss(forward(student * keep), teacher, reduction="sum").backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = torch.nn.functional.mse_loss(forward(student * keep), teacher, reduction="sum")
+        loss.backward()
 
     return run
 
@@ -198,6 +200,8 @@ def make(torch, name, variant):
             "spatial-0.65": lambda: mgd_block(torch, variant, ratio=0.65),
             "channel-0.5": lambda: mgd_block(torch, variant, mask="channel", ratio=0.5),
             "spatial-0.75-large": lambda: mgd_block(torch, variant, batch=1, channels=2048, size=64),
+            "spatial-0.75-bf16": lambda: mgd_block(torch, variant, bf16=True),
+            "channel-0.5-bf16": lambda: mgd_block(torch, variant, mask="channel", ratio=0.5, bf16=True),
         }[case]()
     if kind == "teacher":
         return teacher(torch, bf16 if case == "bf16" else torch.float32, variant)

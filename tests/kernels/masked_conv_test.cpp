@@ -1,5 +1,5 @@
-// Every instruction set this machine has against the double-accumulating reference, on odd shapes. What is
-// hidden is NaN in all inputs.
+// Every instruction set this machine has against the double-accumulating reference, on odd shapes, in float
+// and in bfloat16. What is hidden is NaN in all inputs.
 #include "mgd/kernels/masked_conv.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "mgd/core/philox.h"
@@ -27,8 +28,16 @@ std::size_t size_of(std::int64_t n) {
   return static_cast<std::size_t>(n);
 }
 
+template <class T>
+std::vector<T> as(const Floats& values) {
+  std::vector<T> result(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) from_float(values[i], result[i]);
+  return result;
+}
+
 struct Passes {
   Floats output, grad_input, grad_weight;  // grad_weight (9, in, out)
+  std::vector<Bf16> rounded;               // output
   ConvWork forward, backward_input, backward_weight;
 };
 
@@ -38,7 +47,8 @@ struct Case {
   std::vector<std::uint8_t> keep;
   std::vector<std::vector<std::int32_t>> positions, channels;  // of each sample
 
-  explicit Case(Shape shape) : s(shape) {
+  // bf16: every value is one of bfloat16, so that both types compute the same.
+  explicit Case(Shape shape, bool bf16 = false) : s(shape) {
     RandomStream random(random_key(7, "masked_conv"), 0, 0);
     const auto fill = [&](std::int64_t n) {
       Floats values(size_of(n));
@@ -61,6 +71,13 @@ struct Case {
     }
     for (std::size_t i = 0; i < input.size(); ++i)
       if (keep[i] == 0) input[i] = std::numeric_limits<float>::quiet_NaN();
+    if (!bf16) return;
+    for (Floats* values : {&input, &weight, &grad})
+      for (float& v : *values) {
+        Bf16 rounded;
+        from_float(v, rounded);
+        v = to_float(rounded);
+      }
   }
 
   MaskedConvProblem problem() const {
@@ -88,13 +105,16 @@ struct Case {
     return w;
   }
 
+  template <class T>
   Passes run(Isa isa, bool relu) const {
-    const MaskedConvKernel kernel = masked_conv_kernel(isa);
+    const MaskedConvKernel<T> kernel = masked_conv_kernel<T>(isa);
     const std::int64_t area = s.height * s.width;
-    const Floats first = inputs_first();
+    const auto x = as<T>(input), w = as<T>(weight), first = as<T>(inputs_first()), dy = as<T>(grad);
     Passes r{.output = Floats(grad.size(), -7),
              .grad_input = Floats(input.size(), 0),
-             .grad_weight = Floats(weight.size(), 0)};
+             .grad_weight = Floats(weight.size(), 0),
+             .rounded = std::vector<Bf16>(grad.size())};
+    Floats sums(size_of(area * kConvPanel), -7);
     for (std::int64_t b = 0; b < s.batch; ++b) {
       const auto &p = positions[size_of(b)], &c = channels[size_of(b)];
       const VisiblePart part{p.data(), s.by_channel ? c.data() : nullptr, static_cast<std::int64_t>(p.size()),
@@ -102,23 +122,26 @@ struct Case {
       std::vector<std::int32_t> in(kConvTaps * p.size()), out(in.size());
       std::int64_t begin[kConvTaps + 1];
       find_conv_pairs(s.height, s.width, p.data(), part.rows, in.data(), out.data(), begin);
-      Floats compact(size_of(part.rows * part.depth)), grad_compact(compact.size(), -7),
-          panels(size_of(conv_panels_size(part.rows, part.depth)));
-      gather_visible({input.data() + b * area * s.in, s.in}, part, compact.data());
-      pack_conv_panels(compact.data(), part.rows, part.depth, panels.data());
-      const Rows<const float> g{grad.data() + b * area * s.out, s.out};
-      const ConvProduct forward{.begin = begin,
-                                .from_row = in.data(),
-                                .to_row = out.data(),
-                                .from = {compact.data(), part.depth},
-                                .to = {r.output.data() + b * area * s.out, s.out},
-                                .depth = part.depth,
-                                .width = s.out,
-                                .to_rows = area,
-                                .weight = {first.data(), s.in * s.out, s.out, 1, part.channels, nullptr},
-                                .start = bias.data(),
-                                .relu = relu};
-      const ConvProduct backward{
+      std::vector<T> compact(size_of(part.rows * part.depth));
+      Floats grad_compact(compact.size(), -7), panels(size_of(conv_panels_size(part.rows, part.depth)));
+      gather_visible(Rows<const T>{x.data() + b * area * s.in, s.in}, part, compact.data());
+      kernel.pack(compact.data(), part.rows, part.depth, panels.data());
+      const Rows<const T> g{dy.data() + b * area * s.out, s.out};
+      const ConvProduct<T> forward{.begin = begin,
+                                   .from_row = in.data(),
+                                   .to_row = out.data(),
+                                   .from = {compact.data(), part.depth},
+                                   .to = {r.output.data() + b * area * s.out, s.out},
+                                   .depth = part.depth,
+                                   .width = s.out,
+                                   .to_rows = area,
+                                   .weight = {first.data(), s.in * s.out, s.out, 1, part.channels, nullptr},
+                                   .start = bias.data(),
+                                   .relu = relu};
+      ConvProduct<T> rounding = forward;
+      rounding.rounded = {r.rounded.data() + b * area * s.out, s.out};
+      rounding.to = {sums.data(), kConvPanel};
+      const ConvProduct<T> backward{
           .begin = begin,
           .from_row = out.data(),
           .to_row = in.data(),
@@ -127,12 +150,15 @@ struct Case {
           .depth = s.out,
           .width = part.depth,
           .to_rows = part.rows,
-          .weight = {weight.data(), s.in, kConvTaps * s.in, 1, nullptr, part.channels}};
-      const ConvWeightGradient of_weight{
+          .weight = s.by_channel ? ConvWeight<T>{first.data(), s.in * s.out, 1, s.out, nullptr, part.channels}
+                                 : ConvWeight<T>{w.data(), s.in, kConvTaps * s.in, 1}};
+      const ConvWeightGradient<T> of_weight{
           {in.data(), out.data(), begin}, panels.data(), part.rows, part.depth, part.channels, g, s.out,
           {r.grad_weight.data(), s.out},  s.in};
       for (std::int64_t panel = 0; panel * kConvPanel < s.out; ++panel) {
         kernel.product(forward, panel, r.forward);
+        ConvWork again;
+        kernel.product(rounding, panel, again);
         for (int tap = 0; tap < kConvTaps; ++tap)
           kernel.weight_gradient(of_weight, tap, panel, r.backward_weight);
       }
@@ -225,48 +251,79 @@ const std::vector<Shape> kShapes = {
     {2, 5, 3, 200, 65, false, 1},    {2, 4, 6, 12, 16, false, 0},    {1, 1, 9, 6, 17, false, 0.6},
     {3, 1, 1, 19, 70, true, 0.5},    {2, 7, 7, 64, 64, true, 0.5},   {1, 7, 7, 150, 30, true, 0.35},
     {1, 31, 17, 33, 7, true, 0.5},   {2, 5, 3, 200, 65, true, 1},    {2, 4, 6, 12, 16, true, 0},
-    {2, 6, 5, 300, 80, true, 0.7},   {1, 1, 1, 1, 1, true, 1}};
+    {2, 6, 5, 300, 80, true, 0.7},   {1, 1, 1, 1, 1, true, 1},       {1, 5, 3, 261, 131, false, 0.7},
+    {1, 20, 19, 7, 6, false, 0.9}};
 
-TEST(MaskedConvKernel, EveryInstructionSetAgreesWithTheReference) {
-  for (const Shape& shape : kShapes) {
-    const Case c(shape);
-    const Reference expected(c);
-    const Naive naive(c);
-    for (const Isa isa : usable()) {
-      SCOPED_TRACE(testing::Message()
-                   << "isa " << static_cast<int>(isa) << ": " << shape.batch << " x " << shape.in << " -> "
-                   << shape.out << ", " << shape.height << " x " << shape.width << ", by channel "
-                   << shape.by_channel << ", visible " << shape.visible);
-      const Passes got = c.run(isa, /*relu=*/false);
-      expect_close(got.output, expected.output, naive.output, "output");
-      expect_close(got.grad_input, expected.grad_input, naive.grad_input, "grad_input");
-      expect_close(outputs_first(got.grad_weight, shape.out), expected.grad_weight, naive.grad_weight,
-                   "grad_weight");
-    }
+template <class T>
+void expect_reference(const Shape& shape) {
+  const Case c(shape, std::is_same_v<T, Bf16>);
+  const Reference expected(c);
+  const Naive naive(c);
+  for (const Isa isa : usable()) {
+    SCOPED_TRACE(testing::Message() << "isa " << static_cast<int>(isa) << ", " << sizeof(T)
+                                    << " bytes: " << shape.batch << " x " << shape.in << " -> " << shape.out
+                                    << ", " << shape.height << " x " << shape.width << ", by channel "
+                                    << shape.by_channel << ", visible " << shape.visible);
+    const Passes got = c.run<T>(isa, /*relu=*/false);
+    expect_close(got.output, expected.output, naive.output, "output");
+    expect_close(got.grad_input, expected.grad_input, naive.grad_input, "grad_input");
+    expect_close(outputs_first(got.grad_weight, shape.out), expected.grad_weight, naive.grad_weight,
+                 "grad_weight");
+    EXPECT_EQ(got.forward.macs, c.expected_macs());
+    EXPECT_EQ(got.backward_input.macs, c.expected_macs());
+    EXPECT_EQ(got.backward_weight.macs, c.expected_macs());
   }
 }
 
-TEST(MaskedConvKernel, CountsTheWorkOfTheFormulaInEveryPass) {
+// Sums are float for both types: the same tolerance, from what naive float code makes of the same values.
+TEST(MaskedConvKernel, EveryInstructionSetAgreesWithTheReferenceAndDoesTheWorkOfTheFormula) {
   for (const Shape& shape : kShapes) {
-    const Case c(shape);
-    for (const Isa isa : usable()) {
-      const Passes got = c.run(isa, false);
-      EXPECT_EQ(got.forward.macs, c.expected_macs());
-      EXPECT_EQ(got.backward_input.macs, c.expected_macs());
-      EXPECT_EQ(got.backward_weight.macs, c.expected_macs());
-    }
+    expect_reference<float>(shape);
+    expect_reference<Bf16>(shape);
   }
+}
+
+template <class T>
+void expect_relu(const Case& c, Isa isa) {
+  const Passes plain = c.run<T>(isa, false), relu = c.run<T>(isa, true);
+  for (std::size_t i = 0; i < plain.output.size(); ++i)
+    EXPECT_EQ(relu.output[i], std::max(plain.output[i], 0.0F));
 }
 
 TEST(MaskedConvKernel, ReluFollowsTheSumAndKeepsNan) {
   Case c({1, 5, 6, 20, 70, false, 0.5});
   for (const Isa isa : usable()) {
-    const Passes plain = c.run(isa, false), relu = c.run(isa, true);
-    for (std::size_t i = 0; i < plain.output.size(); ++i)
-      EXPECT_EQ(relu.output[i], std::max(plain.output[i], 0.0F));
+    expect_relu<float>(c, isa);
+    expect_relu<Bf16>(c, isa);
   }
   c.bias[3] = std::numeric_limits<float>::quiet_NaN();
-  for (const Isa isa : usable()) EXPECT_TRUE(std::isnan(c.run(isa, true).output[3]));
+  for (const Isa isa : usable()) {
+    EXPECT_TRUE(std::isnan(c.run<float>(isa, true).output[3]));
+    EXPECT_TRUE(std::isnan(to_float(c.run<Bf16>(isa, true).rounded[3])));
+  }
+}
+
+TEST(MaskedConvKernel, RoundsWhatItSummed) {
+  const Case c({2, 5, 6, 21, 70, false, 0.5}, /*bf16=*/true);
+  for (const Isa isa : usable()) {
+    const Passes got = c.run<Bf16>(isa, true);
+    const auto expected = as<Bf16>(got.output);
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(got.rounded[i].bits, expected[i].bits);
+  }
+}
+
+// Units of two rows where one of them meets nothing at a tap, and a visible row that is infinite.
+TEST(MaskedConvKernel, AnInfiniteRowStaysInItsChannels) {
+  Case c({1, 4, 5, 12, 16, false, 1});
+  c.input[7] = std::numeric_limits<float>::infinity();
+  for (const Isa isa : usable()) {
+    const Passes got = c.run<Bf16>(isa, false);
+    bool others_finite = true;
+    for (std::size_t i = 0; i < got.grad_weight.size(); ++i)
+      others_finite &=
+          static_cast<std::int64_t>(i) / c.s.out % c.s.in == 7 || std::isfinite(got.grad_weight[i]);
+    EXPECT_TRUE(others_finite);
+  }
 }
 
 TEST(MaskedConvKernel, PairsLeaveOutTapsOutsideTheMap) {

@@ -18,6 +18,7 @@
 
 #include "loss/fixture.h"
 #include "mgd/core/error.h"
+#include "mgd/nn/autocast.h"
 
 namespace mgd {
 namespace {
@@ -236,6 +237,39 @@ TEST_F(MaskContract, Line15_SkippingChangesNeitherLossNorGradients) {
         EXPECT_LE(scalar((winograd[i] - dense[i]).abs().max()), 5e-5 * scale) << kind << on << i;
       }
     }
+}
+
+// Under autocast: no further from float than twice the dense way in bfloat16 is, and never by more than a few
+// of its steps; what is hidden is NaN.
+TEST_F(MaskContract, Line15_SkippingInBfloat16IsAsExactAsTheDenseWay) {
+  for (const auto& kind : kKinds) {
+    const auto run = [&](const char* skip, bool bf16, double hidden) {
+      auto loss = make_loss(entry_of("mgd", {{"skip", skip}}), fixture_context());
+      Case c = full_case(kind);
+      set_blocks(*loss, fixture_, at::kFloat);
+      const at::Tensor visible = c.keep.any(1, /*keepdim=*/true);
+      const at::Tensor student = at::where(visible, c.student["feat"], hidden).to(at::kFloat);
+      c.student["feat"] = student.set_requires_grad(true);
+      c.teacher["feat"] = c.teacher["feat"].to(at::kFloat);
+      at::Tensor total;
+      {
+        const AutocastGuard autocast(bf16, at::kCPU);
+        total = loss->sum(c.input());
+      }
+      total.backward();
+      std::vector<at::Tensor> all = {total.detach(), student.grad()};
+      for (auto& entry : loss->trainable()->parameters()) all.push_back(entry.tensor.grad());
+      return all;
+    };
+    const auto exact = run("never", false, 0), dense = run("never", true, 0),
+               skipped = run("always", true, kNaN);
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      EXPECT_EQ(skipped[i].scalar_type(), at::kFloat);
+      const double scale = scalar(exact[i].abs().max()),
+                   allowed = 2 * scalar((dense[i] - exact[i]).abs().max()) + scale / 256;
+      EXPECT_LE(scalar((skipped[i] - exact[i]).abs().max()), allowed) << kind << i;
+    }
+  }
 }
 
 TEST(Mgd, RefusesAnUnknownWayToSkip) {

@@ -9,6 +9,7 @@
 #include "mgd/bench/lists.h"
 #include "mgd/loss/loss.h"
 #include "mgd/mask/mask_source.h"
+#include "mgd/nn/autocast.h"
 #include "mgd/ops/masked_conv.h"
 
 namespace mgd {
@@ -20,6 +21,7 @@ struct Setting {
   std::string mask = "spatial";
   double ratio = 0.75;
   bool winograd = false;
+  bool bf16 = false;
 };
 
 struct State {
@@ -66,16 +68,19 @@ BenchCase make(const Setting& setting) {
   // Forward, data gradient and weight gradient of two 3 x 3 convolutions, the first from what is visible.
   const double macs = 3 * 9 * positions * channels * channels * (1 + visible);
   return {.run =
-              [state] {
+              [state, bf16 = setting.bf16] {
                 state->student["map"].mutable_grad().reset();
                 for (auto& entry : state->loss->trainable()->parameters())
                   entry.tensor.mutable_grad().reset();
-                state->loss
-                    ->sum({.batch = state->batch,
-                           .student = state->student,
-                           .teacher = state->teacher,
-                           .keep = state->keep})
-                    .backward();
+                at::Tensor sum;
+                {
+                  const AutocastGuard autocast(bf16, at::kCPU);
+                  sum = state->loss->sum({.batch = state->batch,
+                                          .student = state->student,
+                                          .teacher = state->teacher,
+                                          .keep = state->keep});
+                }
+                sum.backward();
               },
           .macs = macs,
           .samples = static_cast<double>(setting.batch)};
@@ -86,11 +91,12 @@ BenchCase make(const Setting& setting) {
 std::vector<Benchmark> block_benchmarks() {
   std::vector<Benchmark> all;
   const auto add = [&](const std::string& name, const Setting& setting) {
-    all.push_back({"mgd-block/" + name,
-                   fmt::format("loss mgd, forward and backward, B{} C{} {} x {}, {} mask {:g}{}",
-                               setting.batch, setting.channels, setting.size, setting.size, setting.mask,
-                               setting.ratio, setting.winograd ? ", Winograd" : ""),
-                   [setting] { return make(setting); }});
+    all.push_back(
+        {"mgd-block/" + name,
+         fmt::format("loss mgd, forward and backward, B{} C{} {} x {}, {} mask {:g}{}{}", setting.batch,
+                     setting.channels, setting.size, setting.size, setting.mask, setting.ratio,
+                     setting.winograd ? ", Winograd" : "", setting.bf16 ? ", bf16" : ""),
+         [setting] { return make(setting); }});
   };
   add("spatial-0.75", {});
   add("spatial-0.65", {.ratio = 0.65});
@@ -99,6 +105,8 @@ std::vector<Benchmark> block_benchmarks() {
   add("spatial-0.75-winograd", {.winograd = true});
   add("spatial-0.65-winograd", {.ratio = 0.65, .winograd = true});
   add("channel-0.5-winograd", {.mask = "channel", .ratio = 0.5, .winograd = true});
+  add("spatial-0.75-bf16", {.bf16 = true});
+  add("channel-0.5-bf16", {.mask = "channel", .ratio = 0.5, .bf16 = true});
   return all;
 }
 

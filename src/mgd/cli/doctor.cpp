@@ -7,6 +7,7 @@
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
 #include "mgd/kernels/gemm.h"
+#include "mgd/kernels/isa.h"
 #include "mgd/ops/allocator.h"
 #include "mgd/train/environment.h"
 
@@ -40,6 +41,19 @@ std::vector<std::string> problems_of(const Environment& env) {
   return problems;
 }
 
+// "avx512 (not avx512bf16: the processor lacks AVX-512 BF16)".
+std::string kernels_state() {
+  std::string used, skipped;
+  for (const IsaState& state : isa_states()) {
+    if (state.reason.empty()) {
+      used = state.name;
+      break;
+    }
+    skipped += fmt::format("{}not {}: {}", skipped.empty() ? "" : "; ", state.name, state.reason);
+  }
+  return skipped.empty() ? used : fmt::format("{} ({})", used, skipped);
+}
+
 int run_doctor(const DoctorFlags& flags) {
   const Environment env = environment();
   if (flags.json) {
@@ -60,6 +74,7 @@ int run_doctor(const DoctorFlags& flags) {
                        ? fmt::format("caching, on huge pages, keeps at most {:.1f} GB of freed memory",
                                      static_cast<double>(most_cached_bytes()) / 1e9)
                        : "the system's");
+  row("kernels", kernels_state());
   row("products", gemm_state());
   row("LibTorch", fmt::format("{} (built with {}), {} threads, {}", env.torch_running, env.torch_built,
                               env.threads, env.torch_cuda ? "with CUDA" : "without CUDA"));

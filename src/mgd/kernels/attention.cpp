@@ -17,7 +17,7 @@ std::int64_t padded(std::int64_t n, std::int64_t unit) {
 template <>
 AttentionKernel<float> attention_kernel(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512) return attention_float_avx512();
+  if (isa >= Isa::avx512) return attention_float_avx512();
   if (isa == Isa::avx2) return attention_float_avx2();
 #endif
   (void)isa;
@@ -27,7 +27,7 @@ AttentionKernel<float> attention_kernel(Isa isa) {
 template <>
 AttentionKernel<Bf16> attention_kernel(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512) return attention_bf16_avx512();
+  if (isa >= Isa::avx512) return attention_bf16_avx512();
   if (isa == Isa::avx2) return attention_bf16_avx2();
 #endif
   (void)isa;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "mgd/kernels/bf16.h"
 #include "mgd/kernels/isa.h"
 #include "mgd/kernels/rows.h"
 
@@ -66,11 +67,6 @@ struct AttentionWork {
   std::int64_t tiles = 0;  // of kAttentionRows x kAttentionKeys, all heads
 };
 inline constexpr std::int64_t kAttentionRows = 48, kAttentionKeys = 64;
-
-// bfloat16 as it lies in memory.
-struct Bf16 {
-  std::uint16_t bits;
-};
 
 // The production kernels. `workspace` holds attention_workspace(...) bytes, aligned to 64; nothing is
 // allocated. Saved between the passes: `out` and `saved`.

@@ -20,24 +20,6 @@ namespace {
 constexpr std::int64_t kRows = kAttentionRows, kKeys = kAttentionKeys;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-inline float to_float(float x) {
-  return x;
-}
-inline float to_float(Bf16 x) {
-  const std::uint32_t bits = static_cast<std::uint32_t>(x.bits) << 16;
-  float value;
-  __builtin_memcpy(&value, &bits, sizeof value);
-  return value;
-}
-inline void from_float(float x, float& to) {
-  to = x;
-}
-inline void from_float(float x, Bf16& to) {  // round to nearest even
-  std::uint32_t bits;
-  __builtin_memcpy(&bits, &x, sizeof bits);
-  to.bits = static_cast<std::uint16_t>(x != x ? 0x7FC0U : (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
-}
-
 inline std::int64_t padded(std::int64_t n, std::int64_t unit) {
   return (n + unit - 1) / unit * unit;
 }

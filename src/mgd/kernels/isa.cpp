@@ -19,7 +19,9 @@ std::vector<Candidate> candidates() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  return {{Isa::avx512, "avx512", avx512 ? nullptr : "the processor lacks AVX-512 F/BW/DQ/VL"},
+  const bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
+  return {{Isa::avx512bf16, "avx512bf16", bf16 ? nullptr : "the processor lacks AVX-512 BF16"},
+          {Isa::avx512, "avx512", avx512 ? nullptr : "the processor lacks AVX-512 F/BW/DQ/VL"},
           {Isa::avx2, "avx2", avx2 ? nullptr : "the processor lacks AVX2 or FMA"},
           {Isa::portable, "portable", nullptr}};
 #else
@@ -56,7 +58,8 @@ std::vector<IsaState> isa_states() {
   std::vector<IsaState> states;
   for (const Candidate& c : all) {
     std::string reason = c.missing != nullptr ? c.missing : "";
-    if (reason.empty() && c.isa != used.isa) reason = std::string("MGD_ISA or a better one: ") + used.name;
+    if (reason.empty() && c.isa != used.isa)
+      reason = std::string(c.isa > used.isa ? "MGD_ISA=" : "there is a better one: ") + used.name;
     states.push_back({c.isa, c.name, reason});
   }
   return states;

@@ -7,7 +7,7 @@
 
 namespace mgd {
 
-enum class Isa { portable, avx2, avx512 };
+enum class Isa { portable, avx2, avx512, avx512bf16 };  // each has what the one before it has
 
 struct IsaState {
   Isa isa = Isa::portable;

@@ -6,13 +6,25 @@
 
 namespace mgd {
 
-MaskedConvKernel masked_conv_kernel(Isa isa) {
+template <>
+MaskedConvKernel<float> masked_conv_kernel(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512) return masked_conv_avx512();
-  if (isa == Isa::avx2) return masked_conv_avx2();
+  if (isa >= Isa::avx512) return masked_conv_float_avx512();
+  if (isa == Isa::avx2) return masked_conv_float_avx2();
 #endif
   (void)isa;
-  return masked_conv_portable();
+  return masked_conv_float_portable();
+}
+
+template <>
+MaskedConvKernel<Bf16> masked_conv_kernel(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512bf16) return masked_conv_bf16_avx512bf16();
+  if (isa == Isa::avx512) return masked_conv_bf16_avx512();
+  if (isa == Isa::avx2) return masked_conv_bf16_avx2();
+#endif
+  (void)isa;
+  return masked_conv_bf16_portable();
 }
 
 void find_conv_pairs(std::int64_t height, std::int64_t width, const std::int32_t* positions,
@@ -32,16 +44,19 @@ void find_conv_pairs(std::int64_t height, std::int64_t width, const std::int32_t
   begin[kConvTaps] = pair;
 }
 
-void gather_visible(Rows<const float> map, const VisiblePart& part, float* compact) {
+template <class T>
+void gather_visible(Rows<const T> map, const VisiblePart& part, T* compact) {
   if (part.depth == 0) return;
   for (std::int64_t i = 0; i < part.rows; ++i, compact += part.depth) {
-    const float* row = map.row(part.positions ? part.positions[i] : i);
+    const T* row = map.row(part.positions ? part.positions[i] : i);
     if (part.channels == nullptr)
-      std::memcpy(compact, row, static_cast<std::size_t>(part.depth) * sizeof(float));
+      std::memcpy(compact, row, static_cast<std::size_t>(part.depth) * sizeof(T));
     else
       for (std::int64_t j = 0; j < part.depth; ++j) compact[j] = row[part.channels[j]];
   }
 }
+template void gather_visible(Rows<const float>, const VisiblePart&, float*);
+template void gather_visible(Rows<const Bf16>, const VisiblePart&, Bf16*);
 
 void scatter_visible(const float* compact, const VisiblePart& part, Rows<float> map) {
   if (part.depth == 0) return;
@@ -54,20 +69,9 @@ void scatter_visible(const float* compact, const VisiblePart& part, Rows<float> 
   }
 }
 
-namespace {
-constexpr std::int64_t kPanelColumns = 6;
-}
-
 std::int64_t conv_panels_size(std::int64_t rows, std::int64_t depth) {
+  constexpr std::int64_t kPanelColumns = 6;
   return (depth + kPanelColumns - 1) / kPanelColumns * kPanelColumns * rows;
-}
-
-void pack_conv_panels(const float* compact, std::int64_t rows, std::int64_t depth, float* panels) {
-  for (std::int64_t i = 0; i < rows; ++i, compact += depth)
-    for (std::int64_t m = 0; m < depth; m += kPanelColumns) {
-      float* to = panels + (m * rows) + i * kPanelColumns;
-      for (std::int64_t c = 0; c < kPanelColumns; ++c) to[c] = m + c < depth ? compact[m + c] : 0.0F;
-    }
 }
 
 }  // namespace mgd

@@ -6,10 +6,13 @@
 // that reads it there; pairs outside the map do not exist. All three passes are sums over these pairs:
 //   output[o] += input[i] W_tap,  grad_input[i] += grad_output[o] W_tap^T,  grad_W_tap += input[i]^T
 //   grad_output[o].
+//
+// T is float or Bf16, the type of the factors; sums are float.
 #pragma once
 
 #include <cstdint>
 
+#include "mgd/kernels/bf16.h"
 #include "mgd/kernels/isa.h"
 #include "mgd/kernels/rows.h"
 
@@ -31,34 +34,40 @@ void find_conv_pairs(std::int64_t height, std::int64_t width, const std::int32_t
                      std::int64_t count, std::int32_t* input, std::int32_t* output, std::int64_t* begin);
 
 // Element (tap, k, j) lies at data[tap * tap_stride + K * k_stride + J * j_stride], with K = k_index[k] when
-// there is an index and k otherwise, J likewise.
+// there is an index and k otherwise, J likewise. Either columns are neighbours, j_stride 1 without j_index,
+// or rows are, k_stride 1 without k_index.
+template <class T>
 struct ConvWeight {
-  const float* data = nullptr;
+  const T* data = nullptr;
   std::int64_t tap_stride = 0, k_stride = 0, j_stride = 0;
   const std::int32_t* k_index = nullptr;
   const std::int32_t* j_index = nullptr;
 };
 
 // to[to_row[p]] += from[from_row[p]] W_tap for the pairs p of each tap; before that, the rows [0, to_rows)
-// are set to `start`, and after it they pass a ReLU if there is one.
+// are set to `start`, and after it they pass a ReLU if there is one. `rounded`, when given, gets the panel's
+// result, and `to` is memory for its sums, (to_rows, kConvPanel).
+template <class T>
 struct ConvProduct {
   const std::int64_t* begin = nullptr;  // (10), as in ConvPairs
   const std::int32_t *from_row = nullptr, *to_row = nullptr;
-  Rows<const float> from;  // (., depth)
-  Rows<float> to;          // (to_rows, width)
+  Rows<const T> from;  // (., depth)
+  Rows<float> to;      // (to_rows, width)
+  Rows<Bf16> rounded;  // (to_rows, width)
   std::int64_t depth = 0, width = 0, to_rows = 0;
-  ConvWeight weight;             // k < depth, j < width
+  ConvWeight<T> weight;          // k < depth, j < width
   const float* start = nullptr;  // (width); nullptr: zeros
   bool relu = false;
 };
 
 // grad[tap][channel(m)] += sum over the pairs of input[i][m] * grad_output[o].
+template <class T>
 struct ConvWeightGradient {
   ConvPairs pairs;
-  const float* panels = nullptr;           // input, packed by pack_conv_panels
+  const void* panels = nullptr;            // input, packed by the kernel's `pack`
   std::int64_t rows = 0, depth = 0;        // of the input
   const std::int32_t* channels = nullptr;  // (depth), ascending; nullptr: m itself
-  Rows<const float> grad_output;           // (., width)
+  Rows<const T> grad_output;               // (., width)
   std::int64_t width = 0;
   Rows<float> grad;  // row tap * channels_in + channel, `width` columns
   std::int64_t channels_in = 0;
@@ -71,11 +80,16 @@ struct ConvWork {
 
 // `panel` chooses the columns [panel * kConvPanel, (panel + 1) * kConvPanel) of the result; calls with
 // different panels write different places. Nothing is allocated.
+template <class T>
 struct MaskedConvKernel {
-  void (*product)(const ConvProduct&, std::int64_t panel, ConvWork&);
-  void (*weight_gradient)(const ConvWeightGradient&, int tap, std::int64_t panel, ConvWork&);
+  void (*product)(const ConvProduct<T>&, std::int64_t panel, ConvWork&);
+  // (rows, depth) -> conv_panels_size(rows, depth) values of 32 bits.
+  void (*pack)(const T* compact, std::int64_t rows, std::int64_t depth, void* panels);
+  void (*weight_gradient)(const ConvWeightGradient<T>&, int tap, std::int64_t panel, ConvWork&);
 };
-MaskedConvKernel masked_conv_kernel(Isa isa);
+template <class T>
+MaskedConvKernel<T> masked_conv_kernel(Isa isa);
+std::int64_t conv_panels_size(std::int64_t rows, std::int64_t depth);
 
 // Rows and columns of a map that are visible; a nullptr stands for all.
 struct VisiblePart {
@@ -83,13 +97,10 @@ struct VisiblePart {
   const std::int32_t* channels = nullptr;   // (depth)
   std::int64_t rows = 0, depth = 0;
 };
-void gather_visible(Rows<const float> map, const VisiblePart& part, float* compact);  // -> (rows, depth)
+template <class T>
+void gather_visible(Rows<const T> map, const VisiblePart& part, T* compact);  // -> (rows, depth)
 // The inverse, adding nothing and clearing nothing: hidden places keep what they hold.
 void scatter_visible(const float* compact, const VisiblePart& part, Rows<float> map);
-
-// (rows, depth) -> panels of six columns, (depth / 6 rounded up, rows, 6), zeros after the last column.
-void pack_conv_panels(const float* compact, std::int64_t rows, std::int64_t depth, float* panels);
-std::int64_t conv_panels_size(std::int64_t rows, std::int64_t depth);  // floats
 
 // The readable reference: every sum in double over the definition.
 struct MaskedConvProblem {

@@ -4,8 +4,11 @@
 
 namespace mgd {
 
-MaskedConvKernel masked_conv_avx2() {
-  return {product, weight_gradient};
+MaskedConvKernel<float> masked_conv_float_avx2() {
+  return conv_kernel<float>();
+}
+MaskedConvKernel<Bf16> masked_conv_bf16_avx2() {
+  return conv_kernel<Bf16>();
 }
 
 }  // namespace mgd

@@ -5,33 +5,26 @@
 // start at 0 in every piece and meet C at its end: two levels of summation, as in gemm_tile.h.
 #pragma once
 
-#include <algorithm>
-
-#include "mgd/kernels/gemm_tile.h"
-#include "mgd/kernels/masked_conv.h"
+#include "mgd/kernels/conv_units.h"
 
 namespace mgd {
 namespace {
 
-constexpr std::int64_t kPiece = 128;
-
-// A by rows that lie anywhere.
-struct ScatteredRows {
-  const float* row[kTileRows];
-  float at(int r, std::int64_t p) const { return row[r][p]; }
-  void ahead(std::int64_t) const {}
-};
-
-// A transposed: element p of its rows is six neighbours in a panel.
+// A transposed: unit p of its rows is six neighbours in a panel.
+template <class T>
 struct PanelColumns {
-  const float *panel, *next;
+  const Unit<T>*panel, *next;
   const std::int32_t* offset;
-  float at(int r, std::int64_t p) const { return panel[offset[p] + r]; }
-  void ahead(std::int64_t p) const { __builtin_prefetch(next + offset[p]); }
+  Unit<T> at(int r, std::int64_t p) const { return panel[offset[p] + r]; }
+  void ahead(std::int64_t p) const {
+    for (std::int64_t i = p; i < p + kLine; ++i) __builtin_prefetch(next + offset[i]);
+  }
 };
 
-template <int kRows, int kVecs, class A>
-inline void add_block(std::int64_t depth, const A& a, const float* b, float* const* c, std::int64_t column) {
+template <class T, int kRows, int kVecs, class A>
+inline void add_block(std::int64_t depth, const A& a, const Unit<T>* b, float* const* c,
+                      std::int64_t column) {
+  using Units = typename Factor<T>::Units;
   Vec sum[kRows][kVecs];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r)
@@ -41,15 +34,16 @@ inline void add_block(std::int64_t depth, const A& a, const float* b, float* con
       __builtin_prefetch(c[r] + column + v * kLanes, 1);
     }
   for (std::int64_t p = 0; p < depth; ++p) {
-    Vec right[kVecs];
-    a.ahead(p);
+    Units right[kVecs];
+    if (p % kLine == 0) a.ahead(p);
 #pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) right[v] = load(b + p * kConvPanel + v * kLanes);
+    for (int v = 0; v < kVecs; ++v)
+      right[v] = *reinterpret_cast<const Units*>(b + p * kConvPanel + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const Vec left = all(a.at(r, p));
+      const Units left = a.at(r, p) - Units{};  // in all lanes
 #pragma GCC unroll 4
-      for (int v = 0; v < kVecs; ++v) sum[r][v] += left * right[v];
+      for (int v = 0; v < kVecs; ++v) sum[r][v] = Factor<T>::add_product(sum[r][v], left, right[v]);
     }
   }
 #pragma GCC unroll 8
@@ -61,28 +55,29 @@ inline void add_block(std::int64_t depth, const A& a, const float* b, float* con
     }
 }
 
-template <int kVecs, class A>
-inline void add_rows(int rows, std::int64_t depth, const A& a, const float* b, float* const* c,
+template <class T, int kVecs, class A>
+inline void add_rows(int rows, std::int64_t depth, const A& a, const Unit<T>* b, float* const* c,
                      std::int64_t column) {
   switch (rows) {
     case 6:
-      return add_block<6, kVecs>(depth, a, b, c, column);
+      return add_block<T, 6, kVecs>(depth, a, b, c, column);
     case 5:
-      return add_block<5, kVecs>(depth, a, b, c, column);
+      return add_block<T, 5, kVecs>(depth, a, b, c, column);
     case 4:
-      return add_block<4, kVecs>(depth, a, b, c, column);
+      return add_block<T, 4, kVecs>(depth, a, b, c, column);
     case 3:
-      return add_block<3, kVecs>(depth, a, b, c, column);
+      return add_block<T, 3, kVecs>(depth, a, b, c, column);
     case 2:
-      return add_block<2, kVecs>(depth, a, b, c, column);
+      return add_block<T, 2, kVecs>(depth, a, b, c, column);
     default:
-      return add_block<1, kVecs>(depth, a, b, c, column);
+      return add_block<T, 1, kVecs>(depth, a, b, c, column);
   }
 }
 
-// C (rows, columns) += A B. A row of C may end with its last column: then a copy of it is added to.
-template <class A>
-inline void add_tile(int rows, std::int64_t depth, const A& a, const float* b, float* const* c,
+// C (rows, columns) += A B over `depth` units. A row of C may end with its last column: then a copy of it is
+// added to.
+template <class T, class A>
+inline void add_tile(int rows, std::int64_t depth, const A& a, const Unit<T>* b, float* const* c,
                      std::int64_t columns) {
   alignas(64) float copy[kTileRows][kConvPanel];
   float* to[kTileRows];
@@ -93,103 +88,163 @@ inline void add_tile(int rows, std::int64_t depth, const A& a, const float* b, f
   }
   std::int64_t j = 0;
   for (; j + kTileVecs * kLanes <= whole; j += kTileVecs * kLanes)
-    add_rows<kTileVecs>(rows, depth, a, b + j, to, j);
-  for (; j < whole; j += kLanes) add_rows<1>(rows, depth, a, b + j, to, j);
+    add_rows<T, kTileVecs>(rows, depth, a, b + j, to, j);
+  for (; j < whole; j += kLanes) add_rows<T, 1>(rows, depth, a, b + j, to, j);
   if (whole != columns)
     for (int r = 0; r < rows; ++r) std::copy_n(copy[r], columns, c[r]);
 }
 
-// Most rows are whole panels, for which a call of memmove costs more than the copy.
-inline void copy_columns(const float* from, std::int64_t columns, float* to) {
-  if (columns != kConvPanel) {
-    std::copy_n(from, columns, to);
-    return;
-  }
-  for (std::int64_t j = 0; j < kConvPanel; j += kLanes) store_anywhere(to + j, load_anywhere(from + j));
-}
-
-// Rows [k0, k0 + depth) and columns [n0, n0 + columns) of the weight of one tap -> (depth, kConvPanel).
-inline void copy_weight(const ConvWeight& w, int tap, std::int64_t k0, std::int64_t depth, std::int64_t n0,
-                        std::int64_t columns, float* piece) {
-  const float* data = w.data + tap * w.tap_stride;
-  for (std::int64_t p = 0; p < depth; ++p, piece += kConvPanel) {
-    const float* row = data + (w.k_index ? w.k_index[k0 + p] : k0 + p) * w.k_stride;
-    if (w.j_index != nullptr)
-      for (std::int64_t j = 0; j < columns; ++j) piece[j] = row[w.j_index[n0 + j] * w.j_stride];
-    else if (w.j_stride == 1)
-      copy_columns(row + n0, columns, piece);
-    else
-      for (std::int64_t j = 0; j < columns; ++j) piece[j] = row[(n0 + j) * w.j_stride];
-    for (std::int64_t j = columns; j < kConvPanel; ++j) piece[j] = 0;
+// The same of a weight whose rows are neighbours; `data` begins with row k0 of the tap.
+template <class T>
+inline void copy_transposed(const ConvWeight<T>& w, const T* data, std::int64_t depth, std::int64_t n0,
+                            std::int64_t columns, Unit<T>* piece) {
+  constexpr std::int64_t kValues = Factor<T>::kValues;
+  for (std::int64_t j = 0; j < kConvPanel; j += kLanes) {
+    const T* line[kLanes] = {};  // columns that are not there stay nullptr
+    for (std::int64_t i = 0; i < std::min(kLanes, columns - j); ++i)
+      line[i] = data + (w.j_index ? w.j_index[n0 + j + i] : n0 + j + i) * w.j_stride;
+    std::int64_t k = 0;
+    for (; k + kLanes * kValues <= depth; k += kLanes * kValues)
+      transpose_units(line, k, piece + k / kValues * kConvPanel + j);
+    for (; k < depth; k += kValues)
+      for (std::int64_t i = 0; i < kLanes; ++i)
+        piece[k / kValues * kConvPanel + j + i] = Factor<T>::unit(
+            line[i] ? line[i] + k : nullptr, line[i] && k + 1 < depth ? line[i] + k + 1 : nullptr);
   }
 }
 
-inline void start_rows(const ConvProduct& p, std::int64_t n0, std::int64_t columns) {
+// Rows [k0, k0 + depth) and columns [n0, n0 + columns) of the weight of one tap -> (units, kConvPanel).
+template <class T>
+inline void copy_weight(const ConvWeight<T>& w, int tap, std::int64_t k0, std::int64_t depth, std::int64_t n0,
+                        std::int64_t columns, Unit<T>* piece) {
+  const T* data = w.data + tap * w.tap_stride;
+  if (w.j_index != nullptr || w.j_stride != 1)
+    return copy_transposed(w, data + k0, depth, n0, columns, piece);
+  const auto row = [&](std::int64_t k) -> const T* {
+    return k < depth ? data + (w.k_index ? w.k_index[k0 + k] : k0 + k) * w.k_stride + n0 : nullptr;
+  };
+  for (std::int64_t k = 0; k < depth; k += Factor<T>::kValues, piece += kConvPanel)
+    copy_columns(row(k), row(k + 1), columns, piece);
+}
+
+template <class T>
+inline void start_rows(const ConvProduct<T>& p, Rows<float> to, std::int64_t n0, std::int64_t columns) {
+  for (std::int64_t i = 0; i < p.to_rows; ++i)
+    for (std::int64_t j = 0; j < columns; ++j) to.row(i)[j] = p.start ? p.start[n0 + j] : 0;
+}
+
+template <class T>
+inline void finish_rows(const ConvProduct<T>& p, Rows<float> to, std::int64_t n0, std::int64_t columns) {
   for (std::int64_t i = 0; i < p.to_rows; ++i) {
-    float* row = p.to.row(i) + n0;
-    if (p.start != nullptr)
-      copy_columns(p.start + n0, columns, row);
-    else
-      for (std::int64_t j = 0; j < columns; ++j) row[j] = 0;
+    float* row = to.row(i);
+    if (p.relu)
+      for (std::int64_t j = 0; j < columns; ++j) row[j] = row[j] < 0 ? 0 : row[j];  // NaN stays
+    if (p.rounded.data == nullptr) continue;
+    Bf16* rounded = p.rounded.row(i) + n0;
+    for (std::int64_t j = 0; j < columns; ++j) from_float(row[j], rounded[j]);
   }
 }
 
-inline void relu_rows(const ConvProduct& p, std::int64_t n0, std::int64_t columns) {
-  for (std::int64_t i = 0; i < p.to_rows; ++i) {
-    float* row = p.to.row(i) + n0;
-    for (std::int64_t j = 0; j < columns; ++j) row[j] = row[j] < 0 ? 0 : row[j];  // NaN stays
-  }
-}
-
-inline void product(const ConvProduct& p, std::int64_t panel, ConvWork& work) {
+template <class T>
+void product(const ConvProduct<T>& p, std::int64_t panel, ConvWork& work) {
   const std::int64_t n0 = panel * kConvPanel, columns = std::min(kConvPanel, p.width - n0);
-  alignas(64) float piece[kPiece * kConvPanel];
-  start_rows(p, n0, columns);
-  for (std::int64_t k0 = 0; k0 < p.depth; k0 += kPiece) {
-    const std::int64_t depth = std::min(kPiece, p.depth - k0);
+  alignas(64) Unit<T> piece[kPiece * kConvPanel];
+  const Rows<float> to{p.to.data + (p.rounded.data ? 0 : n0), p.to.stride};
+  start_rows(p, to, n0, columns);
+  for (std::int64_t k0 = 0; k0 < p.depth; k0 += kPieceDepthOf<T>) {
+    const std::int64_t depth = std::min(kPieceDepthOf<T>, p.depth - k0);
     for (int tap = 0; tap < kConvTaps; ++tap) {
       const std::int64_t end = p.begin[tap + 1];
       if (p.begin[tap] == end) continue;
       copy_weight(p.weight, tap, k0, depth, n0, columns, piece);
       for (std::int64_t pair = p.begin[tap]; pair < end; pair += kTileRows) {
         const int rows = static_cast<int>(std::min<std::int64_t>(kTileRows, end - pair));
-        ScatteredRows a;
+        ScatteredRows<T> a;
         float* c[kTileRows];
         for (int r = 0; r < rows; ++r) {
-          a.row[r] = p.from.row(p.from_row[pair + r]) + k0;
-          c[r] = p.to.row(p.to_row[pair + r]) + n0;
+          a.take(r, p.from.row(p.from_row[pair + r]) + k0, depth);
+          a.next[r] = p.from.row(p.from_row[std::min(pair + kTileRows + r, end - 1)]) + k0;
+          c[r] = to.row(p.to_row[pair + r]);
         }
-        add_tile(rows, depth, a, piece, c, columns);
+        add_tile<T>(rows, units_of<T>(depth), a, piece, c, columns);
       }
       work.macs += (end - p.begin[tap]) * depth * columns;
     }
   }
-  if (p.relu) relu_rows(p, n0, columns);
+  finish_rows(p, to, n0, columns);
 }
 
-inline void weight_gradient(const ConvWeightGradient& p, int tap, std::int64_t panel, ConvWork& work) {
-  const std::int64_t n0 = panel * kConvPanel, columns = std::min(kConvPanel, p.width - n0);
-  const std::int64_t end = p.pairs.begin[tap + 1];
-  alignas(64) float piece[kPiece * kConvPanel];
-  std::int32_t offset[kPiece];
-  for (std::int64_t k0 = p.pairs.begin[tap]; k0 < end; k0 += kPiece) {
-    const std::int64_t depth = std::min(kPiece, end - k0);
-    for (std::int64_t i = 0; i < depth; ++i) {
-      float* to = piece + i * kConvPanel;
-      copy_columns(p.grad_output.row(p.pairs.output[k0 + i]) + n0, columns, to);
-      for (std::int64_t j = columns; j < kConvPanel; ++j) to[j] = 0;
-      offset[i] = p.pairs.input[k0 + i] * kTileRows;
+// What a tap adds to the gradient, kPiece units at most: the rows of the output's gradient, copied, and where
+// the units of the input that they meet begin in a panel. An input row of a unit that meets nothing at this
+// tap meets zeros.
+template <class T>
+struct GradientPiece {
+  alignas(64) Unit<T> rows[kPiece * kConvPanel];
+  std::int32_t offset[kPiece] = {};
+  std::int64_t units = 0;
+
+  // Takes pairs from `pair` on; returns the first that has no room.
+  std::int64_t fill(const ConvWeightGradient<T>& p, std::int64_t pair, std::int64_t end, std::int64_t n0,
+                    std::int64_t columns) {
+    constexpr std::int32_t kValues = Factor<T>::kValues;
+    for (units = 0; units < kPiece && pair < end; ++units) {
+      const std::int32_t unit = p.pairs.input[pair] / kValues;
+      const T* row[2] = {};
+      for (; pair < end && p.pairs.input[pair] / kValues == unit; ++pair)
+        row[p.pairs.input[pair] % kValues] = p.grad_output.row(p.pairs.output[pair]) + n0;
+      copy_columns(row[0], row[1], columns, rows + units * kConvPanel);
+      offset[units] = unit * kTileRows;
     }
+    return pair;
+  }
+};
+
+// Rows of the output's gradient that the next piece copies, a few with every tile of this one.
+template <class T>
+struct RowsAhead {
+  const ConvWeightGradient<T>& p;
+  std::int64_t pair, end, n0, share;
+
+  RowsAhead(const ConvWeightGradient<T>& gradient, std::int64_t first, std::int64_t last, std::int64_t column)
+      : p(gradient),
+        pair(first),
+        end(std::min(last, first + kPieceDepthOf<T>)),
+        n0(column),
+        share(kPieceDepthOf<T> * kTileRows / std::max<std::int64_t>(p.depth, 1) + 1) {}
+
+  void fetch_share() {
+    constexpr std::int64_t kLineValues = kLine * Factor<T>::kValues;
+    for (const std::int64_t stop = std::min(end, pair + share); pair < stop; ++pair)
+      for (std::int64_t j = 0; j < kConvPanel; j += kLineValues)
+        __builtin_prefetch(p.grad_output.row(p.pairs.output[pair]) + n0 + j, 0, 2);
+  }
+};
+
+template <class T>
+void weight_gradient(const ConvWeightGradient<T>& p, int tap, std::int64_t panel, ConvWork& work) {
+  const std::int64_t n0 = panel * kConvPanel, columns = std::min(kConvPanel, p.width - n0);
+  const std::int64_t end = p.pairs.begin[tap + 1], units = units_of<T>(p.rows);
+  const auto* panels = static_cast<const Unit<T>*>(p.panels);
+  GradientPiece<T> piece;
+  for (std::int64_t pair = p.pairs.begin[tap]; pair < end;) {
+    pair = piece.fill(p, pair, end, n0, columns);
+    RowsAhead<T> ahead(p, pair, end, n0);
     for (std::int64_t m = 0; m < p.depth; m += kTileRows) {
       const int rows = static_cast<int>(std::min<std::int64_t>(kTileRows, p.depth - m));
       float* c[kTileRows];
       for (int r = 0; r < rows; ++r)
         c[r] = p.grad.row(tap * p.channels_in + (p.channels ? p.channels[m + r] : m + r)) + n0;
-      add_tile(rows, depth, PanelColumns{p.panels + m * p.rows, p.panels + (m + kTileRows) * p.rows, offset},
-               piece, c, columns);
+      ahead.fetch_share();
+      const PanelColumns<T> a{panels + m * units, panels + (m + kTileRows) * units, piece.offset};
+      add_tile<T>(rows, piece.units, a, piece.rows, c, columns);
     }
   }
   work.macs += (end - p.pairs.begin[tap]) * p.depth * columns;
+}
+
+template <class T>
+MaskedConvKernel<T> conv_kernel() {
+  return {product<T>, pack<T>, weight_gradient<T>};
 }
 
 }  // namespace

@@ -22,8 +22,9 @@ struct MaskedConvOptions {
 
 // x (B, C, Y, X); keep bool, broadcasts to x, undefined: nothing is hidden; weight (N, C, 3, 3); bias (N)
 // -> (B, N, Y, X), channels-last where hidden places are skipped. Skipped are whole positions and, for a
-// keep of (B, C, 1, 1), channels, in float on the CPU; other masks, types and devices go the dense way.
-// Throws Error(internal) for shapes that do not fit.
+// keep of (B, C, 1, 1), channels, in float and bfloat16 on the CPU; other masks, types and devices go the
+// dense way. Factors are bfloat16, and so is the result, for x of bfloat16 and under autocast; sums are
+// float. Throws Error(internal) for shapes that do not fit.
 at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at::Tensor& weight,
                           const at::Tensor& bias, const MaskedConvOptions& options = {});
 
@@ -40,7 +41,7 @@ struct ConvCase {
   std::int64_t batch = 0, height = 0, width = 0, in = 0, out = 0;
   double visible_frac = 1;  // of its positions or channels
   bool by_channel = false;
-  bool bf16 = false;  // what the dense convolution would compute in
+  bool bf16 = false;  // products of bfloat16
 };
 
 // Whether skipping is faster than the dense convolution over forward and backward together. Measured:
