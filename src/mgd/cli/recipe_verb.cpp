@@ -12,6 +12,8 @@ namespace mgd {
 void RecipeFlags::visit(OptionVisitor& v) {
   common.visit(v);
   v.option("strict", strict, {.help = "with --resume: refuse a damaged newest checkpoint"});
+  v.option("winograd", winograd, {.help = "3x3 convolutions by Winograd: faster, less exact"});
+  v.option("skip", skip, {.help = "leaving out what masks hide"});
 }
 
 Config config_from(const std::vector<std::string>& args, const RecipeFlags& flags) {
@@ -31,6 +33,8 @@ Config config_from(const std::vector<std::string>& args, const RecipeFlags& flag
   if (recipe.empty()) fail(ExitCode::usage, "no recipe given; see `mgd distill --help`");
   const auto given = flags.common.overrides();
   overrides.insert(overrides.end(), given.begin(), given.end());
+  if (flags.winograd) overrides.emplace_back("train.winograd=true");
+  if (!flags.skip) overrides.emplace_back("train.skip_hidden=false");
   return load_config(recipe, overrides);
 }
 

@@ -14,6 +14,8 @@ namespace mgd {
 struct RecipeFlags {
   CommonFlags common;
   bool strict = false;
+  bool winograd = false;  // false: as in the recipe
+  bool skip = true;       // true: as in the recipe
   void visit(OptionVisitor& v);
 };
 
