@@ -214,9 +214,12 @@ TEST_F(MaskContract, Line15_NanInHiddenFeaturesReachesNothing) {
 TEST_F(MaskContract, Line15_SkippingChangesNeitherLossNorGradients) {
   for (const auto& kind : kKinds)
     for (const char* on : {"all", "hidden"}) {
-      const auto run = [&](std::vector<std::pair<std::string, std::string>> options) {
+      const auto run = [&](std::vector<std::pair<std::string, std::string>> options,
+                           bool skip_hidden = true) {
         options.emplace_back("on", on);
-        auto loss = make_loss(entry_of("mgd", options), fixture_context());
+        LossContext context = fixture_context();
+        context.skip_hidden = skip_hidden;
+        auto loss = make_loss(entry_of("mgd", options), context);
         Case c = full_case(kind);
         set_blocks(*loss, fixture_, at::kFloat);
         at::Tensor student = c.student["feat"].to(at::kFloat).set_requires_grad(true);
@@ -229,10 +232,11 @@ TEST_F(MaskContract, Line15_SkippingChangesNeitherLossNorGradients) {
         return all;
       };
       const auto dense = run({{"skip", "never"}}), skipped = run({{"skip", "always"}}), chosen = run({}),
-                 winograd = run({{"winograd", "true"}});
+                 winograd = run({{"winograd", "true"}}), overruled = run({{"skip", "always"}}, false);
       for (std::size_t i = 0; i < dense.size(); ++i) {
         const double scale = scalar(dense[i].abs().max());
         EXPECT_LE(scalar((skipped[i] - dense[i]).abs().max()), 2e-6 * scale) << kind << on << i;
+        EXPECT_TRUE(at::equal(overruled[i], dense[i])) << "the run's word counts " << kind << on << i;
         EXPECT_LE(scalar((chosen[i] - dense[i]).abs().max()), 2e-6 * scale) << kind << on << i;
         EXPECT_LE(scalar((winograd[i] - dense[i]).abs().max()), 5e-5 * scale) << kind << on << i;
       }

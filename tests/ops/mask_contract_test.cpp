@@ -249,6 +249,33 @@ TEST(MaskContract, Line09_DropoutIsReproducibleAcrossThreads) {
   EXPECT_LT((mean - plain).abs().mean().item<double>(), 0.06);
 }
 
+// What is left out and what is computed and masked differ by rounding alone, dropout included.
+TEST(MaskContract, Line09_SkippingChangesNothing) {
+  for (const double dropout : {0.0, 0.4})
+    for (const AttentionOptions& mask :
+         {AttentionOptions{}, AttentionOptions{.causal = true}, AttentionOptions{.window = 5}}) {
+      AttentionOptions options = mask;
+      options.dropout = dropout;
+      options.dropout_key = 77;
+      const Qkv padded = random_qkv(1, 4, 141, 141, 16, /*kv_heads=*/2);
+      // Ragged, one of them empty, and two rows in none.
+      const auto segments = self_segments({0, 65, 65, 66, 139}, {9, 4, 7, 2});
+      const auto attend = [&](const Qkv& y) {
+        const auto rows = [](const at::Tensor& t) { return t.squeeze(0).transpose(0, 1); };
+        return masked_attention(rows(y.q), rows(y.k), rows(y.v), segments, options);
+      };
+      const at::Tensor weights = random_qkv(1, 141, 4, 4, 16, 0, 2).q.squeeze(0);
+      const Answers skipped = answers_of(padded, weights, attend);
+      options.skip = false;
+      const Answers plain = answers_of(padded, weights, attend);
+      EXPECT_LT(worst(skipped.out, plain.out), 1e-6);  // the factor of dropout is a float
+      EXPECT_LT(worst(skipped.dq, plain.dq), 1e-6);
+      EXPECT_LT(worst(skipped.dk, plain.dk), 1e-6);
+      EXPECT_LT(worst(skipped.dv, plain.dv), 1e-6);
+      EXPECT_GT(plain.out.abs().max().item<double>(), 0.1);
+    }
+}
+
 TEST(MaskContract, Line10_LeftAndRightPaddingGiveTheSame) {
   for (const auto type : {at::kDouble, at::kFloat, at::kBFloat16}) {
     const Qkv x = random_qkv(1, 2, 9, 9, 16).to(type);

@@ -6,6 +6,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include "ops/attention_support.h"
@@ -59,6 +60,21 @@ TEST(MaskedCrossEntropy, EqualsTheFullProjection) {
         EXPECT_LT(worst(ours.bias, full.bias), 1e-12);
       }
     }
+}
+
+TEST(MaskedCrossEntropy, RowsWithoutATargetMayBeThere) {
+  const LmHead all = random_head(at::kDouble);
+  const at::Tensor rows = at::tensor({50, 2, 17}, at::kLong), targets = at::tensor({5, 0, 100}, at::kLong);
+  LmHead marked = all;
+  marked.rows = rows;
+  const Gradients projected = backward(all, masked_cross_entropy(marked, targets));
+  LmHead few = all;
+  few.hidden = all.hidden.index_select(0, rows);
+  const Gradients left_out = backward(all, masked_cross_entropy(few, targets));
+  EXPECT_LT(worst(projected.loss, left_out.loss), 1e-10);
+  EXPECT_LT(worst(projected.hidden, left_out.hidden), 1e-12);
+  EXPECT_LT(worst(projected.weight, left_out.weight), 1e-12);
+  EXPECT_EQ(projected.hidden[3].abs().max().item<double>(), 0);
 }
 
 TEST(MaskedCrossEntropy, NoTargetGivesZeroAndNoNan) {

@@ -97,6 +97,28 @@ TEST(MaskContract, Line19_TheTokenLossIsDividedOnceByTheTargetsOfTheWholeStep) {
   }
 }
 
+// Attention and language heads that compute what nobody sees: the same but for rounding.
+TEST(MaskContract, Line19_WhatIsHiddenMayBeComputed) {
+  const toy::TempFolder folder;
+  for (const char* task : kTasks) {
+    SCOPED_TRACE(task);
+    double loss[2];
+    at::Tensor gradient[2];
+    for (const bool skip : {true, false}) {
+      const auto run = make_run(toy::text_config(folder, task, {fmt::format("train.skip_hidden={}", skip)}));
+      loss[skip] = forward_backward(*run, run->loader->next(), 4).loss;
+      // The first parameter in use: behind everything else.
+      for (const auto& parameter : run->student->parameters())
+        if (parameter.tensor.grad().defined() && !gradient[skip].defined())
+          gradient[skip] = parameter.tensor.grad();
+    }
+    EXPECT_NEAR(loss[0], loss[1], 1e-5 * std::abs(loss[1]));
+    const double scale = gradient[1].abs().max().item<double>();
+    EXPECT_GT(scale, 0);
+    EXPECT_LT((gradient[0] - gradient[1]).abs().max().item<double>(), 1e-4 * scale);
+  }
+}
+
 TEST(TextTask, TextsWithoutATargetAreRefused) {
   const toy::TempFolder folder;
   for (const auto& [task, change, message] :

@@ -85,7 +85,8 @@ TEST(Resume, RefusesAChangedRunWithTheDifference) {
   train_all(first, folder / "run");
   for (const auto& [change, key] :
        {std::pair{"student.width=0.5", "student"}, std::pair{"data.per_class=9", "data"},
-        std::pair{"losses.2.mask_ratio=0.4", "losses"}, std::pair{"run.seed=4", "seed"}}) {
+        std::pair{"losses.2.mask_ratio=0.4", "losses"}, std::pair{"run.seed=4", "seed"},
+        std::pair{"train.winograd=true", "precision"}, std::pair{"train.skip_hidden=false", "precision"}}) {
     try {
       train_all(toy::config(folder, kDistill + std::vector<std::string>{teacher, change}), folder / "run",
                 RunFolder::Open::resume);

@@ -13,6 +13,8 @@ void RecipeFlags::visit(OptionVisitor& v) {
   common.visit(v);
   v.option("strict", strict, {.help = "with --resume: refuse a damaged newest checkpoint"});
   v.option("cache", cache, {.help = "the cache of the teacher's outputs"});
+  v.option("winograd", winograd, {.help = "3x3 convolutions by Winograd: faster, less exact"});
+  v.option("skip", skip, {.help = "leaving out what masks hide"});
 }
 
 Config config_from(const std::vector<std::string>& args, const RecipeFlags& flags) {
@@ -33,6 +35,8 @@ Config config_from(const std::vector<std::string>& args, const RecipeFlags& flag
   const auto given = flags.common.overrides();
   overrides.insert(overrides.end(), given.begin(), given.end());
   if (!flags.cache) overrides.emplace_back("train.teacher_cache=");
+  if (flags.winograd) overrides.emplace_back("train.winograd=true");
+  if (!flags.skip) overrides.emplace_back("train.skip_hidden=false");
   return load_config(recipe, overrides);
 }
 

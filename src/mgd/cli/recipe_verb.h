@@ -15,6 +15,8 @@ struct RecipeFlags {
   CommonFlags common;
   bool strict = false;
   bool cache = true;
+  bool winograd = false;  // false: as in the recipe
+  bool skip = true;       // true: as in the recipe
   void visit(OptionVisitor& v);
 };
 

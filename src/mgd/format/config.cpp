@@ -110,6 +110,9 @@ void TrainConfig::visit(OptionVisitor& v) {
       "winograd", winograd,
       {.help = "convolutions 3x3 of teacher, student and losses by Winograd's F(4x4, 3x3): faster on the "
                "CPU in fp32, with errors of some 1e-5 of the largest value"});
+  v.option("skip_hidden", skip_hidden,
+           {.help = "leave out the arithmetic on what masks hide; false computes and masks it, as a check, "
+                    "whatever `skip` a loss has"});
   v.option("eval_every", eval_every, {.help = "epochs between evaluations", .min = 1});
   v.option("early_stop", early_stop,
            {.help = "stop after this many evaluations without a better one; 0 = off", .min = 0});

@@ -67,6 +67,7 @@ struct TrainConfig {
   std::string precision = "fp32";  // fp32 | bf16
   bool channels_last = true;
   bool winograd = false;                // convolutions 3x3 by Winograd's F(4x4, 3x3)
+  bool skip_hidden = true;              // false: what a mask hides is computed and thrown away
   std::int64_t eval_every = 1;          // epochs
   std::int64_t early_stop = 0;          // evaluations without a better one; 0 = off
   std::int64_t log_every = 10;          // steps

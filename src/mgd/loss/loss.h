@@ -78,8 +78,9 @@ struct LossContext {
   std::string student_default_tap;
   std::string teacher_default_tap;
   std::int64_t num_classes = 0;
-  std::uint64_t seed = 0;  // initialisation of the loss's own blocks
-  bool winograd = false;   // for blocks of losses whose entry does not say
+  std::uint64_t seed = 0;   // initialisation of the loss's own blocks
+  bool winograd = false;    // for blocks of losses whose entry does not say
+  bool skip_hidden = true;  // false: no loss leaves anything out, whatever its entry says
 };
 
 // A recipe entry gives one loss, or one for each of its taps. Throws Error(usage) with the entry's place for

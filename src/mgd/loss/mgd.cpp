@@ -128,6 +128,7 @@ class MaskedGenerative final : public FeatureLoss {
     RandomStream random = init_stream(entry, taps());
     GenerativeOptions of_block = options;
     of_block.winograd = options.winograd || entry.context.winograd;
+    if (!entry.context.skip_hidden) of_block.skip = "never";
     block_ = std::make_unique<GenerativeBlock>(taps(), of_block, random);
     request_.shape = taps().teacher_shape;
     request_.options = Node::make_map();

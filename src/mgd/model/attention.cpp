@@ -41,7 +41,8 @@ at::Tensor Attention::heads_of(const at::Tensor& x) const {
 }
 
 AttentionOptions Attention::kernel_options(Forward& forward) const {
-  AttentionOptions kernel{.causal = options_.causal, .window = options_.window};
+  AttentionOptions kernel{
+      .causal = options_.causal, .window = options_.window, .skip = forward.skips_hidden()};
   if (forward.training() && forward.draws() && options_.dropout > 0) {
     const ForwardDraws& draws = *forward.draws();
     kernel.dropout = options_.dropout;

@@ -119,13 +119,19 @@ ModelOutput TextModel::run(const Batch& batch, Forward& forward) {
     hidden = decoder_->forward(target, {.ids = ids, .memory = hidden, .memory_offsets = offsets}, forward);
     offsets = target.offsets;
   }
-  if (language_ != nullptr)
-    return {.head = lm_head(batch.target_rows.defined() ? hidden.index_select(0, batch.target_rows) : hidden,
-                            forward)};
+  if (language_ != nullptr) return {.head = target_head(hidden, batch.target_rows, forward)};
   const bool sequence = config_.head == TextHead::sequence_classification;
   return {.logits = sequence
                         ? classifier_->forward(sequence_rows(hidden, offsets), one_row_each(ids), forward)
                         : classifier_->forward(hidden, {.offsets = offsets, .ids = ids}, forward)};
+}
+
+LmHead TextModel::target_head(const at::Tensor& hidden, const at::Tensor& rows, Forward& forward) {
+  if (!rows.defined()) return lm_head(hidden, forward);
+  if (forward.skips_hidden()) return lm_head(hidden.index_select(0, rows), forward);
+  LmHead head = lm_head(hidden, forward);
+  head.rows = rows;
+  return head;
 }
 
 LmHead TextModel::lm_head(const at::Tensor& rows, Forward& forward) {

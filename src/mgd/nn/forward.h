@@ -39,6 +39,11 @@ class Forward {
   void use_winograd(bool wanted) { winograd_ = wanted; }
   bool winograd() const { return winograd_; }
 
+  // Whether layers leave out the arithmetic on what nobody sees, or do it and mask its results: the same but
+  // for rounding.
+  void skip_hidden(bool wanted) { skips_hidden_ = wanted; }
+  bool skips_hidden() const { return skips_hidden_; }
+
   void capture(const std::string& name) { captured_[name]; }
   void edit(const std::string& name, Edit edit) { edits_[name] = std::move(edit); }
   void observe(Observer observer) { observer_ = std::move(observer); }
@@ -61,6 +66,7 @@ class Forward {
  private:
   bool training_;
   bool winograd_ = false;
+  bool skips_hidden_ = true;
   std::optional<ForwardDraws> draws_;
   std::int64_t macs_ = 0;
   std::map<std::string, at::Tensor> captured_;

@@ -263,7 +263,20 @@ at::Tensor map_of_segment(const AttentionPlan& plan, std::size_t index, const at
       .masked_fill(keep.logical_not(), 0);
 }
 
-// Other devices, without dropout inside.
+// (H, T, S): what dropout multiplies the probabilities of one segment by, as the kernels draw it.
+at::Tensor dropout_factors(const AttentionPlan& plan, std::size_t index, const at::Tensor& q) {
+  const AttentionSegment& s = plan.segments[index];
+  const DropoutRule rule({plan.dropout, plan.dropout_key, static_cast<std::uint64_t>(s.id)});
+  const std::int64_t blocks = (s.k_length + 7) / 8;
+  at::Tensor factors = at::empty({q.size(1), s.q_length, 8 * blocks}, at::TensorOptions().dtype(at::kFloat));
+  float* to = factors.mutable_data_ptr<float>();
+  for (std::int64_t h = 0; h < q.size(1); ++h)
+    for (std::int64_t i = 0; i < s.q_length; ++i)
+      for (std::int64_t block = 0; block < blocks; ++block, to += 8) rule.fill(h, i, block, to);
+  return factors.narrow(2, 0, s.k_length).to(q.scalar_type());
+}
+
+// By single operators: other devices, and where nothing shall be skipped.
 at::Tensor composed(const AttentionPlan& plan, const at::Tensor& q, const at::Tensor& k,
                     const at::Tensor& v) {
   at::Tensor out = at::zeros(q.sizes(), q.options());
@@ -272,14 +285,16 @@ at::Tensor composed(const AttentionPlan& plan, const at::Tensor& q, const at::Te
     at::Tensor values = v.narrow(0, s.k_begin, s.k_length).transpose(0, 1);
     if (values.size(0) != q.size(1)) values = values.repeat_interleave(q.size(1) / values.size(0), 0);
     at::Tensor probs = map_of_segment(plan, i, q, k);
-    if (plan.dropout > 0) probs = at::dropout(probs, plan.dropout, /*train=*/true);
+    if (plan.dropout > 0)
+      probs = q.is_cpu() ? probs * dropout_factors(plan, i, q) : at::dropout(probs, plan.dropout, true);
     out.narrow(0, s.q_begin, s.q_length).copy_(at::matmul(probs, values).transpose(0, 1));
   }
   return out;
 }
 
-at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, AttentionPlan plan) {
-  if (!q.is_cpu()) return composed(plan, q, k, v);
+at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, AttentionPlan plan,
+                  bool skip) {
+  if (!q.is_cpu() || !skip) return composed(plan, q, k, v);
   auto holder = c10::make_intrusive<PlanHolder>();
   holder->plan = std::move(plan);
   return MaskedAttention::apply(q, k, v, holder);
@@ -309,7 +324,7 @@ std::vector<AttentionSegment> self_segments(const std::vector<std::int64_t>& off
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<AttentionSegment>& segments, const AttentionOptions& options) {
   check_shapes(q, k, v);
-  return attend(q, k, v, plan_packed(segments, options, q.size(2), q.size(0), k.size(0)));
+  return attend(q, k, v, plan_packed(segments, options, q.size(2), q.size(0), k.size(0)), options.skip);
 }
 
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -323,7 +338,7 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
   const at::Tensor q_rows = packed(q), k_rows = packed(k).index_select(0, rows),
                    v_rows = packed(v).index_select(0, rows);
   check_shapes(q_rows, k_rows, v_rows);
-  return attend(q_rows, k_rows, v_rows, std::move(padded.plan))
+  return attend(q_rows, k_rows, v_rows, std::move(padded.plan), options.skip)
       .view({batch, queries, q.size(1), q.size(3)})
       .transpose(1, 2);
 }

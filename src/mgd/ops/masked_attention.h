@@ -39,6 +39,7 @@ struct AttentionOptions {
   double scale = 0;               // 0: 1 / sqrt(D)
   double dropout = 0;             // of the probabilities, 0 <= p < 1; scaled by 1 / (1 - p)
   std::uint64_t dropout_key = 0;  // of (seed, step, layer)
+  bool skip = true;               // false: every pair of a segment is computed and masked, O(T S) memory
 };
 
 // Packed: q (N, H, D), k and v (M, G, D) with H a multiple of G (grouped key/value heads) -> (N, H, D), of

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/mm.h>
@@ -114,8 +115,12 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
 
 }  // namespace
 
-at::Tensor masked_cross_entropy(const LmHead& head, const at::Tensor& targets,
+at::Tensor masked_cross_entropy(const LmHead& head, const at::Tensor& given,
                                 const TokenLossOptions& options) {
+  const at::Tensor targets =
+      head.rows.defined()
+          ? at::full({head.hidden.size(0)}, kNoTarget, given.options()).index_copy(0, head.rows, given)
+          : given;
   check(head, targets);
   const bool need =
       at::GradMode::is_enabled() && (head.hidden.requires_grad() || head.weight.requires_grad() ||

@@ -23,7 +23,8 @@ std::map<std::string, std::string> run_identity(const Run& run) {
   id["masks"] = entries(c.masks);
   id["optimizer"] = c.train.optimizer;
   id["batch_size"] = fmt::format("{} / {}", c.train.batch_size, c.train.micro_batch_size);
-  id["precision"] = c.train.precision + (c.train.winograd ? ", Winograd" : "");
+  id["precision"] = c.train.precision + (c.train.winograd ? ", Winograd" : "") +
+                    (c.train.skip_hidden ? "" : ", nothing skipped");
   id["ema"] = fmt::format("{}", c.train.ema_decay);
   id["seed"] = fmt::format("{}", c.run.seed);
   return id;

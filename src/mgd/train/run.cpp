@@ -47,7 +47,8 @@ void open_losses(Run& run) {
                       .teacher_default_tap = run.teacher_default_tap,
                       .num_classes = run.task->num_classes(),
                       .seed = seed,
-                      .winograd = run.config.train.winograd};
+                      .winograd = run.config.train.winograd,
+                      .skip_hidden = run.config.train.skip_hidden};
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
       for (const auto& other : run.losses)

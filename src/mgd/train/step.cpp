@@ -45,6 +45,7 @@ ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,
   AutocastGuard autocast(run.bf16(), run.device);
   Forward forward(/*training=*/true);
   forward.use_winograd(run.config.train.winograd);
+  forward.skip_hidden(run.config.train.skip_hidden);
   forward.draw_from({.seed = static_cast<std::uint64_t>(run.config.run.seed),
                      .step = static_cast<std::uint32_t>(step),
                      .sample_ids = batch.sample_ids});

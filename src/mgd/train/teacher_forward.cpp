@@ -19,6 +19,7 @@ namespace {
 ModelOutput run_teacher(Run& run, const Batch& batch) {
   Forward forward(run.config.train.teacher_norm == "batch");
   forward.use_winograd(run.config.train.winograd);
+  forward.skip_hidden(run.config.train.skip_hidden);
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->teacher_taps()) forward.capture(tap);
   ModelOutput output = run.teacher->run(batch, forward);

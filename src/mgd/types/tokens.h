@@ -28,6 +28,8 @@ struct LmHead {
   at::Tensor hidden;  // (n, H): one row a target, after the head's own transform
   at::Tensor weight;  // (V, H), often tied to the embedding
   at::Tensor bias;    // (V); undefined: none
+  // (n) int64: `hidden` has rows of no target too, and these are the targets'. Undefined: one row a target.
+  at::Tensor rows{};
   bool defined() const { return weight.defined(); }
 };
 
