@@ -19,6 +19,7 @@ function(mgd_command_test)
   add_test(NAME command COMMAND python3 ${PROJECT_SOURCE_DIR}/tests/e2e/cli_test.py $<TARGET_FILE:mgd>)
   add_test(NAME text_verbs COMMAND python3 ${PROJECT_SOURCE_DIR}/tests/e2e/text_verbs_test.py $<TARGET_FILE:mgd>)
   add_test(NAME demo_text COMMAND python3 ${PROJECT_SOURCE_DIR}/tests/e2e/demo_text_test.py $<TARGET_FILE:mgd>)
+  add_test(NAME switched_off COMMAND python3 ${PROJECT_SOURCE_DIR}/tests/e2e/switched_off_test.py $<TARGET_FILE:mgd>)
   add_test(NAME readme COMMAND python3 ${PROJECT_SOURCE_DIR}/tests/e2e/readme_test.py $<TARGET_FILE:mgd>)
 endfunction()
 
