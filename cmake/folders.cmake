@@ -92,6 +92,8 @@ function(mgd_bench_programs)
   target_link_libraries(tokenizer_bench PRIVATE mgd_text mgd_warnings)
   add_executable(padding_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/padding_bench.cpp")
   target_link_libraries(padding_bench PRIVATE mgd_train mgd_warnings)
+  add_executable(softmax_kl_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/softmax_kl_bench.cpp")
+  target_link_libraries(softmax_kl_bench PRIVATE mgd_ops mgd_warnings)
 endfunction()
 
 function(mgd_feature_table)

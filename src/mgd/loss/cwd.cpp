@@ -1,10 +1,7 @@
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/exp.h>
-#include <ATen/ops/log_softmax.h>
-#include <ATen/ops/sum.h>
 #include <fmt/core.h>
 
 #include "mgd/loss/feature.h"
+#include "mgd/ops/softmax_kl.h"
 
 namespace mgd {
 namespace {
@@ -31,8 +28,7 @@ class ChannelWise final : public AlignedLoss {
   }
 
   at::Tensor sum(const LossInput& input) override {
-    const at::Tensor student = log_probs(aligned_map(input)), teacher = log_probs(teacher_map(input));
-    return at::sum(at::exp(teacher) * (teacher - student)) * (temperature_ * temperature_);
+    return softmax_kl(channel_rows(aligned_map(input)), channel_rows(teacher_map(input)), temperature_);
   }
 
   std::string describe() const override {
@@ -46,8 +42,8 @@ class ChannelWise final : public AlignedLoss {
 
  private:
   double channels() const { return static_cast<double>(taps().teacher_shape[0]); }
-  at::Tensor log_probs(const at::Tensor& map) const {  // (B, C, Y, X) -> (B, C, Y*X)
-    return at::log_softmax(map.flatten(2) / temperature_, 2);
+  static at::Tensor channel_rows(const at::Tensor& map) {  // (B, C, Y, X) -> (B*C, Y*X)
+    return map.flatten(2).flatten(0, 1);
   }
 
   double temperature_;

@@ -1,10 +1,6 @@
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/exp.h>
-#include <ATen/ops/log_softmax.h>
-#include <ATen/ops/sum.h>
-
 #include "mgd/core/error.h"
 #include "mgd/loss/entry.h"
+#include "mgd/ops/softmax_kl.h"
 
 namespace mgd {
 namespace {
@@ -19,8 +15,8 @@ struct KdOptions : LossOptions {
   }
 };
 
-// T^2 KL(softmax(t / T) || softmax(s / T)), count: samples. T^2 keeps the size of the gradient independent of
-// T: Hinton et al., "Distilling the Knowledge in a Neural Network", section 2.
+// T^2 KL(softmax(t / T) || softmax(s / T)), count: samples. Hinton et al., "Distilling the Knowledge in a
+// Neural Network", section 2.
 class KnowledgeDistillation final : public NamedLoss {
  public:
   KnowledgeDistillation(const LossEntry& entry, const KdOptions& options)
@@ -34,11 +30,8 @@ class KnowledgeDistillation final : public NamedLoss {
     if (input.student_logits.size(1) != input.teacher_logits.size(1))
       fail(ExitCode::usage, "losses.{}: the student has {} classes and the teacher {}, expected the same",
            label(), input.student_logits.size(1), input.teacher_logits.size(1));
-    const at::Tensor student = at_least_float(input.student_logits),
-                     teacher = at_least_float(input.teacher_logits);
-    const at::Tensor log_student = at::log_softmax(student / temperature_, 1);
-    const at::Tensor log_teacher = at::log_softmax(teacher.detach() / temperature_, 1);
-    return at::sum(at::exp(log_teacher) * (log_teacher - log_student)) * (temperature_ * temperature_);
+    return softmax_kl(at_least_float(input.student_logits), at_least_float(input.teacher_logits),
+                      temperature_);
   }
 
   std::string describe() const override {
