@@ -2,7 +2,7 @@
 """How time grows: curves.py MGD [--rounds 5] [--svg docs/curves.svg]. Prints tables in Markdown and draws them.
 
 Runs `mgd bench curve/...` in rounds, all points of a curve after each other, so that drift of the machine meets all of them; the
-median of the rounds counts.
+median of the rounds counts. CPU time on one thread, but for the table of threads, which has time on the wall.
 """
 
 import argparse
@@ -14,25 +14,31 @@ import subprocess
 LENGTHS = [128, 256, 512, 1024, 2048, 4096, 8192]
 BATCHES = [1, 2, 4, 8, 16, 32, 64]
 HIDDEN = [0, 0.25, 0.5, 0.65, 0.75, 0.9]
+HITS = [0, 0.25, 0.5, 0.75, 1]
+THREADS = [1, 2]
+THREADED = {"attention, 512 tokens": "full-512", "masked convolution, spatial 0.75": "conv-spatial-0.75"}
 CURVES = {
     "full": [f"full-{n}" for n in LENGTHS[:-1]], "causal": [f"causal-{n}" for n in LENGTHS[:-1]],
     "window 64": [f"window-{n}" for n in LENGTHS], "batch": [f"batch-{n}" for n in BATCHES],
     "spatial": [f"conv-spatial-{h:g}" for h in HIDDEN], "channel": [f"conv-channel-{h:g}" for h in HIDDEN],
+    "cache": [f"cache-hit-{h:g}" for h in HITS],
 }
 
 
-def run(args, names, threads):
+def run(args, names, threads=1, key="ms"):
     command = [args.mgd, "bench", *(f"curve/{name}" for name in names), "--json", "--rounds", "1", "--warm-ups", "1", "--threads",
                str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)})
-    return [json.loads(line)["ms"][0] for line in done.stdout.splitlines()]
+    return [json.loads(line)[key][0] for line in done.stdout.splitlines()]
 
 
 def measure(args):
-    rounds = {name: [] for name in CURVES}
+    rounds = {name: [] for name in [*CURVES, *THREADS]}
     for _ in range(args.rounds):
         for name, points in CURVES.items():
-            rounds[name].append(run(args, points, 1))
+            rounds[name].append(run(args, points))
+        for threads in THREADS:
+            rounds[threads].append(run(args, list(THREADED.values()), threads, "wall_ms"))
     return {name: [statistics.median(column) for column in zip(*rows)] for name, rows in rounds.items()}
 
 
@@ -67,6 +73,12 @@ def tables(times):
         rows.append((f"line {intercept:.1f} + {slope:.1f} v", [f"{intercept + slope * (1 - h):.1f}" for h in HIDDEN]))
         print(f"{name}: intercept {100 * intercept / times[name][0]:.1f} % of dense")
     table("hidden share", HIDDEN, rows)
+    intercept, slope = line_through([1 - h for h in HITS], times["cache"])
+    table("share of the batch in the cache", HITS,
+          [("distillation step, ms", ms(times["cache"])),
+           (f"line {intercept:.1f} + {slope:.1f} m", [f"{intercept + slope * (1 - h):.1f}" for h in HITS])])
+    table("threads, ms on the wall", [*THREADS, "times as fast"],
+          [(name, ms([times[t][i] for t in THREADS]) + [f"{times[1][i] / times[2][i]:.2f}"]) for i, name in enumerate(THREADED)])
 
 
 def panel(title, x_label, series, left):

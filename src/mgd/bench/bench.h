@@ -25,9 +25,10 @@ struct Benchmark {
 // All of them, in the order of the table.
 std::vector<Benchmark> all_benchmarks();
 
-// CPU time of the whole process: wall time on a shared machine measures the neighbours.
+// CPU time of the whole process: wall time on a shared machine measures the neighbours. Only what several
+// threads win shows in the latter alone.
 struct BenchResult {
-  std::vector<double> ms;  // of each round
+  std::vector<double> ms, wall_ms;  // of each round
   double macs = 0, samples = 0;
   double page_faults = 0;   // of a round, mean
   double peak_gmacs = 0;    // what the probe reached on one thread, GMAC/s, the better of before and after

@@ -14,5 +14,6 @@ std::vector<Benchmark> block_benchmarks();
 
 std::vector<Benchmark> attention_curves();
 std::vector<Benchmark> convolution_curves();
+std::vector<Benchmark> cache_curve();
 
 }  // namespace mgd

@@ -9,10 +9,14 @@ namespace mgd {
 
 namespace {
 
-double cpu_ms() {
+double ms_of(clockid_t clock) {
   timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  clock_gettime(clock, &t);
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+}
+
+double cpu_ms() {
+  return ms_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 double probe_gmacs() {
@@ -31,14 +35,15 @@ double probe_gmacs() {
 
 BenchResult measure(const Benchmark& benchmark, std::int64_t rounds, std::int64_t warm_ups) {
   const BenchCase bench = benchmark.make();
-  BenchResult result{.ms = {}, .macs = bench.macs, .samples = bench.samples};
+  BenchResult result{.ms = {}, .wall_ms = {}, .macs = bench.macs, .samples = bench.samples};
   for (std::int64_t i = 0; i < warm_ups; ++i) bench.run();
   const double before = probe_gmacs();
   const std::uint64_t faults = page_faults();
   for (std::int64_t i = 0; i < rounds; ++i) {
-    const double start = cpu_ms();
+    const double start = cpu_ms(), wall_start = ms_of(CLOCK_MONOTONIC);
     bench.run();
     result.ms.push_back(cpu_ms() - start);
+    result.wall_ms.push_back(ms_of(CLOCK_MONOTONIC) - wall_start);
   }
   result.page_faults = static_cast<double>(page_faults() - faults) / static_cast<double>(rounds);
   const double after = probe_gmacs();

@@ -53,6 +53,7 @@ void print_json(const Benchmark& benchmark, const BenchResult& result) {
   const double ms = median(result.ms);
   fmt::print("{}\n", nlohmann::ordered_json{{"name", benchmark.name},
                                             {"ms", result.ms},
+                                            {"wall_ms", result.wall_ms},
                                             {"gmacs", result.macs / ms * 1e-6},
                                             {"peak_gmacs", result.peak_gmacs},
                                             {"probe_spread", result.probe_spread},
