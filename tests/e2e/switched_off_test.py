@@ -51,7 +51,7 @@ class SwitchedOff(unittest.TestCase):
         lines = [" ".join(draw.choice(words) for _ in range(draw.choice([1, 2, 5, 9, 30]))) for _ in range(200)]
         (cls.folder / "ragged.txt").write_text("\n".join(lines) + "\n")
         cls.mgd("train", "images.yaml", "--run-dir", "teacher", "teacher.path=", "losses=[{name: cross_entropy}]", "train.epochs=1",
-                "student.width=1.5", "train.teacher_cache=")
+                "student.width=1.5", "--no-cache")
         cls.mgd("tokenize", "--train", "ragged.txt", "--vocab-size", "120", "--out", "tokens")
 
     @classmethod
@@ -85,7 +85,7 @@ class SwitchedOff(unittest.TestCase):
         self.assertIn("loss/channels", fast[0])
         self.assert_close(fast, plain, 1e-4)
         self.assert_close(self.losses("distill", "images.yaml", "system", "--allocator", "system"), fast, 1e-4)
-        winograd = self.losses("distill", "images.yaml", "winograd", "--winograd", "train.teacher_cache=")
+        winograd = self.losses("distill", "images.yaml", "winograd", "--winograd", "--no-cache")
         self.assertNotEqual(winograd, fast)
         self.assert_close(winograd, fast, 5e-4)
         for run, text in (("plain", "skip_hidden: false"), ("winograd", "winograd: true"), ("fast", "skip_hidden: true")):
