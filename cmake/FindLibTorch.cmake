@@ -54,6 +54,10 @@ if(LibTorch_ROOT)
     "${LibTorch_ROOT}/include" "${LibTorch_ROOT}/include/torch/csrc/api/include")
   target_link_directories(mgd::torch INTERFACE "${LibTorch_ROOT}/lib")
   target_link_options(mgd::torch INTERFACE "-Wl,-rpath,${LibTorch_ROOT}/lib")
+  # at::parallel_for is a header, and runs in turn in a file that is not compiled for OpenMP. The library at run time is the one
+  # that LibTorch brings: both have the same name, and its folder is searched first.
+  target_compile_options(mgd::torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+  target_link_options(mgd::torch INTERFACE -fopenmp)
   # libtorch.so and the CUDA half register operators when loaded: the linker must not drop them as unused.
   # libstdc++ comes first: libtorch_cpu.so exports the std::filesystem of the compiler that built it, and a program that takes
   # half of that from there and half from its own library dies in remove_all.
