@@ -22,7 +22,7 @@ from pathlib import Path
 from distill_step import usage
 from interleave import MALLOC, environment, spread
 
-def recipe(args, cache, steps, seed=1, log_every=None):
+def recipe(args, cache, steps, seed=1):
     """JSON is YAML. No validation, test or checkpoints within the measured steps."""
     return json.dumps({
         "task": "classify",
@@ -35,7 +35,7 @@ def recipe(args, cache, steps, seed=1, log_every=None):
                    {"name": "mgd", "student_tap": "layer3", "teacher_tap": "layer3", "weight": 1.0, "weight_on": "mean",
                     "mask": "channel", "mask_ratio": args.mask_ratio}],
         "train": {"epochs": 100000, "max_steps": steps, "batch_size": args.batch, "optimizer": "sgd", "lr": 0.1,
-                  "schedule": "constant", "weight_decay": 5e-4, "precision": "fp32", "log_every": log_every or args.warmup,
+                  "schedule": "constant", "weight_decay": 5e-4, "precision": "fp32", "log_every": args.warmup,
                   "checkpoint_every": 10**9, "teacher_cache": cache, "winograd": args.winograd},
         "run": {"seed": seed, "threads": args.threads},
     }, indent=1)
@@ -102,8 +102,8 @@ def run_ours(malloc, args, cache):
             "faults": (faults_b - faults_a) / steps, "wait_frac": wait_frac}
 
 
-def run_peer(mode, malloc, args):
-    command = [sys.executable, str(Path(__file__).with_name("distill_step.py")), mode]
+def run_peer(mode, malloc, args, seed=1):
+    command = [sys.executable, str(Path(__file__).with_name("distill_step.py")), mode, "--seed", str(seed)]
     for name in ("data", "teacher", "batch", "warmup", "steps", "per_class", "mask_ratio", "threads", "workers", "student"):
         command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     done = subprocess.run(command, env=environment(malloc, args.threads), stdout=subprocess.PIPE, check=True, text=True)

@@ -9,7 +9,6 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,19 +18,11 @@ from interleave import environment
 
 def ours(args, seed, cache):
     with tempfile.TemporaryDirectory() as temp:
-        Path(temp, "recipe.yaml").write_text(compare.recipe(args, cache, args.steps, seed=seed, log_every=1))
+        Path(temp, "recipe.yaml").write_text(compare.recipe(args, cache, args.steps, seed=seed))
         subprocess.run([args.mgd, "distill", f"{temp}/recipe.yaml", "--run-dir", f"{temp}/run", "--quiet"], check=True,
                        env=environment("default", args.threads), stdout=subprocess.DEVNULL)
         rows = map(json.loads, Path(temp, "run/metrics.jsonl").read_text().splitlines())
         return [row["loss"] for row in rows if "loss" in row]
-
-
-def peer(args, seed):
-    command = [sys.executable, str(Path(__file__).with_name("distill_step.py")), "loop", "--seed", str(seed), "--warmup", "1"]
-    for name in ("data", "teacher", "batch", "steps", "per_class", "mask_ratio", "threads", "workers", "student"):
-        command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
-    done = subprocess.run(command, env=environment("tuned", args.threads), stdout=subprocess.PIPE, check=True, text=True)
-    return json.loads(done.stdout)["losses"]
 
 
 def main():
@@ -50,11 +41,12 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--winograd", action="store_true", help="ours with train.winograd")
+    parser.set_defaults(warmup=1)  # every step is logged
     args = parser.parse_args()
     sides = {"mgd": [], "PyTorch": []}
     with tempfile.TemporaryDirectory(prefix="mgd-cache-") as cache:
         for seed in range(1, args.seeds + 1):
-            for name, losses in (("mgd", ours(args, seed, cache)), ("PyTorch", peer(args, seed))):
+            for name, losses in (("mgd", ours(args, seed, cache)), ("PyTorch", compare.run_peer("loop", "tuned", args, seed)["losses"])):
                 sides[name].append(statistics.mean(losses[-args.last:]))
                 print(f"seed {seed}: {name:<8}{sides[name][-1]:.4f}", flush=True)
     for name, losses in sides.items():

@@ -7,24 +7,17 @@
 namespace mgd {
 namespace {
 
-// NaN passes every comparison here as it is: what is broken must not look sound.
-inline Vec clamped(Vec z, NormClamp clamp) {
-  const Vec low = all(clamp.low), high = all(clamp.high);
-  z = z < low ? low : z;
-  return z > high ? high : z;
-}
-inline float clamped(float z, NormClamp clamp) {
-  z = z < clamp.low ? clamp.low : z;
-  return z > clamp.high ? clamp.high : z;
+// T is Vec or float. NaN passes every comparison here as it is: what is broken must not look sound.
+template <class T>
+inline T clamped(T z, NormClamp clamp) {
+  z = z < clamp.low ? T{} + clamp.low : z;
+  return z > clamp.high ? T{} + clamp.high : z;
 }
 
-inline Vec passed(Vec grad, Vec z, NormClamp clamp) {
-  const Vec low = all(clamp.low), high = all(clamp.high), none{};
-  grad = z <= low ? none : grad;
-  return z >= high ? none : grad;
-}
-inline float passed(float grad, float z, NormClamp clamp) {
-  return z <= clamp.low || z >= clamp.high ? 0.0F : grad;
+template <class T>
+inline T passed(T grad, T z, NormClamp clamp) {
+  grad = z <= clamp.low ? T{} : grad;
+  return z >= clamp.high ? T{} : grad;
 }
 
 // Columns that are worked on together: their constants and sums stay in registers.

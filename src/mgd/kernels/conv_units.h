@@ -29,15 +29,21 @@ struct Factor {
   static float unit(const T* value, const T*) { return value ? to_float(*value) : 0.0F; }
 };
 
+// Rows of the next tile, fetched while this one is multiplied.
+template <class T>
+struct NextRows {
+  const T* next[kTileRows];
+  void ahead(std::int64_t p) const {
+    for (int r = 0; r < kTileRows; ++r) __builtin_prefetch(next[r] + p * Factor<T>::kValues);
+  }
+};
+
 // Up to six rows of A that lie anywhere.
 template <class T>
-struct ScatteredRows {
-  const T *row[kTileRows], *next[kTileRows];
+struct ScatteredRows : NextRows<T> {
+  const T* row[kTileRows];
   void take(int r, const T* from, std::int64_t) { row[r] = from; }
   T at(int r, std::int64_t p) const { return row[r][p]; }
-  void ahead(std::int64_t p) const {
-    for (int r = 0; r < kTileRows; ++r) __builtin_prefetch(next[r] + p * 1);
-  }
 };
 
 #if defined(__AVX512BF16__)
@@ -58,8 +64,8 @@ struct Factor<Bf16> {
 };
 
 template <>
-struct ScatteredRows<Bf16> {
-  const Bf16 *row[kTileRows], *next[kTileRows];
+struct ScatteredRows<Bf16> : NextRows<Bf16> {
+  const Bf16* row[kTileRows];
   Bf16 even[kTileRows][2 * kPiece];  // copies of rows that end with half a pair
   void take(int r, const Bf16* from, std::int64_t depth) {
     row[r] = from;
@@ -72,9 +78,6 @@ struct ScatteredRows<Bf16> {
     std::int32_t pair;
     std::memcpy(&pair, row[r] + 2 * p, sizeof pair);
     return pair;
-  }
-  void ahead(std::int64_t p) const {
-    for (int r = 0; r < kTileRows; ++r) __builtin_prefetch(next[r] + p * 2);
   }
 };
 
@@ -98,16 +101,12 @@ inline void copy_columns(const Bf16* first, const Bf16* second, std::int64_t col
 #else
 
 template <>
-struct ScatteredRows<Bf16> {
+struct ScatteredRows<Bf16> : NextRows<Bf16> {
   alignas(64) float wide[kTileRows][kPiece];
-  const Bf16* next[kTileRows];
   void take(int r, const Bf16* from, std::int64_t depth) {
     for (std::int64_t p = 0; p < depth; ++p) wide[r][p] = to_float(from[p]);
   }
   float at(int r, std::int64_t p) const { return wide[r][p]; }
-  void ahead(std::int64_t p) const {
-    for (int r = 0; r < kTileRows; ++r) __builtin_prefetch(next[r] + p * 1);
-  }
 };
 
 inline void copy_columns(const Bf16* from, const Bf16*, std::int64_t columns, float* to) {

@@ -2,6 +2,7 @@
 // internal linkage: the same template compiled twice with different flags must not be merged by the linker.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace mgd {
@@ -37,6 +38,16 @@ inline Vec all(float value) {
 }
 inline Vec greater(Vec a, Vec b) {  // the larger of each pair
   return a > b ? a : b;
+}
+
+// The end of a row: `count` values of at most kLanes, the other lanes are `rest`.
+inline Vec load_first(const float* from, std::int64_t count, float rest) {
+  Vec v = all(rest);
+  __builtin_memcpy(&v, from, static_cast<std::size_t>(count) * sizeof(float));
+  return v;
+}
+inline void store_first(float* to, std::int64_t count, Vec v) {
+  __builtin_memcpy(to, &v, static_cast<std::size_t>(count) * sizeof(float));
 }
 
 inline float sum_of(Vec v) {

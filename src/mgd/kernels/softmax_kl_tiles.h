@@ -7,23 +7,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "mgd/kernels/simd.h"
 #include "mgd/kernels/softmax_kl.h"
 
 namespace mgd {
 namespace {
-
-// The end of a row: `count` values, the other lanes are `rest`.
-inline Vec load_first(const float* from, std::int64_t count, float rest) {
-  Vec v = all(rest);
-  std::memcpy(&v, from, static_cast<std::size_t>(count) * sizeof(float));
-  return v;
-}
-inline void store_first(float* to, std::int64_t count, Vec v) {
-  std::memcpy(to, &v, static_cast<std::size_t>(count) * sizeof(float));
-}
 
 // Comparisons lose NaN; the exponentials find it again.
 inline float most_in(const float* x, std::int64_t count) {

@@ -100,15 +100,14 @@ inline void sandwich(const Load& load, const Store& store) {
   }
 }
 
+// Of `count` columns that are left, which may be none or below: planes are wider than maps.
 inline Vec load_some(const float* from, std::int64_t count) {
   if (count >= kLanes) return load_anywhere(from);
-  Vec v{};
-  for (std::int64_t i = 0; i < count; ++i) v[i] = from[i];
-  return v;
+  return count > 0 ? load_first(from, count, 0) : Vec{};
 }
 inline void store_some(float* to, Vec value, std::int64_t count) {
   if (count >= kLanes) return store_anywhere(to, value);
-  for (std::int64_t i = 0; i < count; ++i) to[i] = value[i];
+  if (count > 0) store_first(to, count, value);
 }
 
 // Where a tile of the batch lies.

@@ -3,9 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/batch_norm.h>
-#include <ATen/ops/hardtanh.h>
 #include <ATen/ops/ones.h>
-#include <ATen/ops/relu.h>
 #include <ATen/ops/zeros.h>
 
 #include "mgd/core/error.h"
@@ -31,22 +29,9 @@ ActivationLimits limits_of(Activation activation) {
 
 // The output of a norm, and what comes after it. In place only in a tensor that nobody else has seen.
 at::Tensor finished(at::Tensor y, bool seen, const AfterNorm& after) {
-  if (!seen && !at::GradMode::is_enabled())
-    return finish_norm_(std::move(y), after.shortcut, limits_of(after.activation));
-  if (after.shortcut.defined()) {
-    y = y.add(after.shortcut);
-    seen = false;
-  }
-  switch (after.activation) {
-    case Activation::none:
-      return y;
-    case Activation::relu:
-      return seen ? at::relu(y) : at::relu_(y);
-    case Activation::relu6:
-      return seen ? at::hardtanh(y, 0.0, 6.0) : at::hardtanh_(y, 0.0, 6.0);
-  }
-  MGD_ASSERT(false);
-  return {};
+  const ActivationLimits limits = limits_of(after.activation);
+  return seen || at::GradMode::is_enabled() ? finish_norm(y, after.shortcut, limits)
+                                            : finish_norm_(std::move(y), after.shortcut, limits);
 }
 
 }  // namespace

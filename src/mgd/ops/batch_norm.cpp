@@ -103,9 +103,9 @@ Statistics statistics_of(const at::Tensor& x, double eps) {
   const at::Tensor pivot = rows.slice(0, 0, std::nullopt, step).mean(0);
   const auto pivots = repeated(pivot, layout);
   ChannelSums sums(layout);
+  const BatchNormKernel kernel = batch_norm_kernel(chosen_isa());
   each_piece(layout, [&](std::int64_t piece, std::int64_t first, std::int64_t count) {
-    batch_norm_kernel(chosen_isa())
-        .moments(data + first, count, layout.period, pivots.data(), sums.first(piece), sums.second(piece));
+    kernel.moments(data + first, count, layout.period, pivots.data(), sums.first(piece), sums.second(piece));
   });
   std::vector<double> mean = sums.total(0), variance = sums.total(1), inverse(mean.size());
   const auto values = static_cast<double>(layout.values());
@@ -151,10 +151,10 @@ class FusedBatchNorm : public torch::autograd::Function<FusedBatchNorm> {
     const float* from = x.const_data_ptr<float>();
     const float* beside = shortcut ? shortcut->const_data_ptr<float>() : nullptr;
     float* to = y.mutable_data_ptr<float>();
+    const BatchNormKernel kernel = batch_norm_kernel(chosen_isa());
     each_piece(layout, [&](std::int64_t, std::int64_t first, std::int64_t count) {
-      batch_norm_kernel(chosen_isa())
-          .apply(from + first, beside != nullptr ? beside + first : nullptr, count, columns.view,
-                 clamp_of(limits), to + first);
+      kernel.apply(from + first, beside != nullptr ? beside + first : nullptr, count, columns.view,
+                   clamp_of(limits), to + first);
     });
     ctx->save_for_backward(
         {x, bias, statistics.mean, scale, statistics.inverse, shortcut ? y : at::Tensor()});
@@ -182,11 +182,11 @@ class FusedBatchNorm : public torch::autograd::Function<FusedBatchNorm> {
 
     const at::Tensor to_shortcut = y.defined() ? empty_map() : at::Tensor();
     float* beside = y.defined() ? to_shortcut.mutable_data_ptr<float>() : nullptr;
+    const BatchNormKernel kernel = batch_norm_kernel(chosen_isa());
     ChannelSums sums(layout);
     each_piece(layout, [&](std::int64_t piece, std::int64_t first, std::int64_t count) {
-      batch_norm_kernel(chosen_isa())
-          .grad_sums(from(first), count, columns.view, clamp, sums.first(piece), sums.second(piece),
-                     beside != nullptr ? beside + first : nullptr);
+      kernel.grad_sums(from(first), count, columns.view, clamp, sums.first(piece), sums.second(piece),
+                       beside != nullptr ? beside + first : nullptr);
     });
     const std::vector<double> grad_sum = sums.total(0), product_sum = sums.total(1);
     const auto at_channel = [](const at::Tensor& t, std::size_t c) {
@@ -212,8 +212,7 @@ class FusedBatchNorm : public torch::autograd::Function<FusedBatchNorm> {
         piece = {piece.x, beside + first, nullptr};
         limits = clamp_of({});
       }
-      batch_norm_kernel(chosen_isa())
-          .input_grad(piece, count, columns.view, limits, slopes.data(), offsets.data(), to + first);
+      kernel.input_grad(piece, count, columns.view, limits, slopes.data(), offsets.data(), to + first);
     });
     return {to_x, per_channel(to_weight, x.options()), per_channel(grad_sum, x.options()), to_shortcut, {},
             {}};
@@ -225,18 +224,12 @@ bool is_plain(const at::Tensor& map) {
          map.is_contiguous(kLayout);
 }
 
-at::Tensor limited(const at::Tensor& y, const ActivationLimits& limits) {
-  const bool low = std::isfinite(limits.low), high = std::isfinite(limits.high);
-  if (!low && !high) return y;
-  return limits.low == 0 && !high ? at::relu(y) : at::hardtanh(y, limits.low, limits.high);
-}
-
 at::Tensor one_by_one(const at::Tensor& x, const BatchNormTensors& norm, const at::Tensor& shortcut,
                       const BatchNormOptions& options) {
   const at::Tensor y =
       at::batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_var,
                      /*training=*/true, options.momentum, options.eps, /*cudnn_enabled=*/true);
-  return limited(shortcut.defined() ? y + shortcut : y, options.limits);
+  return finish_norm(y, shortcut, options.limits);
 }
 
 bool fits(const at::Tensor& map, const at::Tensor& shortcut) {
@@ -258,17 +251,25 @@ at::Tensor batch_norm_in_training(const at::Tensor& x, const BatchNormTensors& n
                                statistics, options.limits);
 }
 
+at::Tensor finish_norm(const at::Tensor& y, const at::Tensor& shortcut, const ActivationLimits& limits) {
+  const at::Tensor sum = shortcut.defined() ? y + shortcut : y;
+  if (limits.none()) return sum;
+  return limits.low == 0 && !std::isfinite(limits.high) ? at::relu(sum)
+                                                        : at::hardtanh(sum, limits.low, limits.high);
+}
+
 at::Tensor finish_norm_(at::Tensor y, const at::Tensor& shortcut, const ActivationLimits& limits) {
-  if (!fits(y, shortcut)) return limited(shortcut.defined() ? y + shortcut : y, limits);
+  if (limits.none() && !shortcut.defined()) return y;
+  if (!fits(y, shortcut)) return finish_norm(y, shortcut, limits);
   const Layout layout(y);
   const std::vector<float> zeros(static_cast<std::size_t>(layout.period)), ones(zeros.size(), 1.0F);
   const NormColumns columns{layout.period, zeros.data(), ones.data(), zeros.data()};
   const float* beside = shortcut.defined() ? shortcut.const_data_ptr<float>() : nullptr;
   float* data = y.mutable_data_ptr<float>();
+  const BatchNormKernel kernel = batch_norm_kernel(chosen_isa());
   each_piece(layout, [&](std::int64_t, std::int64_t first, std::int64_t count) {
-    batch_norm_kernel(chosen_isa())
-        .apply(data + first, beside != nullptr ? beside + first : nullptr, count, columns, clamp_of(limits),
-               data + first);
+    kernel.apply(data + first, beside != nullptr ? beside + first : nullptr, count, columns, clamp_of(limits),
+                 data + first);
   });
   return y;
 }

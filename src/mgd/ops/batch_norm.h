@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cmath>
 #include <limits>
 
 namespace mgd {
@@ -15,6 +16,7 @@ struct BatchNormTensors {
 // y = min(max(z, low), high). Where y is at a limit, no gradient passes, as for at::relu and at::hardtanh.
 struct ActivationLimits {
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+  bool none() const { return std::isinf(low) && std::isinf(high); }
 };
 
 struct BatchNormOptions {
@@ -30,7 +32,10 @@ struct BatchNormOptions {
 at::Tensor batch_norm_in_training(const at::Tensor& x, const BatchNormTensors& norm,
                                   const at::Tensor& shortcut, const BatchNormOptions& options);
 
-// act(y [+ shortcut]) in one pass, into y itself, which nobody else may look at and which carries no
+// act(y [+ shortcut]) by the operators one by one; y itself where there is nothing to do.
+at::Tensor finish_norm(const at::Tensor& y, const at::Tensor& shortcut, const ActivationLimits& limits);
+
+// The same in one pass, into y itself, which nobody else may look at and which carries no
 // gradient. shortcut as above.
 at::Tensor finish_norm_(at::Tensor y, const at::Tensor& shortcut, const ActivationLimits& limits);
 

@@ -112,18 +112,8 @@ at::Tensor scatter(const ConvPlan& plan, const at::Tensor& compact, at::IntArray
   return map;
 }
 
-template <class T>
-void run_product(ConvProduct<T> product, std::int64_t panel, ConvWork& work) {
-  at::Tensor sums;
-  if (product.rounded.data != nullptr) {
-    sums = at::empty({product.to_rows * kConvPanel}, at::kFloat);
-    product.to = {sums.mutable_data_ptr<float>(), kConvPanel};
-  }
-  masked_conv_kernel<T>(chosen_isa()).product(product, panel, work);
-}
-
-// Runs `make(segment)`, a ConvProduct, for every segment and panel of its result.
-template <class Make>
+// Runs `make(segment)`, a ConvProduct<T>, for every segment and panel of its result.
+template <class T, class Make>
 std::int64_t run_products(const ConvPlan& plan, const Make& make) {
   struct Task {
     std::size_t segment;
@@ -135,10 +125,17 @@ std::int64_t run_products(const ConvPlan& plan, const Make& make) {
   for (std::int64_t panel = 0; panel < most; ++panel)
     for (std::size_t s = 0; s < plan.segments.size(); ++s)
       if (panel < panels_of(make(plan.segments[s]).width)) tasks.push_back({s, panel});
+  const auto multiply = masked_conv_kernel<T>(chosen_isa()).product;
   TaskWork work(static_cast<std::int64_t>(tasks.size()));
   for_each_task(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
     const Task& task = tasks[static_cast<std::size_t>(i)];
-    run_product(make(plan.segments[task.segment]), task.panel, work.of(i));
+    ConvProduct<T> product = make(plan.segments[task.segment]);
+    at::Tensor sums;
+    if (product.rounded.data != nullptr) {
+      sums = at::empty({product.to_rows * kConvPanel}, at::kFloat);
+      product.to = {sums.mutable_data_ptr<float>(), kConvPanel};
+    }
+    multiply(product, task.panel, work.of(i));
   });
   return work.macs();
 }
@@ -153,7 +150,7 @@ at::Tensor forward_cpu(const ConvPlan& plan, const at::Tensor& compact, const at
   const at::Tensor start = bias.to(at::kFloat).contiguous();
   const T *from = data_of<T>(compact), *w = data_of<T>(transposed);
   T* to = static_cast<T*>(y.mutable_data_ptr());
-  const std::int64_t macs = run_products(plan, [&](const ConvSegment& s) {
+  const std::int64_t macs = run_products<T>(plan, [&](const ConvSegment& s) {
     ConvProduct<T> product{.begin = s.pairs.begin,
                            .from_row = s.pairs.input,
                            .to_row = s.pairs.output,
@@ -185,7 +182,7 @@ at::Tensor input_gradient(const ConvPlan& plan, const at::Tensor& grad, const at
   const ConvWeight<T> columns{data_of<T>(weight), in, kConvTaps * in, 1},
       chosen{data_of<T>(transposed), in * out, 1, out};
   float* to = compact.mutable_data_ptr<float>();
-  run_products(plan, [&](const ConvSegment& s) {
+  run_products<T>(plan, [&](const ConvSegment& s) {
     ConvWeight<T> w = s.part.channels ? chosen : columns;
     w.j_index = s.part.channels;
     return ConvProduct<T>{.begin = s.pairs.begin,
