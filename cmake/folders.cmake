@@ -42,8 +42,13 @@ function(mgd_folder_tests name)
     return()
   endif()
   add_executable(test_${name} ${tests})
+  if(TARGET mgd_types)  # this folder and all that follow use LibTorch
+    target_sources(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/torch_main.cpp")
+  else()
+    target_link_libraries(test_${name} PRIVATE GTest::gtest_main)
+  endif()
   target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
-  target_link_libraries(test_${name} PRIVATE mgd_${name} mgd_warnings GTest::gtest GTest::gmock GTest::gtest_main)
+  target_link_libraries(test_${name} PRIVATE mgd_${name} mgd_warnings GTest::gtest GTest::gmock)
   # What is tested is optimised; the tests themselves are compiled for the sake of those who wait for them.
   target_compile_options(test_${name} PRIVATE -O0)
   target_compile_definitions(test_${name} PRIVATE

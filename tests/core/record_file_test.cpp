@@ -9,6 +9,7 @@
 
 #include "core/scratch.h"
 #include "expect_error.h"
+#include "flip_bit.h"
 #include "mgd/core/checked_words.h"
 
 namespace mgd {
@@ -33,11 +34,6 @@ class Records : public Scratch {
   State read(const RecordFile& file, std::int64_t record, std::uint64_t key = 7) const {
     Words words(file.buffer_words());
     return file.read(record, key, words.data());
-  }
-  void put_byte(std::uint64_t offset, char byte) const {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(offset));
-    file.put(byte);
   }
   std::size_t files_there() const {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), {}));
@@ -88,16 +84,16 @@ TEST_F(Records, AnotherProcessReadsWhatWasWritten) {
 TEST_F(Records, AFlippedBitAnywhereInARecordIsFound) {
   RecordFile file = make();
   for (std::int64_t i = 0; i < 10; ++i) file.write(i, 7, words_of(file, 1).data());
-  const std::uint64_t end = fs::file_size(path), first_byte = end - 10 * 48;
-  for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{21}, std::uint64_t{47}}) {
-    put_byte(first_byte + 5 * 48 + offset, '\x55');
+  const std::int64_t records = -10 * 48, entries = records - 10 * 16;
+  for (const std::int64_t offset : {0, 21, 47}) {
+    flip_bit(path, records + 5 * 48 + offset);
     EXPECT_EQ(read(file, 5), State::damaged) << offset;
     EXPECT_EQ(read(file, 4), State::good);
     EXPECT_EQ(read(file, 6), State::good);
     file.write(5, 7, words_of(file, 1).data());
     EXPECT_EQ(read(file, 5), State::good);
   }
-  put_byte(first_byte - 16 * 4, '\x55');  // the key of record 6
+  flip_bit(path, entries + 6 * 16);  // its key
   EXPECT_EQ(read(file, 6), State::damaged);
 }
 
@@ -129,8 +125,8 @@ TEST_F(Records, CutShortInUseIsAnErrorAndNoCrash) {
 TEST_F(Records, ADamagedHeadIsNoFile) {
   make();
   const std::uint64_t whole = fs::file_size(path);
-  for (const std::uint64_t offset : {9, 17, 25, 33, 41}) {  // sizes, checksum, text
-    put_byte(offset, '\x55');
+  for (const std::int64_t offset : {9, 17, 25, 33, 41}) {  // sizes, checksum, text
+    flip_bit(path, offset);
     EXPECT_FALSE(RecordFile::open(path)) << offset;
     fs::remove(path);
     make();
@@ -175,7 +171,7 @@ TEST_F(Records, ANoteThatIsDamagedIsNone) {
   file.set_note("a");
   file.set_note("another");
   EXPECT_EQ(file.note(), "another");
-  put_byte(56, '\x55');  // head 40, text 13, padded to 56: where the note lies
+  flip_bit(path, 56);  // head 40, text 13, padded to 56: where the note lies
   EXPECT_EQ(file.note(), "");
 }
 

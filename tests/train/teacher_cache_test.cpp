@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "expect_error.h"
+#include "flip_bit.h"
 #include "mgd/core/clock.h"
 #include "train/toy.h"
 
@@ -53,12 +54,6 @@ ModelOutput keep(TeacherCache& cache, const Batch& batch, const ModelOutput& liv
 
 bool same(const ModelOutput& a, const ModelOutput& b) {
   return at::equal(a.logits, b.logits) && at::equal(a.taps.at("layer3"), b.taps.at("layer3"));
-}
-
-void put_byte(const fs::path& path, std::int64_t from_end, char byte) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(-from_end, std::ios::end);
-  file.put(byte);
 }
 
 TEST(TeacherCache, GivesBackWhatWasStoredAndNothingElse) {
@@ -110,7 +105,7 @@ TEST(TeacherCache, AFlippedBitIsFoundCountedAndMended) {
   const Batch batch = batch_of(1, {9, 8});  // the last records of the file
   const ModelOutput live = output_for(2);
   keep(cache, batch, live);
-  put_byte(path, 20, '\x55');
+  flip_bit(path, -20);
   auto lookup = cache.look_up(batch);
   EXPECT_THAT(lookup.missing, ElementsAre(0));
   EXPECT_EQ(cache.damaged(), 1);

@@ -5,9 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "expect_error.h"
+#include "flip_bit.h"
 #include "mgd/train/finish.h"
 #include "mgd/train/preflight.h"
 #include "mgd/train/step.h"
@@ -85,11 +84,7 @@ TEST_F(CachedRuns, ACompleteCacheNeedsNoTeacher) {
 
 TEST_F(CachedRuns, ADamagedRecordBringsTheTeacherBack) {
   const auto building = trained("building", {cached()});
-  {
-    std::fstream file(folder / "t.cache", std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(-100, std::ios::end);
-    file.put('\x55');
-  }
+  flip_bit(folder / "t.cache", -100);
   const auto full = trained("full", {cached()});
   EXPECT_EQ(full.student, building.student);
   EXPECT_EQ(full.run->teacher_cache->damaged(), 1);
@@ -100,10 +95,7 @@ TEST_F(CachedRuns, ADamagedRecordBringsTheTeacherBack) {
 
 TEST_F(CachedRuns, AnotherTeacherIsRefused) {
   trained("building", {cached(), "train.epochs=1"});
-  std::fstream file(folder / "teacher/model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(-4, std::ios::end);
-  file.put('\x11');
-  file.close();
+  flip_bit(folder / "teacher/model.safetensors", -4);
   EXPECT_THAT(error_of(ExitCode::usage, [&] { make_run(config({cached()})); }),
               HasSubstr("\n  teacher: was "));
   EXPECT_THAT(error_of(ExitCode::usage,

@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "flip_bit.h"
 #include "mgd/core/error.h"
 #include "mgd/train/checkpoint.h"
 #include "mgd/train/finish.h"
@@ -106,11 +106,7 @@ TEST(Resume, ADamagedCheckpointIsNamedAndTheOneBeforeUsed) {
   const fs::path newest = folder / "run/checkpoints/step-00000008";
   ASSERT_TRUE(fs::exists(newest));
   ASSERT_TRUE(fs::exists(folder / "run/checkpoints/step-00000004"));
-  {
-    std::fstream file(newest / "trained.safetensors", std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(1000);
-    file.put('\x55');
-  }
+  flip_bit(newest / "trained.safetensors", 1000);
   EXPECT_THROW(load_newest_checkpoint(folder / "run/checkpoints", /*strict=*/true), Error);
   const auto run = make_run(config);
   toy::Notes notes;
