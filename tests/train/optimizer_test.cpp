@@ -1,6 +1,8 @@
 #include "mgd/train/optimizer.h"
 
+#include <ATen/ops/allclose.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
@@ -82,6 +84,31 @@ TEST(Optimizer, ClippingScalesAllGradientsTogether) {
 TEST(Optimizer, AParameterInTwoGroupsIsRefused) {
   const at::Tensor p = leaf({1.0});
   EXPECT_THROW(Optimizer({{"a", p, TensorKind::weight}, {"b", p, TensorKind::norm}}, {}), std::logic_error);
+}
+
+// Whatever lies where in memory, and even when a layout changes between two steps.
+TEST(Optimizer, LayoutsDoNotMatter) {
+  for (const char* name : {"sgd", "adamw"}) {
+    const at::Tensor start = at::randn({4, 5, 3, 3}).to(at::kDouble);
+    const auto trained = [&](at::MemoryFormat of_weight, at::MemoryFormat of_grad, bool turn) {
+      at::Tensor p = start.clone(of_weight);
+      p.set_requires_grad(true);
+      Optimizer optimizer({{"w", p, TensorKind::weight}}, {.name = name, .weight_decay = 0.1});
+      for (int step = 0; step < 4; ++step) {
+        if (turn && step == 2) p.set_data(p.detach().contiguous());
+        p.mutable_grad() = start.add(step).sin().clone(of_grad);
+        optimizer.step(0.1);
+      }
+      EXPECT_TRUE(p.is_contiguous(turn ? at::MemoryFormat::Contiguous : of_weight));
+      return p.detach();
+    };
+    constexpr auto kRows = at::MemoryFormat::Contiguous, kLast = at::MemoryFormat::ChannelsLast;
+    const at::Tensor expected = trained(kRows, kRows, false);
+    EXPECT_TRUE(at::allclose(trained(kLast, kLast, false), expected, 0, 1e-14)) << name;
+    EXPECT_TRUE(at::allclose(trained(kLast, kRows, false), expected, 0, 1e-14)) << name;
+    EXPECT_TRUE(at::allclose(trained(kRows, kLast, false), expected, 0, 1e-14)) << name;
+    EXPECT_TRUE(at::allclose(trained(kLast, kLast, true), expected, 0, 1e-14)) << name;
+  }
 }
 
 TEST(Optimizer, StateTravels) {

@@ -6,6 +6,7 @@
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
@@ -16,6 +17,25 @@
 #include "mgd/core/error.h"
 
 namespace mgd {
+
+namespace {
+
+// The same values, in the order in which they lie in memory: LibTorch's fused steps copy what is not
+// contiguous, there and back, and a convolution's weights are channels-last.
+std::vector<at::Tensor> flat(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> rows;
+  for (const at::Tensor& t : tensors)
+    rows.push_back(t.is_contiguous() || !t.is_non_overlapping_and_dense() ? t
+                                                                          : t.as_strided({t.numel()}, {1}));
+  return rows;
+}
+
+// In the layout of the parameter, which may have changed since.
+at::Tensor laid_out(const at::Tensor& values, const at::Tensor& parameter) {
+  return values.strides() == parameter.strides() ? values : at::empty_like(parameter).copy_(values);
+}
+
+}  // namespace
 
 Optimizer::Optimizer(std::vector<NamedTensor> parameters, OptimizerOptions options)
     : options_(std::move(options)) {
@@ -50,7 +70,8 @@ void Optimizer::add_group(const std::vector<NamedTensor>& parameters, double wei
 std::vector<at::Tensor> Optimizer::gradients(const Group& group) {
   std::vector<at::Tensor> all;
   for (const auto& parameter : group.parameters)
-    all.push_back(parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter));
+    all.push_back(parameter.grad().defined() ? laid_out(parameter.grad(), parameter)
+                                             : at::zeros_like(parameter));
   return all;
 }
 
@@ -62,16 +83,19 @@ void Optimizer::zero_grad() {
 void Optimizer::step(double lr) {
   at::NoGradGuard no_grad;
   for (auto& group : groups_) {
-    const auto grads = gradients(group);
+    for (auto* state : {&group.first, &group.second})
+      for (std::size_t i = 0; i < state->size(); ++i)
+        (*state)[i] = laid_out((*state)[i], group.parameters[i]);
+    const auto parameters = flat(group.parameters), grads = flat(gradients(group)), first = flat(group.first);
     if (options_.name == "adamw") {
       at::_foreach_add_(group.steps, 1);
-      at::_fused_adamw_(group.parameters, grads, group.first, group.second, {}, group.steps, lr,
-                        options_.beta1, options_.beta2, group.weight_decay, options_.eps, /*amsgrad=*/false,
+      at::_fused_adamw_(parameters, grads, first, flat(group.second), {}, group.steps, lr, options_.beta1,
+                        options_.beta2, group.weight_decay, options_.eps, /*amsgrad=*/false,
                         /*maximize=*/false);
     } else {
       // Buffers start at zero, so with dampening 0 the first step needs no special case.
-      const auto momenta = options_.momentum > 0 ? at::TensorList(group.first) : at::TensorList();
-      at::_fused_sgd_(group.parameters, grads, momenta, group.weight_decay, options_.momentum, lr,
+      const auto momenta = options_.momentum > 0 ? at::TensorList(first) : at::TensorList();
+      at::_fused_sgd_(parameters, grads, momenta, group.weight_decay, options_.momentum, lr,
                       /*dampening=*/0.0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false);
     }
   }
