@@ -14,6 +14,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/philox.h"
+#include "usable_isas.h"
 
 namespace mgd {
 namespace {
@@ -146,13 +147,6 @@ double worst(const std::vector<A>& a, const std::vector<B>& b) {
   return most;
 }
 
-std::vector<Isa> usable() {
-  std::vector<Isa> all;
-  for (const IsaState& state : isa_states())
-    if (state.reason.find("lacks") == std::string::npos) all.push_back(state.isa);
-  return all;
-}
-
 const std::vector<Shape> kShapes = {
     {1, 1, 16, 1, false, -1},        {1, 70, 64, 1, true, -1},       {7, 7, 24, 2, false, -1},
     {31, 17, 16, 1, true, -1},       {48, 64, 64, 1, false, -1},     {49, 65, 64, 3, true, -1},
@@ -165,7 +159,7 @@ TEST(AttentionKernel, EveryInstructionSetEqualsTheReference) {
   for (const Shape& shape : kShapes) {
     Case<double> exact(shape);
     exact.run_reference();
-    for (const Isa isa : usable()) {
+    for (const auto& [isa, name, reason] : usable_isas()) {
       SCOPED_TRACE(fmt::format("isa {} T {} S {} D {} group {} causal {} window {}", static_cast<int>(isa),
                                shape.queries, shape.keys, shape.dim, shape.group, shape.causal,
                                shape.window));
@@ -212,7 +206,7 @@ TEST(AttentionKernel, CausalAndWindowLeaveTilesOut) {
 TEST(AttentionKernel, NothingOfAHiddenKeyGetsThrough) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const Shape shape{70, 70, 24, 1, false, -1};
-  for (const Isa isa : usable()) {
+  for (const auto& [isa, name, reason] : usable_isas()) {
     Case<float> clean(shape), dirty(shape);
     for (Case<float>* c : {&clean, &dirty}) {
       c->extra.assign(static_cast<std::size_t>(shape.queries * shape.keys), 1);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mgd/core/philox.h"
+#include "usable_isas.h"
 
 namespace mgd {
 namespace {
@@ -238,13 +239,6 @@ Floats outputs_first(const Floats& w, std::int64_t out) {
   return result;
 }
 
-std::vector<Isa> usable() {
-  std::vector<Isa> all;
-  for (const IsaState& state : isa_states())
-    if (state.reason.find("lacks") == std::string::npos) all.push_back(state.isa);
-  return all;
-}
-
 const std::vector<Shape> kShapes = {
     {1, 1, 1, 1, 1, false, 1},       {3, 1, 1, 19, 70, false, 1},    {2, 7, 7, 64, 64, false, 0.35},
     {1, 7, 7, 20, 130, false, 0.25}, {1, 31, 17, 33, 7, false, 0.5}, {2, 31, 17, 16, 48, false, 0.25},
@@ -259,7 +253,7 @@ void expect_reference(const Shape& shape) {
   const Case c(shape, std::is_same_v<T, Bf16>);
   const Reference expected(c);
   const Naive naive(c);
-  for (const Isa isa : usable()) {
+  for (const auto& [isa, name, reason] : usable_isas()) {
     SCOPED_TRACE(testing::Message() << "isa " << static_cast<int>(isa) << ", " << sizeof(T)
                                     << " bytes: " << shape.batch << " x " << shape.in << " -> " << shape.out
                                     << ", " << shape.height << " x " << shape.width << ", by channel "
@@ -292,12 +286,12 @@ void expect_relu(const Case& c, Isa isa) {
 
 TEST(MaskedConvKernel, ReluFollowsTheSumAndKeepsNan) {
   Case c({1, 5, 6, 20, 70, false, 0.5});
-  for (const Isa isa : usable()) {
+  for (const auto& [isa, name, reason] : usable_isas()) {
     expect_relu<float>(c, isa);
     expect_relu<Bf16>(c, isa);
   }
   c.bias[3] = std::numeric_limits<float>::quiet_NaN();
-  for (const Isa isa : usable()) {
+  for (const auto& [isa, name, reason] : usable_isas()) {
     EXPECT_TRUE(std::isnan(c.run<float>(isa, true).output[3]));
     EXPECT_TRUE(std::isnan(to_float(c.run<Bf16>(isa, true).rounded[3])));
   }
@@ -305,7 +299,7 @@ TEST(MaskedConvKernel, ReluFollowsTheSumAndKeepsNan) {
 
 TEST(MaskedConvKernel, RoundsWhatItSummed) {
   const Case c({2, 5, 6, 21, 70, false, 0.5}, /*bf16=*/true);
-  for (const Isa isa : usable()) {
+  for (const auto& [isa, name, reason] : usable_isas()) {
     const Passes got = c.run<Bf16>(isa, true);
     const auto expected = as<Bf16>(got.output);
     for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(got.rounded[i].bits, expected[i].bits);
@@ -316,7 +310,7 @@ TEST(MaskedConvKernel, RoundsWhatItSummed) {
 TEST(MaskedConvKernel, AnInfiniteRowStaysInItsChannels) {
   Case c({1, 4, 5, 12, 16, false, 1});
   c.input[7] = std::numeric_limits<float>::infinity();
-  for (const Isa isa : usable()) {
+  for (const auto& [isa, name, reason] : usable_isas()) {
     const Passes got = c.run<Bf16>(isa, false);
     bool others_finite = true;
     for (std::size_t i = 0; i < got.grad_weight.size(); ++i)

@@ -60,17 +60,18 @@ struct ConvProduct {
   bool relu = false;
 };
 
-// grad[tap][channel(m)] += sum over the pairs of input[i][m] * grad_output[o].
+// grad(tap, channel(m)) += sum over the pairs of input[i][m] * grad_output[o]. With input and output
+// exchanged, it is the gradient of the transposed weight.
 template <class T>
 struct ConvWeightGradient {
-  ConvPairs pairs;
+  ConvPairs pairs;                         // input: ascending within a tap
   const void* panels = nullptr;            // input, packed by the kernel's `pack`
   std::int64_t rows = 0, depth = 0;        // of the input
   const std::int32_t* channels = nullptr;  // (depth), ascending; nullptr: m itself
   Rows<const T> grad_output;               // (., width)
   std::int64_t width = 0;
-  Rows<float> grad;  // row tap * channels_in + channel, `width` columns
-  std::int64_t channels_in = 0;
+  Rows<float> grad;  // row tap * tap_rows + channel * channel_rows, `width` columns
+  std::int64_t tap_rows = 0, channel_rows = 1;
 };
 
 // What calls did, for the promise that hidden work is not done.

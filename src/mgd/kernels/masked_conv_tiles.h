@@ -233,7 +233,7 @@ void weight_gradient(const ConvWeightGradient<T>& p, int tap, std::int64_t panel
       const int rows = static_cast<int>(std::min<std::int64_t>(kTileRows, p.depth - m));
       float* c[kTileRows];
       for (int r = 0; r < rows; ++r)
-        c[r] = p.grad.row(tap * p.channels_in + (p.channels ? p.channels[m + r] : m + r)) + n0;
+        c[r] = p.grad.row(tap * p.tap_rows + (p.channels ? p.channels[m + r] : m + r) * p.channel_rows) + n0;
       ahead.fetch_share();
       const PanelColumns<T> a{panels + m * units, panels + (m + kTileRows) * units, piece.offset};
       add_tile<T>(rows, piece.units, a, piece.rows, c, columns);

@@ -10,7 +10,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/loss/feature.h"
-#include "mgd/ops/masked_conv.h"
+#include "mgd/ops/conv3x3.h"
 #include "mgd/ops/squared_distance.h"
 
 namespace mgd {

@@ -11,7 +11,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/nn/conv_norm.h"
-#include "mgd/ops/masked_conv.h"
+#include "mgd/ops/conv3x3.h"
 #include "mgd/ops/mixed_precision.h"
 #include "mgd/ops/winograd.h"
 

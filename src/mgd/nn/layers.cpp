@@ -15,8 +15,8 @@
 
 #include "mgd/core/error.h"
 #include "mgd/nn/init.h"
+#include "mgd/ops/conv3x3.h"
 #include "mgd/ops/dense.h"
-#include "mgd/ops/masked_conv.h"
 
 namespace mgd {
 

@@ -1,5 +1,7 @@
 #include "mgd/ops/conv_plan.h"
 
+#include <algorithm>
+
 #include "mgd/core/error.h"
 
 namespace mgd {
@@ -85,6 +87,11 @@ ConvPlan plan_visible_channels(const at::Tensor& keep, std::int64_t height, std:
     first += s.part.depth;
   }
   return plan;
+}
+
+bool ConvPlan::hides_nothing() const {
+  return !by_channel() && std::all_of(segments.begin(), segments.end(),
+                                      [](const ConvSegment& s) { return s.part.rows == s.num_positions; });
 }
 
 std::int64_t ConvPlan::macs(std::int64_t out_channels) const {

@@ -28,14 +28,6 @@ struct MaskedConvOptions {
 at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at::Tensor& weight,
                           const at::Tensor& bias, const MaskedConvOptions& options = {});
 
-// All passes by Winograd's F(4x4, 3x3), which is faster and less exact (ops/winograd.h); float on the CPU
-// only. automatic: where winograd_pays says so.
-enum class Winograd { never, automatic, always };
-
-// The same of a map that hides nothing, without bias: oneDNN's, or ours where its shape makes that
-// faster, or Winograd's. For training: without gradients oneDNN's alone is as fast.
-at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, Winograd winograd = Winograd::never);
-
 // The cost model's view of a convolution.
 struct ConvCase {
   std::int64_t batch = 0, height = 0, width = 0, in = 0, out = 0;
@@ -47,8 +39,5 @@ struct ConvCase {
 // Whether skipping is faster than the dense convolution over forward and backward together. Measured:
 // docs/benchmarks.md.
 bool skipping_pays(const ConvCase& c);
-
-// Whether Winograd's convolution is faster than the dense one. filter_kept: its filter is there already.
-bool winograd_pays(const ConvCase& c, bool filter_kept = false);
 
 }  // namespace mgd
