@@ -14,6 +14,8 @@ import subprocess
 LENGTHS = [128, 256, 512, 1024, 2048, 4096, 8192]
 BATCHES = [1, 2, 4, 8, 16, 32, 64]
 HIDDEN = [0, 0.25, 0.5, 0.65, 0.75, 0.9]
+PADDING = [0, 0.25, 0.5, 0.75]
+HEADS = [f"{v}-{t}" for v in (8000, 32000, 128000) for t in (300, 1200, 4800)]
 HITS = [0, 0.25, 0.5, 0.75, 1]
 THREADS = [1, 2]
 THREADED = {"attention, 512 tokens": "full-512", "masked convolution, spatial 0.75": "conv-spatial-0.75"}
@@ -21,25 +23,34 @@ CURVES = {
     "full": [f"full-{n}" for n in LENGTHS[:-1]], "causal": [f"causal-{n}" for n in LENGTHS[:-1]],
     "window 64": [f"window-{n}" for n in LENGTHS], "batch": [f"batch-{n}" for n in BATCHES],
     "spatial": [f"conv-spatial-{h:g}" for h in HIDDEN], "channel": [f"conv-channel-{h:g}" for h in HIDDEN],
-    "cache": [f"cache-hit-{h:g}" for h in HITS],
+    "padding": [f"padding-{p:g}" for p in PADDING],
+    "head": [f"head-{name}" for name in HEADS], "cache": [f"cache-hit-{h:g}" for h in HITS],
 }
 
 
-def run(args, names, threads=1, key="ms"):
+def run(args, names, threads=1):
     command = [args.mgd, "bench", *(f"curve/{name}" for name in names), "--json", "--rounds", "1", "--warm-ups", "1", "--threads",
                str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)})
-    return [json.loads(line)[key][0] for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def measure(args):
+    """Medians by curve: milliseconds and MiB; the tables of threads have time on the wall."""
     rounds = {name: [] for name in [*CURVES, *THREADS]}
     for _ in range(args.rounds):
         for name, points in CURVES.items():
             rounds[name].append(run(args, points))
         for threads in THREADS:
-            rounds[threads].append(run(args, list(THREADED.values()), threads, "wall_ms"))
-    return {name: [statistics.median(column) for column in zip(*rows)] for name, rows in rounds.items()}
+            rounds[threads].append(run(args, list(THREADED.values()), threads))
+
+    def medians(key):
+        return {name: [statistics.median(p[key][0] if isinstance(p[key], list) else p[key] for p in points) for points in zip(*rows)]
+                for name, rows in rounds.items()}
+
+    times = medians("ms")
+    times.update({threads: medians("wall_ms")[threads] for threads in THREADS})
+    return times, medians("peak_mib")
 
 
 def line_through(x, y):
@@ -56,7 +67,7 @@ def table(title, columns, rows):
         print(f"| {name} | " + " | ".join(values) + " |")
 
 
-def tables(times):
+def tables(times, memory):
     ms = lambda values: [f"{v:.1f}" for v in values]  # noqa: E731
     grow = lambda values: [""] + [f"{b / a:.2f}" for a, b in zip(values, values[1:])]  # noqa: E731
     rows = []
@@ -64,6 +75,7 @@ def tables(times):
         values = times[name]
         pad = [""] * (len(LENGTHS) - len(values))
         rows += [(f"{name}, ms", ms(values) + pad), ("times the one before", grow(values) + pad)]
+    rows += [("window 64, MiB", ms(memory["window 64"])), ("times the one before", grow(memory["window 64"]))]
     table("length", LENGTHS, rows)
     table("batch of 128 tokens each", BATCHES, [("ms", ms(times["batch"])), ("times the one before", grow(times["batch"]))])
     rows = []
@@ -73,6 +85,11 @@ def tables(times):
         rows.append((f"line {intercept:.1f} + {slope:.1f} v", [f"{intercept + slope * (1 - h):.1f}" for h in HIDDEN]))
         print(f"{name}: intercept {100 * intercept / times[name][0]:.1f} % of dense")
     table("hidden share", HIDDEN, rows)
+    intercept, slope = line_through([1 - p for p in PADDING], times["padding"])
+    table("padding", PADDING, [("training step, ms", ms(times["padding"])),
+                               (f"line {intercept:.1f} + {slope:.1f} v", [f"{intercept + slope * (1 - p):.1f}" for p in PADDING]),
+                               ("MiB", ms(memory["padding"]))])
+    table("vocabulary x targets of the output layer", HEADS, [("MiB", ms(memory["head"]))])
     intercept, slope = line_through([1 - h for h in HITS], times["cache"])
     table("share of the batch in the cache", HITS,
           [("distillation step, ms", ms(times["cache"])),
@@ -119,8 +136,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--svg")
     args = parser.parse_args()
-    times = measure(args)
-    tables(times)
+    times, memory = measure(args)
+    tables(times, memory)
     if args.svg:
         draw(times, args.svg)
 

@@ -19,6 +19,10 @@ endif()
 if(MGD_SANITIZE)
   add_compile_options(-fsanitize=${MGD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=${MGD_SANITIZE})
+  if(MGD_SANITIZE MATCHES "thread")
+    # The loader cannot make relocated data read-only where this sanitizer lays its own memory.
+    add_link_options(-Wl,-z,norelro)
+  endif()
 endif()
 add_library(mgd_warnings INTERFACE)
 # Options structs are meant to be initialised in part, by name: hence no -Wmissing-field-initializers.
@@ -31,4 +35,8 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND MGD_SANITIZE)
   # Instrumentation hides from GCC that an empty std::optional is never read.
   target_compile_options(mgd_warnings INTERFACE -Wno-maybe-uninitialized)
+  if(MGD_SANITIZE MATCHES "thread")
+    # A fence that the thread sanitizer does not understand stands in LibTorch's PyObjectSlot.h, which is used by Python only.
+    target_compile_options(mgd_warnings INTERFACE -Wno-tsan)
+  endif()
 endif()

@@ -35,6 +35,19 @@ TEST(CachingHeap, WhatIsFreedIsUsedAgainWithoutMapping) {
   EXPECT_EQ(heap.stats().allocations, 5 * sizes.size());
 }
 
+TEST(CachingHeap, ThePeakCountsFromWhereItWasRestarted) {
+  CachingHeap heap(1024 * kMiB);
+  void* large = heap.allocate(8 * kMiB);
+  void* small = heap.allocate(kMiB);
+  EXPECT_TRUE(heap.free(large));
+  EXPECT_EQ(heap.stats().peak_live_bytes, 9 * kMiB);
+  heap.restart_peak();
+  EXPECT_EQ(heap.stats().peak_live_bytes, kMiB);
+  void* again = heap.allocate(2 * kMiB);
+  EXPECT_EQ(heap.stats().peak_live_bytes, 3 * kMiB);
+  EXPECT_TRUE(heap.free(again) && heap.free(small));
+}
+
 // Blocks never overlap, keep what was written in them, and join again into whole segments.
 TEST(CachingHeap, RandomUseKeepsItsContents) {
   CachingHeap heap(4096 * kMiB);

@@ -8,7 +8,6 @@
 #include <ATen/ops/max.h>
 #include <ATen/ops/sum.h>
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -258,34 +257,36 @@ TEST(Loader, DestructorDoesNotWaitForReadersOfFullQueues) {
   for (int i = 0; i < 20; ++i) Loader(toy, chain(), options(4)).next();
 }
 
-// A read that never answers: reported with its name, and the loader can still be destroyed.
+// A read that never answers: reported with its name, and loader and source can still be let go.
 TEST(Loader, StalledReadIsReportedAndLeftBehind) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool released = false;
-  std::atomic<int> inside{0};
-  const Toy toy({}, [&](std::int64_t i) {
+  struct Gate {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool open = false;
+  };
+  const auto gate = std::make_shared<Gate>();
+  auto toy = std::make_shared<const Toy>(std::set<std::int64_t>{}, [gate](std::int64_t i) {
     if (i != 7) return;
-    ++inside;
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return released; });
-    --inside;
+    std::unique_lock lock(gate->mutex);
+    gate->changed.wait(lock, [&] { return gate->open; });
   });
+  const std::weak_ptr<const Toy> left = toy;
   const auto start = std::chrono::steady_clock::now();
   {
-    Loader loader(toy, {}, {.batch_size = 5, .threads = 2, .height = 6, .width = 5, .stall_seconds = 0.3});
+    Loader loader(*toy, {}, {.batch_size = 5, .threads = 2, .height = 6, .width = 5, .stall_seconds = 0.3});
     loader.next();
     expect_error([&] { loader.next(); }, ExitCode::io, {"'toy/7.png'", "0.3 s"});
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  toy.reset();
+  EXPECT_FALSE(left.expired()) << "the thread still reads from it";
   {
-    const std::lock_guard lock(mutex);
-    released = true;
+    const std::lock_guard lock(gate->mutex);
+    gate->open = true;
   }
-  changed.notify_all();
-  while (inside > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  std::this_thread::sleep_for(
-      std::chrono::milliseconds(50));  // the thread ends while the source is still there
+  gate->changed.notify_all();
+  for (int i = 0; i < 5000 && !left.expired(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(left.expired()) << "the thread has ended";
 }
 
 TEST(Loader, SlowReadsAreNoStall) {

@@ -59,7 +59,7 @@ class TextStream : public testing::Test {
   }
   const TempFolder folder;
   std::string text;
-  std::unique_ptr<TextSource> source, blocks;
+  std::shared_ptr<const TextSource> source, blocks;
 };
 
 TEST_F(TextStream, ThreadsAndSeekDoNotChangeBatches) {

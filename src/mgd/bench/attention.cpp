@@ -49,8 +49,8 @@ BenchCase make(const Shape& shape, at::ScalarType type) {
   return {
       .run =
           [state, options = shape.options] {
-            for (at::Tensor* t : {&state->q, &state->k, &state->v}) t->mutable_grad().reset();
             masked_attention(state->q, state->k, state->v, state->segments, options).backward(state->grad);
+            for (at::Tensor* t : {&state->q, &state->k, &state->v}) t->mutable_grad().reset();
           },
       .macs = kProducts * visible_pairs(shape) * static_cast<double>(shape.heads * shape.width),
       .samples = static_cast<double>(shape.lengths.size())};

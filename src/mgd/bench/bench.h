@@ -31,6 +31,7 @@ struct BenchResult {
   std::vector<double> ms, wall_ms;  // of each round
   double macs = 0, samples = 0;
   double page_faults = 0;   // of a round, mean
+  double peak_mib = 0;      // of tensors at their highest above what was there before; 0: not known
   double peak_gmacs = 0;    // what the probe reached on one thread, GMAC/s, the better of before and after
   double probe_spread = 1;  // the worse probe / the better: below 0.93 the machine was not itself
 };

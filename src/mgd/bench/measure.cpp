@@ -4,6 +4,7 @@
 #include "mgd/bench/bench.h"
 #include "mgd/core/memory.h"
 #include "mgd/kernels/peak.h"
+#include "mgd/ops/allocator.h"
 
 namespace mgd {
 
@@ -39,6 +40,8 @@ BenchResult measure(const Benchmark& benchmark, std::int64_t rounds, std::int64_
   for (std::int64_t i = 0; i < warm_ups; ++i) bench.run();
   const double before = probe_gmacs();
   const std::uint64_t faults = page_faults();
+  restart_allocator_peak();
+  const std::uint64_t live = allocator_stats().live_bytes;
   for (std::int64_t i = 0; i < rounds; ++i) {
     const double start = cpu_ms(), wall_start = ms_of(CLOCK_MONOTONIC);
     bench.run();
@@ -46,6 +49,7 @@ BenchResult measure(const Benchmark& benchmark, std::int64_t rounds, std::int64_
     result.wall_ms.push_back(ms_of(CLOCK_MONOTONIC) - wall_start);
   }
   result.page_faults = static_cast<double>(page_faults() - faults) / static_cast<double>(rounds);
+  result.peak_mib = static_cast<double>(allocator_stats().peak_live_bytes - live) / (1 << 20);
   const double after = probe_gmacs();
   result.peak_gmacs = std::max(before, after);
   result.probe_spread = std::min(before, after) / result.peak_gmacs;

@@ -57,7 +57,8 @@ void print_json(const Benchmark& benchmark, const BenchResult& result) {
                                             {"gmacs", result.macs / ms * 1e-6},
                                             {"peak_gmacs", result.peak_gmacs},
                                             {"probe_spread", result.probe_spread},
-                                            {"page_faults", result.page_faults}}
+                                            {"page_faults", result.page_faults},
+                                            {"peak_mib", result.peak_mib}}
                          .dump());
 }
 

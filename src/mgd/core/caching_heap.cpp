@@ -168,6 +168,11 @@ void CachingHeap::release_cached() {
   impl_->release_above(0);
 }
 
+void CachingHeap::restart_peak() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->stats.peak_live_bytes = impl_->stats.live_bytes;
+}
+
 HeapStats CachingHeap::stats() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->stats;

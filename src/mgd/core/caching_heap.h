@@ -11,7 +11,7 @@ namespace mgd {
 
 struct HeapStats {
   std::uint64_t live_bytes = 0;       // handed out
-  std::uint64_t peak_live_bytes = 0;  // the most of that at any time
+  std::uint64_t peak_live_bytes = 0;  // the most of that since restart_peak()
   std::uint64_t cached_bytes = 0;     // freed and kept
   std::uint64_t allocations = 0;
   std::uint64_t mappings = 0;  // segments taken from the system so far
@@ -32,6 +32,7 @@ class CachingHeap {
   // False when the block is none of this heap's: nothing happened.
   bool free(void* block);
   void release_cached();  // whole free segments go back to the system
+  void restart_peak();    // peak_live_bytes counts from now on
   HeapStats stats() const;
 
  private:

@@ -12,6 +12,7 @@ namespace mgd {
 
 BatchMaker::BatchMaker(const ImageSource& source, AugmentChain augment, const LoaderOptions& options)
     : source_(source),
+      held_(source.weak_from_this().lock()),
       augment_(std::move(augment)),
       cache_(source, options.cache_mb << 20, options.max_corrupt_frac),
       normaliser_(options.mean, options.std, source.channels()),
@@ -76,7 +77,7 @@ Batch BatchMaker::make(std::vector<std::int64_t> samples, std::int64_t epoch, Be
   for (std::int64_t i = 0; i < count; ++i, input += channels * size_.height * size_.width) {
     std::int64_t& index = batch.sample_ids[static_cast<std::size_t>(i)];
     const Image& image = picture(index, epoch, bench, bench.first);
-    if (bench.stop) return batch;  // the source may be gone by now
+    if (bench.stop) return batch;
     target[i] = source_.label(index);
     if (probs != nullptr) {
       mix(image, index, epoch, bench, {.input = input, .probs = probs + i * classes});

@@ -35,6 +35,7 @@ class BatchMaker final : public BatchWork {
   void mix(const Image& image, std::int64_t index, std::int64_t epoch, Easel& bench, MixedRow row);
 
   const ImageSource& source_;
+  const std::shared_ptr<const ImageSource> held_;  // the same, when somebody shares it
   const AugmentChain augment_;
   SampleCache cache_;
   const Normaliser normaliser_;

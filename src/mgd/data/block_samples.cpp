@@ -60,7 +60,7 @@ class BlockSamples final : public TextSource {
 
 }  // namespace
 
-std::unique_ptr<TextSource> block_samples(TextCorpus corpus, BlockRange range) {
+std::shared_ptr<const TextSource> block_samples(TextCorpus corpus, BlockRange range) {
   return std::make_unique<BlockSamples>(std::move(corpus), range);
 }
 

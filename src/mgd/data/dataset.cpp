@@ -26,13 +26,11 @@ class SplitImages final : public ImageSource {
   std::int64_t num_ignored() const override { return ignored_; }
 
   Image image(std::int64_t i) const override {
-    // A loader may have to leave a hanging thread behind, and this object may be gone when it wakes.
-    const auto store = store_;
     const std::int64_t item = at(i).item;
     try {
-      return store->image(item);
+      return store_->image(item);
     } catch (const Error& e) {
-      throw Error(e.code(), printable(store->name(item)) + ": " + e.what());
+      throw Error(e.code(), printable(store_->name(item)) + ": " + e.what());
     }
   }
 
@@ -62,7 +60,7 @@ bool held_out(std::int64_t i, double frac) {
 
 }  // namespace
 
-std::unique_ptr<ImageSource> select_split(const Dataset& data, const DataConfig& config, Split split) {
+std::shared_ptr<const ImageSource> select_split(const Dataset& data, const DataConfig& config, Split split) {
   if (split == Split::test) return std::make_unique<SplitImages>(data, data.test);
   std::vector<std::int64_t> seen(data.classes.size()), kept(data.classes.size());
   std::vector<LabelledItem> chosen;

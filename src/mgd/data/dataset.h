@@ -38,6 +38,6 @@ struct WantedSplits {
 };
 
 // One split of `data`: the validation rule and per_class of open_images.
-std::unique_ptr<ImageSource> select_split(const Dataset& data, const DataConfig& config, Split split);
+std::shared_ptr<const ImageSource> select_split(const Dataset& data, const DataConfig& config, Split split);
 
 }  // namespace mgd

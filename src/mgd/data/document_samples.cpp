@@ -104,11 +104,13 @@ class PackedSamples final : public TextSource {
 
 }  // namespace
 
-std::unique_ptr<TextSource> document_samples(TextCorpus corpus, const std::vector<std::int64_t>& documents) {
+std::shared_ptr<const TextSource> document_samples(TextCorpus corpus,
+                                                   const std::vector<std::int64_t>& documents) {
   return std::make_unique<DocumentSamples>(std::move(corpus), documents);
 }
 
-std::unique_ptr<TextSource> packed_samples(TextCorpus corpus, const std::vector<std::int64_t>& documents) {
+std::shared_ptr<const TextSource> packed_samples(TextCorpus corpus,
+                                                 const std::vector<std::int64_t>& documents) {
   return std::make_unique<PackedSamples>(std::move(corpus), documents);
 }
 

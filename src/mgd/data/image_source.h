@@ -12,7 +12,8 @@
 
 namespace mgd {
 
-class ImageSource {
+// Held by shared pointers, so that a thread which hangs in a read keeps what it reads from.
+class ImageSource : public std::enable_shared_from_this<ImageSource> {
  public:
   virtual ~ImageSource() = default;
   virtual std::int64_t size() const = 0;
@@ -51,17 +52,18 @@ enum class Split { train, validation, test };
 // Throws Error(missing_input) when path or split is not there (the splits that are get named),
 // Error(bad_data) for content that does not fit, Error(refused) for pickles, links and names that lead out,
 // Error(usage) for a format that the path cannot have.
-std::unique_ptr<ImageSource> open_images(const DataConfig& config, Split split);
+std::shared_ptr<const ImageSource> open_images(const DataConfig& config, Split split);
 
 // What a run needs, from one reading of the path: validation is null when config.validation is 0, test when
 // config.test is empty.
 struct OpenedSplits {
-  std::unique_ptr<ImageSource> train, validation, test;
+  std::shared_ptr<const ImageSource> train, validation, test;
 };
 OpenedSplits open_splits(const DataConfig& config);
 
 // Loose files, and the .jpg, .jpeg and .png files of folders (recursive, sorted), for prediction: labels are
 // -1. Throws Error(missing_input) for what is not there and a folder without pictures.
-std::unique_ptr<ImageSource> open_loose_images(const std::vector<std::string>& paths, std::int64_t channels);
+std::shared_ptr<const ImageSource> open_loose_images(const std::vector<std::string>& paths,
+                                                     std::int64_t channels);
 
 }  // namespace mgd

@@ -37,8 +37,8 @@ struct LoaderOptions {
 // reproducible), counted, and listed by path.
 class Loader final : public QueuedStream {
  public:
-  // `source` must outlive the loader. Throws like QueuedStream, Error(usage) for mean and std that do not
-  // fit.
+  // `source` must outlive the loader, and a thread of it that hangs: one held by a shared pointer does.
+  // Throws like QueuedStream, Error(usage) for mean and std that do not fit.
   Loader(const ImageSource& source, AugmentChain augment, LoaderOptions options);
 };
 

@@ -33,7 +33,8 @@ struct LooseImages final : ImageSource {
 
 }  // namespace
 
-std::unique_ptr<ImageSource> open_loose_images(const std::vector<std::string>& paths, std::int64_t channels) {
+std::shared_ptr<const ImageSource> open_loose_images(const std::vector<std::string>& paths,
+                                                     std::int64_t channels) {
   auto out = std::make_unique<LooseImages>();
   out->wanted_channels = channels;
   for (const auto& path : paths) {

@@ -149,7 +149,7 @@ void no_such_split(const std::string& path, const std::string& split, const std:
   fail(ExitCode::missing_input, "{}: no split '{}'{}", path, split, suggestion(split, known));
 }
 
-std::unique_ptr<ImageSource> open_images(const DataConfig& config, Split split) {
+std::shared_ptr<const ImageSource> open_images(const DataConfig& config, Split split) {
   return select_split(read_dataset(config, wanted_by(split)), config, split);
 }
 

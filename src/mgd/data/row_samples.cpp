@@ -69,8 +69,8 @@ class RowSamples final : public TextSource {
 
 }  // namespace
 
-std::unique_ptr<TextSource> row_samples(TextCorpus corpus, const std::vector<std::int64_t>& rows,
-                                        RowOptions options) {
+std::shared_ptr<const TextSource> row_samples(TextCorpus corpus, const std::vector<std::int64_t>& rows,
+                                              RowOptions options) {
   return std::make_unique<RowSamples>(std::move(corpus), rows, std::move(options));
 }
 

@@ -194,8 +194,8 @@ class TextOpener {
     std::erase_if(rows, [&](std::int64_t row) { return ++seen[store.target(row)] > config_.data.per_class; });
   }
 
-  std::unique_ptr<TextSource> samples(std::shared_ptr<const TokenStore> store, const Part& part,
-                                      const std::string& split, bool training) const {
+  std::shared_ptr<const TextSource> samples(std::shared_ptr<const TokenStore> store, const Part& part,
+                                            const std::string& split, bool training) const {
     const StoreInfo& info = store->info();
     TextCorpus corpus{.store = std::move(store), .frame = {}, .max_length = config_.text.max_length};
     if (config_.task != "clm") corpus.frame = single_frame(tokenizer_);

@@ -7,9 +7,9 @@
 namespace mgd {
 
 struct TextDataset {
-  std::unique_ptr<TextSource> train, validation, test;  // the last two may be null
-  std::vector<std::string> class_names;                 // task classify: index = label; empty without labels
-  std::string fingerprint;  // SHA-256 over the tokenizer, the bytes of all files, the options
+  std::shared_ptr<const TextSource> train, validation, test;  // the last two may be null
+  std::vector<std::string> class_names;  // task classify: index = label; empty without labels
+  std::string fingerprint;               // SHA-256 over the tokenizer, the bytes of all files, the options
   std::map<std::string, std::string> report;  // what was repaired, cut or left out: file or place -> what
   std::vector<std::string> notes;  // what a person may want to know of the stores: damaged, made new
 };

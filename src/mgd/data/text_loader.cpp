@@ -9,7 +9,10 @@ namespace {
 class TextWork final : public BatchWork {
  public:
   TextWork(const TextSource& source, MakeTextBatch make, std::map<std::string, std::string> corrupt)
-      : source_(source), make_(std::move(make)), corrupt_(std::move(corrupt)) {}
+      : source_(source),
+        held_(source.weak_from_this().lock()),
+        make_(std::move(make)),
+        corrupt_(std::move(corrupt)) {}
 
   std::int64_t num_samples() const override { return source_.size(); }
   std::string sample_name(std::int64_t sample) const override { return fmt::format("sample {}", sample); }
@@ -24,13 +27,14 @@ class TextWork final : public BatchWork {
       texts.push_back(source_.sample(sample, epoch));
       bench.sample = -1;
       ++bench.done;
-      if (bench.stop) return {};  // the source may be gone by now
+      if (bench.stop) return {};
     }
     return make_(texts, epoch);
   }
 
  private:
   const TextSource& source_;
+  const std::shared_ptr<const TextSource> held_;  // the same, when somebody shares it
   const MakeTextBatch make_;
   const std::map<std::string, std::string> corrupt_;
 };

@@ -19,7 +19,7 @@ using MakeTextBatch = std::function<Batch(std::span<const TextSample> samples, s
 // make_eval_objective.
 class TextLoader final : public QueuedStream {
  public:
-  // `source` must outlive the loader.
+  // `source` must outlive the loader, and a thread of it that hangs: one held by a shared pointer does.
   TextLoader(const TextSource& source, MakeTextBatch make, const StreamOptions& options,
              std::map<std::string, std::string> corrupt = {});
 };

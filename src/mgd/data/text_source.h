@@ -11,7 +11,7 @@
 
 namespace mgd {
 
-class TextSource {
+class TextSource : public std::enable_shared_from_this<TextSource> {
  public:
   virtual ~TextSource() = default;
   virtual std::int64_t size() const = 0;  // samples of every epoch
@@ -32,11 +32,13 @@ struct TextCorpus {
 };
 
 // Each of `documents` in pieces of at most max_length tokens. An empty document gives no sample.
-std::unique_ptr<TextSource> document_samples(TextCorpus corpus, const std::vector<std::int64_t>& documents);
+std::shared_ptr<const TextSource> document_samples(TextCorpus corpus,
+                                                   const std::vector<std::int64_t>& documents);
 
 // Pieces of documents in their order, as many in one sample as fit: each is a sequence of its own, so nothing
 // crosses a border.
-std::unique_ptr<TextSource> packed_samples(TextCorpus corpus, const std::vector<std::int64_t>& documents);
+std::shared_ptr<const TextSource> packed_samples(TextCorpus corpus,
+                                                 const std::vector<std::int64_t>& documents);
 
 // The tokens [begin, end) of the whole store, documents end to end, in blocks of max_length. `moving`: the
 // grid of epoch e begins at an offset drawn from (seed, e), the same number of whole blocks in every epoch,
@@ -47,7 +49,7 @@ struct BlockRange {
   bool moving = false;
   std::uint64_t seed = 1;
 };
-std::unique_ptr<TextSource> block_samples(TextCorpus corpus, BlockRange range);
+std::shared_ptr<const TextSource> block_samples(TextCorpus corpus, BlockRange range);
 
 // Rows with a target, one sample each: a text or a framed pair (of `pair` frames), cut to max_length at its
 // end, the longer text of a pair first. `two_sequences`: the texts of a pair stand by themselves, each cut.
@@ -56,7 +58,7 @@ struct RowOptions {
   bool two_sequences = false;
   std::vector<std::int64_t> classes;  // of each label of the store; empty: targets are scores
 };
-std::unique_ptr<TextSource> row_samples(TextCorpus corpus, const std::vector<std::int64_t>& rows,
-                                        RowOptions options);
+std::shared_ptr<const TextSource> row_samples(TextCorpus corpus, const std::vector<std::int64_t>& rows,
+                                              RowOptions options);
 
 }  // namespace mgd

@@ -1,13 +1,13 @@
 #include "mgd/format/float_codec.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <numeric>
 #include <vector>
 
+#include "mgd/core/bf16.h"
 #include "mgd/core/error.h"
 
 namespace mgd {
@@ -29,18 +29,6 @@ T take(const std::byte*& in) {
   std::memcpy(&value, in, sizeof value);
   in += sizeof value;
   return value;
-}
-
-std::uint16_t to_bf16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if (std::isnan(value))
-    return static_cast<std::uint16_t>((bits >> 16) | 0x40);  // rounding could make it inf
-  const std::uint32_t half_even = 0x7fff + ((bits >> 16) & 1);
-  return static_cast<std::uint16_t>((bits + half_even) >> 16);
-}
-
-float from_bf16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
 void encode_int8(const float* values, std::size_t count, std::byte* out) {
@@ -77,7 +65,7 @@ FloatCode float_code_of(std::string_view name) {
 
 std::size_t coded_bytes(FloatCode code, std::size_t count) {
   if (code == FloatCode::fp32) return count * sizeof(float);
-  if (code == FloatCode::bf16) return count * sizeof(std::uint16_t);
+  if (code == FloatCode::bf16) return count * sizeof(Bf16);
   return count + (count + kBlock - 1) / kBlock * sizeof(float);
 }
 
@@ -85,7 +73,11 @@ void encode_floats(FloatCode code, const float* values, std::size_t count, std::
   if (code == FloatCode::fp32) {
     std::memcpy(out, values, count * sizeof(float));
   } else if (code == FloatCode::bf16) {
-    for (std::size_t i = 0; i < count; ++i) put(out, to_bf16(values[i]));
+    for (std::size_t i = 0; i < count; ++i) {
+      Bf16 rounded;
+      from_float(values[i], rounded);
+      put(out, rounded);
+    }
   } else {
     for (std::size_t i = 0; i < count; i += kBlock, out += block_bytes(kBlock))
       encode_int8(values + i, std::min(kBlock, count - i), out);
@@ -96,7 +88,7 @@ void decode_floats(FloatCode code, const std::byte* in, std::size_t count, float
   if (code == FloatCode::fp32) {
     std::memcpy(values, in, count * sizeof(float));
   } else if (code == FloatCode::bf16) {
-    for (std::size_t i = 0; i < count; ++i) values[i] = from_bf16(take<std::uint16_t>(in));
+    for (std::size_t i = 0; i < count; ++i) values[i] = to_float(take<Bf16>(in));
   } else {
     for (std::size_t i = 0; i < count; i += kBlock, in += block_bytes(kBlock))
       decode_int8(in, std::min(kBlock, count - i), values + i);

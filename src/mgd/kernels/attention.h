@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "mgd/kernels/bf16.h"
+#include "mgd/core/bf16.h"
 #include "mgd/kernels/isa.h"
 #include "mgd/kernels/rows.h"
 

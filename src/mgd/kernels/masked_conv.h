@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-#include "mgd/kernels/bf16.h"
+#include "mgd/core/bf16.h"
 #include "mgd/kernels/isa.h"
 #include "mgd/kernels/rows.h"
 

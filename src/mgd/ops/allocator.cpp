@@ -69,6 +69,10 @@ HeapStats allocator_stats() {
   return heap().stats();
 }
 
+void restart_allocator_peak() {
+  heap().restart_peak();
+}
+
 std::uint64_t most_cached_bytes() {
   return memory_limit_bytes() / 2;
 }

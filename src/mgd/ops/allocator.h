@@ -17,6 +17,7 @@ bool caching_allocator_in_use();
 
 // Of the caching allocator, whether in use or not.
 HeapStats allocator_stats();
+void restart_allocator_peak();
 
 // How much freed memory it keeps at most: half of what the machine, or the group of processes, may use.
 std::uint64_t most_cached_bytes();

@@ -48,7 +48,7 @@ class ImageTask final : public Task {
   LoaderOptions loader_options() const;
   const Config config_;
   const at::Device device_;
-  std::unique_ptr<ImageSource> train_, validation_, test_;  // the last two may be null
+  std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
   ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run
 };
 
