@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures and builds one preset: build.sh [release|dev|asan|fuzz [TARGET]]. The program is then build/PRESET/mgd.
+# Configures and builds one preset: build.sh [release|dev|asan|tsan|fuzz [TARGET]]. The program is then build/PRESET/mgd.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 preset=${1:-release}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of one built preset: test.sh [release|dev|asan]. The last line reads "N passed, N failed".
+# Runs the tests of one built preset: test.sh [release|dev|asan|tsan]. The last line reads "N passed, N failed".
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 preset=${1:-release}

@@ -97,7 +97,9 @@ class Faults(WithFolder):
 
         with open(cache, "r+b") as file:  # a flipped bit
             file.seek(-100, os.SEEK_END)
-            file.write(b"\x55")
+            byte = file.read(1)[0]
+            file.seek(-100, os.SEEK_END)
+            file.write(bytes([byte ^ 1]))
         self.expect(self.cached("complete-3", cache="c.cache"), 0, "c.cache: 1 records damaged", "not loaded")
         self.assertEqual(self.student_of("complete-3"), self.student_of("complete-1"))
 

@@ -45,6 +45,8 @@ std::vector<ConvData> cases() {
           ConvData({2, 64, 7, 7}, 64, spatial(2, 7, 7, 0.5)),
           ConvData({1, 33, 31, 17}, 40, spatial(1, 31, 17, 0.75)),
           ConvData({9, 20, 12, 11}, 70, spatial(9, 12, 11, 0.3)),
+          ConvData({5, 7, 23, 24}, 9, spatial(1, 23, 24, 0)),  // several segments that hide nothing
+          ConvData({8, 6, 23, 24}, 5, spatial(8, 23, 24, 0.3)),
           ConvData({2, 16, 5, 6}, 7, spatial(2, 5, 6, 2)),
           ConvData({2, 16, 5, 6}, 7, spatial(1, 5, 6, 0.5)),
           ConvData({3, 70, 7, 7}, 64, by_channel(3, 70, 0.5)),
@@ -131,6 +133,7 @@ TEST(MaskedConv, HiddenPlacesGetGradientZero) {
 TEST(MaskedConv, DoesNotDependOnTheNumberOfThreads) {
   const int threads = at::get_num_threads();
   for (const ConvData& c : {ConvData({9, 70, 12, 11}, 70, spatial(9, 12, 11, 0.3)),
+                            ConvData({5, 7, 23, 24}, 9, spatial(1, 23, 24, 0)),
                             ConvData({5, 70, 7, 7}, 130, by_channel(5, 70, 0.5))}) {
     at::set_num_threads(1);
     const auto one = c.ours();

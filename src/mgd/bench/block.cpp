@@ -69,9 +69,6 @@ BenchCase make(const Setting& setting) {
   const double macs = 3 * 9 * positions * channels * channels * (1 + visible);
   return {.run =
               [state, bf16 = setting.bf16] {
-                state->student["map"].mutable_grad().reset();
-                for (auto& entry : state->loss->trainable()->parameters())
-                  entry.tensor.mutable_grad().reset();
                 at::Tensor sum;
                 {
                   const AutocastGuard autocast(bf16, at::kCPU);
@@ -81,6 +78,9 @@ BenchCase make(const Setting& setting) {
                                           .keep = state->keep});
                 }
                 sum.backward();
+                state->student["map"].mutable_grad().reset();
+                for (auto& entry : state->loss->trainable()->parameters())
+                  entry.tensor.mutable_grad().reset();
               },
           .macs = macs,
           .samples = static_cast<double>(setting.batch)};
@@ -130,8 +130,8 @@ std::vector<Benchmark> convolution_curves() {
         return BenchCase{
             .run =
                 [=] {
-                  for (const at::Tensor* t : {&x, &weight, &bias}) t->mutable_grad().reset();
                   masked_conv3x3(x, keep, weight, bias, {.skip = SkipHidden::always}).backward(grad);
+                  for (const at::Tensor* t : {&x, &weight, &bias}) t->mutable_grad().reset();
                 },
             .macs = 27.0 * kBatch * kSize * kSize * kChannels * kChannels * (1 - hidden),
             .samples = kBatch};

@@ -81,9 +81,9 @@ void step(State& state) {
         loss->count({.batch_size = kBatch, .num_targets = state.batch.num_targets(), .keep = keep});
     total = total.defined() ? total + sum * (loss->weight() / count) : sum * (loss->weight() / count);
   }
-  state.optimizer->zero_grad();
   total.backward();
   state.optimizer->step(0.01);
+  state.optimizer->zero_grad();
   state.macs += 3 * static_cast<double>(forward.macs());
 }
 

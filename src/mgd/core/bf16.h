@@ -1,4 +1,5 @@
-// bfloat16 as it lies in memory, and its conversions. These have internal linkage, as in simd.h.
+// bfloat16 as it lies in memory, and its conversions. These have internal linkage, because files that are
+// compiled for other instruction sets include them.
 #pragma once
 
 #include <cstdint>

@@ -11,8 +11,8 @@ namespace mgd {
 // only. automatic: where winograd_pays says so.
 enum class Winograd { never, automatic, always };
 
-// The same of a map that hides nothing, without bias: oneDNN's, or ours where its shape makes that
-// faster, or Winograd's. For training: without gradients oneDNN's alone is as fast.
+// x (B, C, Y, X), weight (N, C, 3, 3) -> (B, N, Y, X), without bias: oneDNN's, or ours where its shape makes
+// that faster, or Winograd's. For training: without gradients oneDNN's alone is as fast.
 at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, Winograd winograd = Winograd::never);
 
 // Whether Winograd's convolution is faster than the dense one. filter_kept: its filter is there already.

@@ -154,7 +154,7 @@ at::Tensor input_gradient(const ConvPlan& plan, const at::Tensor& grad, const Co
   at::Tensor compact = at::empty({plan.num_values}, at::kFloat);
   const T* from = data_of<T>(grad);
   // A mask of channels chooses columns, which lie side by side in one of the two only.
-  const ConvWeight<T> weight = plan.by_channel()
+  const ConvWeight<T> weight = plan.by_channel
                                    ? ConvWeight<T>{data_of<T>(weights.transposed), in * out, 1, out}
                                    : ConvWeight<T>{data_of<T>(weights.weight), in, kConvTaps * in, 1};
   float* to = compact.mutable_data_ptr<float>();
@@ -263,7 +263,7 @@ ConvWeights conv_weights(const ConvPlan& plan, const at::Tensor& weight) {
   // do it once for all of them.
   constexpr std::size_t kFewSegments = 4;
   ConvWeights weights{.weight = channels_last(weight), .transposed = {}};
-  if (plan.by_channel() || plan.segments.size() > kFewSegments)
+  if (plan.by_channel || plan.segments.size() > kFewSegments)
     weights.transposed = weights.weight.permute({0, 2, 3, 1})
                              .reshape({weight.size(0), -1})
                              .t()

@@ -65,6 +65,7 @@ ConvPlan plan_visible_channels(const at::Tensor& keep, std::int64_t height, std:
   const std::int64_t batch = keep.size(0), channels = keep.size(1), area = height * width;
   const bool* visible = keep.const_data_ptr<bool>();
   ConvPlan plan;
+  plan.by_channel = true;
   for (std::int64_t p = 0; p < area; ++p) plan.positions.push_back(static_cast<std::int32_t>(p));
   append_pairs(plan, height, width, plan.positions.data(), area);
   for (std::int64_t b = 0; b < batch; ++b) {
@@ -90,8 +91,8 @@ ConvPlan plan_visible_channels(const at::Tensor& keep, std::int64_t height, std:
 }
 
 bool ConvPlan::hides_nothing() const {
-  return !by_channel() && std::all_of(segments.begin(), segments.end(),
-                                      [](const ConvSegment& s) { return s.part.rows == s.num_positions; });
+  return !by_channel && std::all_of(segments.begin(), segments.end(),
+                                    [](const ConvSegment& s) { return s.part.rows == s.num_positions; });
 }
 
 std::int64_t ConvPlan::macs(std::int64_t out_channels) const {

@@ -35,12 +35,12 @@ struct ConvPlan {
   ConvPlan& operator=(ConvPlan&&) = default;
 
   std::vector<ConvSegment> segments;
+  bool by_channel = false;      // channels are hidden, not positions
   std::int64_t num_values = 0;  // of all compact inputs
 
   std::vector<std::int32_t> positions, channels, input, output;
   std::vector<std::int64_t> begin;
 
-  bool by_channel() const { return !segments.empty() && segments.front().part.positions == nullptr; }
   bool hides_nothing() const;
   // Multiply-accumulates of one pass by the formula: visible values x taps inside the map x out_channels.
   std::int64_t macs(std::int64_t out_channels) const;

@@ -38,7 +38,9 @@ class MaskedConv : public torch::autograd::Function<MaskedConv> {
     const at::Tensor y =
         convolve_visible(plan, compact, weights, bias, {x.size(0), weight.size(0), x.size(2), x.size(3)},
                          options.relu, options.macs);
-    ctx->save_for_backward({compact, weights.weight, weights.transposed, options.relu ? y : at::Tensor()});
+    // The backward pass reads the transposed weights under masks of channels only.
+    ctx->save_for_backward({compact, weights.weight, plan.by_channel ? weights.transposed : at::Tensor(),
+                            options.relu ? y : at::Tensor()});
     return y;
   }
 

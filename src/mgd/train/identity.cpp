@@ -16,9 +16,9 @@ std::map<std::string, std::string> run_identity(const Run& run) {
   id["teacher"] = run.has_teacher() ? run.teacher_summary.architecture : "(none)";
   id["teacher weights"] = run.has_teacher() ? run.teacher_hash : "(none)";
   // Exact ones are those of a teacher that runs: a run may go on without its cache.
-  if (run.teacher_cache && !run.teacher_cache->exact())
-    id["teacher outputs"] =
-        fmt::format("{} features, top_k {}", c.train.teacher_cache.features, c.train.teacher_cache.top_k);
+  if (const TeacherCacheConfig& cache = c.train.teacher_cache;
+      run.teacher_cache && (cache.features != "fp32" || cache.top_k > 0))
+    id["teacher outputs"] = fmt::format("{} features, top_k {}", cache.features, cache.top_k);
   id["losses"] = entries(c.losses);
   id["masks"] = entries(c.masks);
   id["optimizer"] = c.train.optimizer;

@@ -32,7 +32,10 @@ std::vector<at::Tensor> flat(const std::vector<at::Tensor>& tensors) {
 
 // In the layout of the parameter, which may have changed since.
 at::Tensor laid_out(const at::Tensor& values, const at::Tensor& parameter) {
-  return values.strides() == parameter.strides() ? values : at::empty_like(parameter).copy_(values);
+  const bool same =
+      values.strides() == parameter.strides() ||
+      (values.is_contiguous() && parameter.is_contiguous());  // strides of sizes of 1 may differ
+  return same ? values : at::empty_like(parameter).copy_(values);
 }
 
 }  // namespace
