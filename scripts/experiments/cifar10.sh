@@ -5,7 +5,7 @@
 #
 # Every run is resumable: start the script again and it goes on where it was stopped. In the environment can be given: SEEDS,
 # EPOCHS, DEVICE (cpu or cuda), JOBS (runs at a time), STUDENT (cifar_resnet8), PER_CLASS (1000; 0 = all images), CACHE (folder of
-# the teacher's outputs; "" = the teacher runs in every step), VIEWS, THREADS and MGD (the program).
+# the teacher's outputs; "" = the teacher runs in every step), VIEWS, THREADS, WINOGRAD (false) and MGD (the program).
 set -euo pipefail
 data=$1 teacher=$2 out=$3
 shift 3
@@ -39,7 +39,7 @@ run() {  # METHOD SEED
   echo "[$(date +%H:%M:%S)] $method seed $seed ${resume[*]}"
   "$program" $verb cifar10-resnet56-resnet8 "data.path=$(realpath "$data")" "data.per_class=${PER_CLASS:-1000}" \
     "student.model=${STUDENT:-cifar_resnet8}" "${with_teacher[@]}" "losses=$losses" "${extra[@]}" \
-    "train.epochs=${EPOCHS:-30}" train.eval_every=5 "data.views=${VIEWS:-8}" "run.threads=${THREADS:-1}" \
+    "train.epochs=${EPOCHS:-30}" train.eval_every=5 "train.winograd=${WINOGRAD:-false}" "data.views=${VIEWS:-8}" "run.threads=${THREADS:-1}" \
     "run.device=${DEVICE:-cpu}" data.loader_threads=1 --run-dir "$run" --seed "$seed" "${resume[@]}"
 }
 
