@@ -129,6 +129,14 @@ def row_of(result):
             f"| {spread(result['ratios'], 2)} | {goal} | {verdict} | {share:.0f} % | {result['page_faults']:.0f} |")
 
 
+def chosen(names):
+    """`attention` stands for all of attention/..., as for `mgd bench`."""
+    for name in names:
+        if not any(goal == name or goal.startswith(name + "/") for goal in GOALS):
+            sys.exit(f"interleave.py: got '{name}', expected one of: {', '.join(GOALS)}")
+    return [goal for goal in GOALS if not names or any(goal == name or goal.startswith(name + "/") for name in names)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mgd")
@@ -142,7 +150,7 @@ def main():
     out = Path(args.out) if args.out else None
     results = json.loads(out.read_text()) if out and out.exists() else {}
     if not args.table:
-        for name in args.names or GOALS:
+        for name in chosen(args.names):
             results[name] = measure(name, args)
             print(row_of(results[name]), flush=True)
             if out:
