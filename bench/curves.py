@@ -29,7 +29,7 @@ CURVES = {
 
 
 def run(args, names, threads=1):
-    command = [args.mgd, "bench", *(f"curve/{name}" for name in names), "--json", "--rounds", "1", "--warm-ups", "1", "--threads",
+    command = [args.mgd, "bench", *(f"curve/{name}" for name in names), "--json", "--rounds", "1", "--warm-ups", "2", "--threads",
                str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)})
     return [json.loads(line) for line in done.stdout.splitlines()]
