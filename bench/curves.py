@@ -98,11 +98,11 @@ def tables(times, memory):
           [(name, ms([times[t][i] for t in THREADS]) + [f"{times[1][i] / times[2][i]:.2f}"]) for i, name in enumerate(THREADED)])
 
 
-def panel(title, x_label, series, left):
-    x0, y0, width, height = left + 50, 40, 200, 160
+def panel(title, x_label, series, column, row):
+    x0, y0, width, height = 290 * column + 50, 230 * row + 40, 200, 160
     most_x = max(max(x) for _, x, _, _ in series)
     most_y = max(max(y) for _, _, y, _ in series)
-    parts = [f'<text x="{x0}" y="24" font-weight="bold">{title}</text>',
+    parts = [f'<text x="{x0}" y="{y0 - 16}" font-weight="bold">{title}</text>',
              f'<rect x="{x0}" y="{y0}" width="{width}" height="{height}" fill="none" stroke="#ccc"/>',
              f'<text x="{x0}" y="{y0 + height + 18}">0</text>',
              f'<text x="{x0 + width}" y="{y0 + height + 18}" text-anchor="end">{most_x:g} {x_label}</text>',
@@ -117,17 +117,21 @@ def panel(title, x_label, series, left):
 
 
 def draw(times, path):
+    blue, red, green = "#1f6f8b", "#c4572f", "#4f7942"
     visible = [1 - h for h in HIDDEN]
     panels = [
-        panel("attention by length", "tokens", [("full", LENGTHS[:-1], times["full"], "#1f6f8b"),
-                                                ("causal", LENGTHS[:-1], times["causal"], "#c4572f")], 0),
-        panel("window 64 by length", "tokens", [("window", LENGTHS, times["window 64"], "#4f7942")], 290),
-        panel("masked convolution", "visible", [("spatial", visible, times["spatial"], "#1f6f8b"),
-                                                ("channel", visible, times["channel"], "#c4572f")], 580),
+        panel("attention by length", "tokens", [("full", LENGTHS[:-1], times["full"], blue),
+                                                ("causal", LENGTHS[:-1], times["causal"], red)], 0, 0),
+        panel("window 64 by length", "tokens", [("window", LENGTHS, times["window 64"], green)], 1, 0),
+        panel("attention by batch", "x 128 tokens", [("full", BATCHES, times["batch"], blue)], 2, 0),
+        panel("masked convolution", "visible", [("spatial", visible, times["spatial"], blue),
+                                                ("channel", visible, times["channel"], red)], 0, 1),
+        panel("masked model by padding", "of the tokens", [("step", [1 - p for p in PADDING], times["padding"], green)], 1, 1),
+        panel("distillation by cache", "not in the cache", [("step", [1 - h for h in HITS], times["cache"], blue)], 2, 1),
     ]
     with open(path, "w") as file:
-        file.write('<svg xmlns="http://www.w3.org/2000/svg" width="880" height="240" font-family="sans-serif" font-size="12">'
-                   '<rect width="880" height="240" fill="white"/>' + "".join(panels) + "</svg>\n")
+        file.write('<svg xmlns="http://www.w3.org/2000/svg" width="880" height="460" font-family="sans-serif" font-size="12">'
+                   '<rect width="880" height="460" fill="white"/>' + "".join(panels) + "</svg>\n")
 
 
 def main():
