@@ -42,9 +42,12 @@ TEST_F(Allocator, ASteadyStateFaultsNoPage) {
   const auto mappings = allocator_stats().mappings;
   for (int i = 0; i < 10; ++i) EXPECT_EQ(step(), 9e6);
   EXPECT_EQ(allocator_stats().mappings, mappings);
-#ifndef __SANITIZE_ADDRESS__
-  EXPECT_LE(page_faults() - before, 2U);
+#ifdef __SANITIZE_ADDRESS__
+  constexpr std::uint64_t kFew = 10'000;  // the sanitizer's own
+#else
+  constexpr std::uint64_t kFew = 2;
 #endif
+  EXPECT_LE(page_faults() - before, kFew);
 }
 
 TEST_F(Allocator, AShortageSaysHowMuchWasAskedFor) {
