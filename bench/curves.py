@@ -44,13 +44,11 @@ def measure(args):
         for threads in THREADS:
             rounds[threads].append(run(args, list(THREADED.values()), threads))
 
-    def medians(key):
-        return {name: [statistics.median(p[key][0] if isinstance(p[key], list) else p[key] for p in points) for points in zip(*rows)]
-                for name, rows in rounds.items()}
+    def medians(names, value):
+        return {name: [statistics.median(map(value, points)) for points in zip(*rounds[name])] for name in names}
 
-    times = medians("ms")
-    times.update({threads: medians("wall_ms")[threads] for threads in THREADS})
-    return times, medians("peak_mib")
+    times = {**medians(CURVES, lambda p: p["ms"][0]), **medians(THREADS, lambda p: p["wall_ms"][0])}
+    return times, medians(CURVES, lambda p: p["peak_mib"])
 
 
 def line_through(x, y):
@@ -58,6 +56,12 @@ def line_through(x, y):
     mx, my = statistics.mean(x), statistics.mean(y)
     slope = sum((a - mx) * (b - my) for a, b in zip(x, y)) / sum((a - mx) ** 2 for a in x)
     return my - slope * mx, slope
+
+
+def line_row(shares, values, name):
+    """The row of a table for the line through `values`; its text calls a share `name`."""
+    intercept, slope = line_through(shares, values)
+    return f"line {intercept:.1f} + {slope:.1f} {name}", [f"{intercept + slope * share:.1f}" for share in shares]
 
 
 def table(title, columns, rows):
@@ -78,22 +82,18 @@ def tables(times, memory):
     rows += [("window 64, MiB", ms(memory["window 64"])), ("times the one before", grow(memory["window 64"]))]
     table("length", LENGTHS, rows)
     table("batch of 128 tokens each", BATCHES, [("ms", ms(times["batch"])), ("times the one before", grow(times["batch"]))])
+    visible, tokens, missing = ([1 - share for share in shares] for shares in (HIDDEN, PADDING, HITS))
     rows = []
     for name in ("spatial", "channel"):
-        intercept, slope = line_through([1 - h for h in HIDDEN], times[name])
-        rows.append((f"{name}, ms", ms(times[name])))
-        rows.append((f"line {intercept:.1f} + {slope:.1f} v", [f"{intercept + slope * (1 - h):.1f}" for h in HIDDEN]))
+        intercept, _ = line_through(visible, times[name])
+        rows += [(f"{name}, ms", ms(times[name])), line_row(visible, times[name], "v")]
         print(f"{name}: intercept {100 * intercept / times[name][0]:.1f} % of dense")
     table("hidden share", HIDDEN, rows)
-    intercept, slope = line_through([1 - p for p in PADDING], times["padding"])
-    table("padding", PADDING, [("training step, ms", ms(times["padding"])),
-                               (f"line {intercept:.1f} + {slope:.1f} v", [f"{intercept + slope * (1 - p):.1f}" for p in PADDING]),
+    table("padding", PADDING, [("training step, ms", ms(times["padding"])), line_row(tokens, times["padding"], "v"),
                                ("MiB", ms(memory["padding"]))])
     table("vocabulary x targets of the output layer", HEADS, [("MiB", ms(memory["head"]))])
-    intercept, slope = line_through([1 - h for h in HITS], times["cache"])
     table("share of the batch in the cache", HITS,
-          [("distillation step, ms", ms(times["cache"])),
-           (f"line {intercept:.1f} + {slope:.1f} m", [f"{intercept + slope * (1 - h):.1f}" for h in HITS])])
+          [("distillation step, ms", ms(times["cache"])), line_row(missing, times["cache"], "m")])
     table("threads, ms on the wall", [*THREADS, "times as fast"],
           [(name, ms([times[t][i] for t in THREADS]) + [f"{times[1][i] / times[2][i]:.2f}"]) for i, name in enumerate(THREADED)])
 

@@ -12,11 +12,11 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
-MGD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/mgd").resolve()
+from harness import MGD
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 

@@ -9,13 +9,11 @@ import pathlib
 import random
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
+from harness import MGD
 from pictures import write_folders
-
-MGD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/mgd").resolve()
 
 # Both masks of MGD, a teacher whose outputs are kept from the second epoch on, maps on which Winograd pays.
 IMAGES = """

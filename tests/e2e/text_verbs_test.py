@@ -9,11 +9,11 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
-MGD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/mgd").resolve()
+from harness import MGD
+
 MODELS = pathlib.Path(__file__).parents[1] / "generate/fixtures"
 EXPECTED = json.loads((MODELS / "expected.json").read_text())
 

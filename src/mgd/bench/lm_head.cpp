@@ -27,14 +27,11 @@ BenchCase make(const Sizes& sizes, at::ScalarType type) {
                  .weight = (at::randn({sizes.vocabulary, sizes.width}) * 0.02).set_requires_grad(true),
                  .bias = at::randn({sizes.vocabulary}).set_requires_grad(true)};
   state->targets = at::randint(sizes.vocabulary, {sizes.targets}, at::TensorOptions().dtype(at::kLong));
-  const auto reset = [state] {
-    for (at::Tensor* t : {&state->head.hidden, &state->head.weight, &state->head.bias})
-      t->mutable_grad().reset();
-  };
   return {.run =
-              [state, reset] {
+              [state] {
                 masked_cross_entropy(state->head, state->targets).backward();
-                reset();
+                for (at::Tensor* t : {&state->head.hidden, &state->head.weight, &state->head.bias})
+                  t->mutable_grad().reset();
               },
           .macs = 3 * static_cast<double>(sizes.targets * sizes.width * sizes.vocabulary),
           .samples = static_cast<double>(sizes.targets)};

@@ -122,10 +122,9 @@ at::Tensor convolve(const ConvPlan& plan, const at::Tensor& compact, const ConvW
   const at::Tensor start = bias.to(at::kFloat).contiguous();
   const T* from = data_of<T>(compact);
   T* to = static_cast<T*>(y.mutable_data_ptr());
-  const ConvWeight<T> by_rows{data_of<T>(weights.weight), in, 1, kConvTaps * in};
   const ConvWeight<T> weight = weights.transposed.defined()
                                    ? ConvWeight<T>{data_of<T>(weights.transposed), in * out, out, 1}
-                                   : by_rows;
+                                   : ConvWeight<T>{data_of<T>(weights.weight), in, 1, kConvTaps * in};
   const std::int64_t done = run_products<T>(plan, [&](const ConvSegment& s) {
     ConvProduct<T> product{.begin = s.pairs.begin,
                            .from_row = s.pairs.input,
