@@ -9,6 +9,37 @@
 #include "mgd/format/archive_tree.h"
 
 namespace mgd {
+namespace {
+
+// With the short side at most `side` long.
+Image shrunk(Image image, std::int64_t side, Filter filter) {
+  const std::int64_t shorter = std::min(image.height, image.width);
+  if (shorter <= side) return image;
+  const auto scaled = [&](std::int64_t from) { return (from * side + shorter / 2) / shorter; };
+  return resize(image, {.height = scaled(image.height), .width = scaled(image.width)}, filter);
+}
+
+// Of the first picture; nobody said another.
+PictureSize stored_size(SampleCache& cache) {
+  std::int64_t first = 0;
+  const auto image = cache.get(first);
+  return {.height = image->height, .width = image->width};
+}
+
+Image required_size(Image image, PictureSize size) {
+  if (image.height != size.height || image.width != size.width)
+    fail(ExitCode::usage, "data: pictures of several sizes ({} x {} and {} x {}); give one size for all",
+         size.height, size.width, image.height, image.width);
+  return image;
+}
+
+}  // namespace
+
+std::int64_t kept_short_side(PictureSize size, double shortest_cut) {
+  constexpr double kMost = 2;
+  const auto shorter = static_cast<double>(std::min(size.height, size.width));
+  return static_cast<std::int64_t>(std::ceil(shorter * std::clamp(1 / shortest_cut, 1.0, kMost)));
+}
 
 BatchMaker::BatchMaker(const ImageSource& source, AugmentChain augment, const LoaderOptions& options)
     : source_(source),
@@ -20,13 +51,18 @@ BatchMaker::BatchMaker(const ImageSource& source, AugmentChain augment, const Lo
       mix_key_(random_key(options.views > 0 ? 0 : options.seed, "mix")),
       channels_last_(options.channels_last),
       views_(options.views),
+      view_(options.view),
       size_{.height = options.height, .width = options.width} {
-  if (size_.height <= 0 || size_.width <= 0) {
-    std::int64_t first = 0;
-    const auto image = cache_.get(first);
-    size_ = {.height = image->height, .width = image->width};
-  }
-  if (!augment_.wants_full_size()) cache_.set_size(size_.height, size_.width);
+  const bool as_stored = size_.height <= 0 || size_.width <= 0;
+  if (as_stored) size_ = stored_size(cache_);
+  if (const double cut = augment_.shortest_cut(); cut > 0)
+    cache_.prepare_with([side = kept_short_side(size_, cut), filter = view_.filter](Image image) {
+      return shrunk(std::move(image), side, filter);
+    });
+  else if (as_stored)
+    cache_.prepare_with([size = size_](Image image) { return required_size(std::move(image), size); });
+  else
+    cache_.prepare_with([size = size_, view = view_](const Image& image) { return view.apply(image, size); });
 }
 
 const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Easel& bench, Slot& slot) {
@@ -38,11 +74,14 @@ const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Easel&
       slot.work = *image;  // into memory that is there already
       augment_.apply(
           slot.work, slot.spare,
-          {.keys = keys_, .epoch = static_cast<std::uint32_t>(epoch), .sample = index, .target = size_});
+          {.keys = keys_,
+           .epoch = static_cast<std::uint32_t>(epoch),
+           .sample = index,
+           .aim = {.size = size_, .filter = view_.filter}});
       image = &slot.work;
     }
     if (image->height != size_.height || image->width != size_.width) {
-      slot.work = resize_center(*image, size_.height, size_.width);
+      slot.work = view_.apply(*image, size_);
       image = &slot.work;
     }
     bench.sample = -1;

@@ -43,6 +43,7 @@ class BatchMaker final : public BatchWork {
   const PhiloxKey mix_key_;
   const bool channels_last_;
   const std::int64_t views_;
+  const EvalTransform view_;
   PictureSize size_;
 };
 

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "mgd/core/error.h"
-#include "mgd/data/augment.h"
 #include "mgd/format/archive_tree.h"
 
 namespace mgd {
@@ -38,8 +37,7 @@ std::shared_ptr<const Image> SampleCache::get(std::int64_t& index) {
 }
 
 std::shared_ptr<const Image> SampleCache::keep(std::int64_t index, Image image) {
-  if (height_ > 0 && (image.height != height_ || image.width != width_))
-    image = resize_center(image, height_, width_);
+  if (prepare_) image = prepare_(std::move(image));
   const auto bytes = static_cast<std::int64_t>(image.pixels.size() + sizeof(Image));
   if (used_bytes_.fetch_add(bytes) + bytes > max_bytes_) {
     used_bytes_.fetch_sub(bytes);

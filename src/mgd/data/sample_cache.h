@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,8 +22,8 @@ class SampleCache {
   SampleCache(const SampleCache&) = delete;
   SampleCache& operator=(const SampleCache&) = delete;
 
-  // 0: pictures keep their size. Call before the first get().
-  void set_size(std::int64_t height, std::int64_t width) { height_ = height, width_ = width; }
+  // What is done to a picture before it is kept. Call before the first get().
+  void prepare_with(std::function<Image(Image)> prepare) { prepare_ = std::move(prepare); }
 
   // The picture of `index`, or of the next good sample after it (cyclic); `index` becomes the one used. The
   // picture lives at least as long as the cache or the pointer. Throws Error(bad_data) when more than max(1,
@@ -36,7 +37,8 @@ class SampleCache {
   bool is_marked(std::int64_t index) const;
 
   const ImageSource& source_;
-  std::int64_t max_bytes_, max_corrupt_, height_ = 0, width_ = 0;
+  std::int64_t max_bytes_, max_corrupt_;
+  std::function<Image(Image)> prepare_;
   std::vector<std::atomic<const Image*>> slots_;
   std::atomic<std::int64_t> used_bytes_{0};
   mutable std::mutex mutex_;

@@ -22,6 +22,7 @@ LoaderOptions loader_options(const EvalOptions& options) {
   loader.std = options.std;
   loader.height = options.height;
   loader.width = options.width;
+  loader.view = options.view;
   loader.cache_mb = 0;  // every picture is looked at once
   return loader;
 }

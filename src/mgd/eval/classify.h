@@ -37,6 +37,7 @@ struct EvalOptions {
   std::int64_t loader_threads = 2;
   std::vector<double> mean, std;
   std::int64_t height = 0, width = 0;
+  EvalTransform view;  // from a picture of any size to height x width
   std::string precision = "fp32";  // fp32 | bf16
   at::Device device = at::kCPU;
 };

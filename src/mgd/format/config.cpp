@@ -24,7 +24,20 @@ void DataConfig::visit(OptionVisitor& v) {
             .min = 0,
             .max = 1000});
   v.option("image_size", image_size,
-           {.help = "resize images to this square, in pixels; 0 = as stored", .min = 0, .max = 16384});
+           {.help = "side of the square that the models see, in pixels; 0 = what the teacher or student wants",
+            .min = 0,
+            .max = 16384});
+  v.option("crop_pct", crop_pct,
+           {.help = "share of the scaled picture's side that evaluation cuts out; 0 = the models' own",
+            .min = 0,
+            .max = 2});
+  v.option("crop_mode", crop_mode,
+           {.help = "how evaluation fits a picture: center scales the short side and cuts, squash scales both "
+                    "sides, border scales the long side and fills up; empty = the models' own",
+            .choices = {"", "center", "squash", "border"}});
+  v.option("interpolation", interpolation,
+           {.help = "how pictures are scaled; empty = the models' own",
+            .choices = {"", "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}});
   v.option("mean", mean,
            {.help = "normalisation, a value a channel in 0..1; empty = the teacher's, else ImageNet's"});
   v.option("std", std, {.help = "normalisation, a value a channel", .min = 0, .min_open = true});
@@ -126,6 +139,8 @@ void TrainConfig::visit(OptionVisitor& v) {
             .choices = {"eval", "batch"}});
   v.option("check_teacher", check_teacher,
            {.help = "refuse a teacher that does no better than guessing on a first batch"});
+  v.option("check_memory", check_memory,
+           {.help = "refuse to start when a step would need more memory than is free"});
   v.option(
       "export_weights", export_weights,
       {.help = "which weights the model folder gets: the best epoch's by validation accuracy, or the last",

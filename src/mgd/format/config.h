@@ -19,7 +19,10 @@ struct DataConfig {
   std::vector<Node> augment;   // training only
   std::int64_t views =
       0;  // augmentation cycles through this many variants of each image; 0 = new ones every epoch
-  std::int64_t image_size = 0;  // resize to this square; 0 = as stored
+  std::int64_t image_size = 0;  // side of the square that the models see; 0 = what they want (docs/pictures.md)
+  double crop_pct = 0;          // share of the scaled picture that evaluation cuts out; 0 = the models' own
+  std::string crop_mode;        // center | squash | border; "" = the models' own
+  std::string interpolation;    // nearest | bilinear | bicubic | lanczos | ...; "" = the models' own
   std::vector<double> mean,
       std;  // normalisation; empty: the teacher's or model's own, else ImageNet's (grey: 0.5)
   std::int64_t loader_threads = 2;
@@ -75,6 +78,7 @@ struct TrainConfig {
   TeacherCacheConfig teacher_cache;     // keeps the teacher's outputs between epochs and runs
   std::string teacher_norm = "eval";    // eval | batch (reproduces the reference code's train-mode teacher)
   bool check_teacher = true;            // refuse a teacher that does no better than guessing on a first batch
+  bool check_memory = true;             // refuse what does not fit into the memory that is free
   std::string export_weights = "best";  // best (by validation accuracy) | last
   void visit(OptionVisitor& v);
 };
