@@ -22,6 +22,10 @@ void EvalFlags::visit(OptionVisitor& v) {
   v.option("split", split, {.help = "name of the split in the data"});
   v.option("model", model, {.help = "architecture of a bare weights file"});
   v.option("batch_size", batch_size, {.help = "of a forward pass; 0 = 64 pictures, 32 texts", .min = 0});
+  v.option("image_size", image_size,
+           {.help = "pictures: side of the square that the model sees; 0 = what it wants",
+            .min = 0,
+            .max = 16384});
   v.option("precision", precision, {.help = "fp32 or bf16", .choices = {"fp32", "bf16"}});
   v.option("device", device, {.help = "cpu or cuda", .choices = {"cpu", "cuda"}});
   v.option("threads", threads, {.help = "0 = all cores", .min = 0});

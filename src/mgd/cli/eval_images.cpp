@@ -5,6 +5,7 @@
 
 #include "mgd/cli/console.h"
 #include "mgd/cli/eval.h"
+#include "mgd/cli/model_input.h"
 #include "mgd/cli/open_named_model.h"
 #include "mgd/core/error.h"
 #include "mgd/eval/summary.h"
@@ -58,7 +59,6 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
   const at::Device device = open_device(flags.device, "--device");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   OpenedModel opened = open_named_model(model, flags.model, /*allow_fresh=*/false);
-  fill_normalisation(opened.info);
   DataConfig data;
   data.path = flags.data;
   data.test = flags.split;
@@ -67,14 +67,17 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
   if (classes != opened.info.num_classes)
     fail(ExitCode::usage, "{}: the model has {} classes, the data {} has {}", model, opened.info.num_classes,
          flags.data, classes);
-  Console(flags.quiet, "never")
-      .note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(), flags.data,
-                        flags.split));
+  const ModelInput input = settle_input(model, flags.image_size, survey_pictures(*source), opened);
+  Console console(flags.quiet, "never");
+  console.note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(),
+                           flags.data, flags.split));
+  for (const std::string& line : input.lines) console.note(line);
   const EvalOptions options{.batch_size = flags.batch_size > 0 ? flags.batch_size : EvalOptions{}.batch_size,
                             .mean = opened.info.mean,
                             .std = opened.info.std,
                             .height = opened.info.height,
                             .width = opened.info.width,
+                            .view = input.rules.view,
                             .precision = flags.precision,
                             .device = device};
   opened.model->to(options.device);
@@ -86,6 +89,7 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
                             {"samples", metrics.samples},
                             {"seconds", metrics.seconds},
                             {"model", model},
+                            {"input_size", {opened.info.in_channels, opened.info.height, opened.info.width}},
                             {"data", flags.data},
                             {"split", flags.split}}
                            .dump(-1, ' ', false, json::error_handler_t::replace));

@@ -24,6 +24,10 @@ void PredictFlags::visit(OptionVisitor& v) {
   v.option("top", top, {.help = "answers an input", .min = 1});
   v.option("model", model, {.help = "architecture of a bare weights file"});
   v.option("batch_size", batch_size, {.help = "samples of one forward pass", .min = 1});
+  v.option("image_size", image_size,
+           {.help = "pictures: side of the square that the model sees; 0 = what it wants",
+            .min = 0,
+            .max = 16384});
   v.option("max_length", max_length, {.help = "texts: most tokens; 0 = as the model takes", .min = 0});
   v.option("pairs", pairs,
            {.help = "texts: each is two, with a tab between them, for a classifier of pairs"});

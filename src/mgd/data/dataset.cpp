@@ -26,12 +26,10 @@ class SplitImages final : public ImageSource {
   std::int64_t num_ignored() const override { return ignored_; }
 
   Image image(std::int64_t i) const override {
-    const std::int64_t item = at(i).item;
-    try {
-      return store_->image(item);
-    } catch (const Error& e) {
-      throw Error(e.code(), printable(store_->name(item)) + ": " + e.what());
-    }
+    return named(at(i).item, [this](std::int64_t item) { return store_->image(item); });
+  }
+  ImageHeader header(std::int64_t i) const override {
+    return named(at(i).item, [this](std::int64_t item) { return store_->header(item); });
   }
 
   std::string fingerprint() const override {
@@ -45,6 +43,15 @@ class SplitImages final : public ImageSource {
   }
 
  private:
+  // What `read` gives, or its error with the name of the sample in front.
+  template <class Read>
+  auto named(std::int64_t item, Read&& read) const -> decltype(read(item)) {
+    try {
+      return read(item);
+    } catch (const Error& e) {
+      throw Error(e.code(), printable(store_->name(item)) + ": " + e.what());
+    }
+  }
   const LabelledItem& at(std::int64_t i) const { return items_.at(static_cast<std::size_t>(i)); }
 
   std::shared_ptr<const PictureStore> store_;
@@ -59,6 +66,11 @@ bool held_out(std::int64_t i, double frac) {
 }
 
 }  // namespace
+
+ImageHeader ImageSource::header(std::int64_t index) const {
+  const Image whole = image(index);
+  return {.height = whole.height, .width = whole.width, .channels = whole.channels};
+}
 
 std::shared_ptr<const ImageSource> select_split(const Dataset& data, const DataConfig& config, Split split) {
   if (split == Split::test) return std::make_unique<SplitImages>(data, data.test);

@@ -18,6 +18,9 @@ class FolderStore final : public PictureStore {
   Image image(std::int64_t item) const override {
     return decode_image(tree_->read(static_cast<std::size_t>(item)), channels_);
   }
+  ImageHeader header(std::int64_t item) const override {
+    return image_header(tree_->read(static_cast<std::size_t>(item)));
+  }
   std::string name(std::int64_t item) const override { return entry(item).name; }
   std::string identity(std::int64_t item) const override { return std::to_string(entry(item).size); }
 

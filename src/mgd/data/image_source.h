@@ -22,6 +22,7 @@ class ImageSource : public std::enable_shared_from_this<ImageSource> {
   virtual std::int64_t label(std::int64_t index) const = 0;         // -1 when unknown
   virtual std::string name(std::int64_t index) const = 0;           // "test/cat/0001.jpg", "x_train[17]"
   virtual Image image(std::int64_t index) const = 0;  // thread-safe; throws Error(bad_data) naming the sample
+  virtual ImageHeader header(std::int64_t index) const;  // as cheap as it can be; throws like image()
   virtual std::string fingerprint() const = 0;        // SHA-256 over names, labels, sizes (arrays: pixels)
   virtual std::int64_t num_ignored() const { return 0; }  // files in class folders that are no pictures
 };

@@ -18,8 +18,16 @@ struct LooseImages final : ImageSource {
   std::int64_t label(std::int64_t) const override { return -1; }
   std::string name(std::int64_t i) const override { return paths.at(static_cast<std::size_t>(i)); }
   Image image(std::int64_t i) const override {
+    return named(i, [this](const std::string& bytes) { return decode_image(bytes, wanted_channels); });
+  }
+  ImageHeader header(std::int64_t i) const override {
+    return named(i, [](const std::string& bytes) { return image_header(bytes); });
+  }
+  // What `read` makes of the file, or its error with the name of the file in front.
+  template <class Read>
+  auto named(std::int64_t i, Read&& read) const -> decltype(read(std::string{})) {
     try {
-      return decode_image(read_file(name(i), std::uint64_t{1} << 30), wanted_channels);
+      return read(read_file(name(i), std::uint64_t{1} << 30));
     } catch (const Error& e) {
       throw Error(e.code(), printable(name(i)) + ": " + e.what());
     }

@@ -85,16 +85,31 @@ int exif_orientation(std::string_view tiff) {
   return 1;
 }
 
+namespace {
+
+using Reader = StoredImage (*)(std::string_view, const ImageLimits&);
+
+// The reader of pixels or, with `header`, of the header alone.
+Reader reader_of(std::string_view bytes, bool header) {
+  if (bytes.empty()) fail(ExitCode::bad_data, "empty file, expected a JPEG or PNG");
+  if (bytes.starts_with("\xff\xd8\xff")) return header ? read_jpeg_header : decode_jpeg;
+  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return header ? read_png_header : decode_png;
+  fail(ExitCode::bad_data, "not a JPEG or PNG: starts with '{}'", shown_start(bytes));
+}
+
+}  // namespace
+
+ImageHeader image_header(std::string_view bytes, const ImageLimits& limits) {
+  const StoredImage stored = reader_of(bytes, true)(bytes, limits);
+  ImageHeader header{.height = stored.image.height, .width = stored.image.width,
+                     .channels = stored.image.channels};
+  if (stored.orientation >= 5) std::swap(header.height, header.width);
+  return header;
+}
+
 Image decode_image(std::string_view bytes, std::int64_t channels, const ImageLimits& limits) {
   MGD_ASSERT(channels == 1 || channels == 3);
-  if (bytes.empty()) fail(ExitCode::bad_data, "empty file, expected a JPEG or PNG");
-  StoredImage stored;
-  if (bytes.starts_with("\xff\xd8\xff"))
-    stored = decode_jpeg(bytes, limits);
-  else if (bytes.starts_with("\x89PNG\r\n\x1a\n"))
-    stored = decode_png(bytes, limits);
-  else
-    fail(ExitCode::bad_data, "not a JPEG or PNG: starts with '{}'", shown_start(bytes));
+  StoredImage stored = reader_of(bytes, false)(bytes, limits);
   Image image = to_channels(std::move(stored.image), channels);
   if (stored.orientation != 1) image = oriented(image, stored.orientation);
   return image;

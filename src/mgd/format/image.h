@@ -16,6 +16,12 @@ struct Image {
   }
 };
 
+// What a file says of its picture before any pixel is decoded. The size is that after the EXIF orientation.
+struct ImageHeader {
+  std::int64_t height = 0, width = 0;
+  std::int64_t channels = 0;  // as stored: 1 (grey) or 3 (any colour)
+};
+
 struct ImageLimits {
   std::int64_t max_pixels = 64'000'000;  // refused from the header, before anything is allocated
   int max_scans = 100;                   // progressive JPEG: a bomb holds thousands
@@ -25,6 +31,9 @@ struct ImageLimits {
 // and alpha (dropped) are converted; the EXIF orientation is applied. Throws Error(bad_data) saying what is
 // wrong ("truncated JPEG", "not a JPEG or PNG: starts with 'hello'", "65500 x 65500 pixels, at most ...").
 Image decode_image(std::string_view bytes, std::int64_t channels, const ImageLimits& limits = {});
+
+// Reads no more than the header. Throws as decode_image does; what is wrong behind it is not seen.
+ImageHeader image_header(std::string_view bytes, const ImageLimits& limits = {});
 
 std::string encode_png(const Image& image);  // 8-bit grey or RGB
 

@@ -144,6 +144,17 @@ struct Destroy {
 
 }  // namespace
 
+StoredImage read_jpeg_header(std::string_view bytes, const ImageLimits& limits) {
+  Decoder decoder;
+  decoder.max_scans = limits.max_scans;
+  const Destroy destroy{decoder.info};
+  if (!read_header(decoder, bytes)) report(decoder);
+  const auto& info = decoder.info;
+  check_image_size("JPEG", info.image_width, info.image_height, limits);
+  return {.image = {info.image_height, info.image_width, info.out_color_space == JCS_GRAYSCALE ? 1 : 3, {}},
+          .orientation = orientation_of(info)};
+}
+
 StoredImage decode_jpeg(std::string_view bytes, const ImageLimits& limits) {
   Decoder decoder;
   decoder.max_scans = limits.max_scans;

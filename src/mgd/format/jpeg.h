@@ -14,6 +14,8 @@ struct StoredImage {
 
 // Grey stays grey, everything else becomes RGB. Throws Error(bad_data).
 StoredImage decode_jpeg(std::string_view bytes, const ImageLimits& limits);
+// The same without pixels: only the header is read.
+StoredImage read_jpeg_header(std::string_view bytes, const ImageLimits& limits);
 
 // The orientation (1-8) of an EXIF block ("II*\0..." or "MM\0*..."); 1 when there is none or it is damaged: a
 // picture with broken metadata is still a picture.

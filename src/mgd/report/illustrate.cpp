@@ -31,6 +31,7 @@ Batch batch_of(const Run& run, const ImageSource& source, const std::vector<std:
                    .std = eval.std,
                    .height = eval.height,
                    .width = eval.width,
+                   .view = eval.view,
                    .channels_last = false,
                    .cache_mb = 0});
     loader.seek(0, index);

@@ -7,6 +7,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/data/loader.h"
+#include "mgd/data/prepared_images.h"
 #include "mgd/train/run.h"
 
 namespace mgd {
@@ -14,24 +15,6 @@ namespace mgd {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-std::vector<double> or_else(const std::vector<double>& first, const std::vector<double>& second) {
-  return first.empty() ? second : first;
-}
-
-// The recipe's normalisation, else the teacher's own (it was trained with it), else ImageNet's, the field's
-// habit.
-void resolve_normalisation(const DataConfig& data, const ModelFolderInfo& teacher,
-                           const ModelFolderInfo& given_student, std::int64_t channels,
-                           ModelFolderInfo& student) {
-  const Normalisation usual = default_normalisation(channels);
-  student.mean = or_else(data.mean, or_else(teacher.mean, or_else(given_student.mean, usual.mean)));
-  student.std = or_else(data.std, or_else(teacher.std, or_else(given_student.std, usual.std)));
-  for (const auto* values : {&student.mean, &student.std})
-    if (static_cast<std::int64_t>(values->size()) != channels)
-      fail(ExitCode::usage, "data: mean and std need one value a channel: got {}, the images have {}",
-           values->size(), channels);
-}
 
 void check_classes(const ImageModel& model, const char* role, const ImageSource& source,
                    const std::string& path) {
@@ -41,17 +24,6 @@ void check_classes(const ImageModel& model, const char* role, const ImageSource&
     fail(ExitCode::usage, "{}: {} has {} classes, the data in {} has {} ({})", role,
          model.spec().architecture, model.spec().num_classes, path, classes,
          fmt::join(names.begin(), names.begin() + std::min<std::int64_t>(classes, 5), ", "));
-}
-
-// The first picture that can be read: a corrupt one is no reason to stop, the loader skips it.
-Image first_picture(const ImageSource& source) {
-  for (std::int64_t i = 0; i + 1 < std::min<std::int64_t>(source.size(), 100); ++i) {
-    try {
-      return source.image(i);
-    } catch (const Error&) {
-    }
-  }
-  return source.image(source.size() - 1);
 }
 
 json split_json(const ImageSource* source) {
@@ -65,6 +37,12 @@ json split_json(const ImageSource* source) {
           {"ignored_files", source->num_ignored()},
           {"classes", classes},
           {"fingerprint", source->fingerprint()}};
+}
+
+// "" for what pictures of every run went through before there was a choice.
+std::string view_text(const EvalTransform& view) {
+  if (view.crop_pct == 1 && view.mode == CropMode::center && view.filter == Filter::bilinear) return "";
+  return fmt::format(", {}, crop {:g} {}", filter_name(view.filter), view.crop_pct, crop_mode_name(view.mode));
 }
 
 // This task makes image models only.
@@ -92,15 +70,23 @@ ImageTask::ImageTask(const Config& config, at::Device device) : config_(config),
   validation_ = std::move(splits.validation);
   test_ = std::move(splits.test);
   if (train_->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data.path);
+  const std::vector<Viewer> viewers = viewers_of(config);
+  if (viewers.empty()) return;  // opening the student says so
+  survey_ = survey_pictures(*train_);
+  rules_ = settle_pictures(data, viewers, survey_, train_->channels());
+  if (validation_ && validation_->size() > 0) {
+    constexpr std::int64_t kShare = 4;  // of the memory for training pictures
+    validation_ = prepared_images(
+        validation_, [rules = rules_](const Image& image) { return rules.view.apply(image, rules.size); },
+        (data.cache_mb << 20) / kShare);
+  }
 }
 
 ModelDefaults ImageTask::model_defaults() const {
-  const Image first = first_picture(*train_);
-  const std::int64_t side = config_.data.image_size;
   return {.num_classes = num_classes(),
           .in_channels = train_->channels(),
-          .height = side > 0 ? side : first.height,
-          .width = side > 0 ? side : first.width,
+          .height = rules_.size.height,
+          .width = rules_.size.width,
           .seed = static_cast<std::uint64_t>(config_.run.seed)};
 }
 
@@ -131,10 +117,8 @@ void ImageTask::open_models(Run& run) {
   run.student_summary = summarize(*student.model, defaults.height, defaults.width);
   run.student = std::move(student.model);
   info_ = student.info;
-  info_.height = defaults.height;
-  info_.width = defaults.width;
   info_.label_names = train_->class_names();
-  resolve_normalisation(config_.data, teacher.info, student.info, defaults.in_channels, info_);
+  note_rules(rules_, info_);
 }
 
 LoaderOptions ImageTask::loader_options() const {
@@ -148,6 +132,7 @@ LoaderOptions ImageTask::loader_options() const {
           .std = info_.std,
           .height = info_.height,
           .width = info_.width,
+          .view = rules_.view,
           .channels_last = config_.train.channels_last,
           .cache_mb = config_.data.cache_mb,
           .views = config_.data.views};
@@ -185,6 +170,7 @@ EvalOptions ImageTask::eval_options() const {
           .std = info_.std,
           .height = info_.height,
           .width = info_.width,
+          .view = rules_.view,
           .precision = config_.train.precision,
           .device = device_};
 }
@@ -204,18 +190,21 @@ std::map<std::string, std::string> ImageTask::identity() const {
                                   info_.num_classes)},
           {"data", train_->fingerprint()},
           {"normalisation", fmt::format("{} / {}", fmt::join(info_.mean, " "), fmt::join(info_.std, " "))},
-          {"input size", fmt::format("{} x {}", info_.height, info_.width)},
+          {"input size", fmt::format("{} x {}{}", info_.height, info_.width, view_text(rules_.view))},
           {"augment", augment},
           {"views", fmt::format("{}", config_.data.views)}};
 }
 
 std::vector<std::string> ImageTask::describe() const {
   const auto size = [](const ImageSource* s) { return s ? s->size() : 0; };
-  return {fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes; {} x {} x {}", "data",
-                      config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
-                      info_.label_names.size(), info_.in_channels, info_.height, info_.width),
-          fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
-                      fmt::join(info_.std, " "))};
+  std::vector<std::string> lines = describe_pictures(rules_, survey_, info_.in_channels);
+  lines.insert(lines.begin(),
+               fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes", "data",
+                           config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
+                           info_.label_names.size()));
+  lines.push_back(fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
+                              fmt::join(info_.std, " ")));
+  return lines;
 }
 
 std::string ImageTask::data_report_json(const BatchStream& stream) const {

@@ -5,6 +5,7 @@
 #include "mgd/eval/classify.h"
 #include "mgd/format/config.h"
 #include "mgd/train/open_model.h"
+#include "mgd/train/picture_rules.h"
 #include "mgd/train/task.h"
 
 namespace mgd {
@@ -17,8 +18,7 @@ class ImageTask final : public Task {
   // it.
   explicit ImageTask(const Config& config, at::Device device);
 
-  // Opens teacher and student into `run`, and settles size and normalisation of both: the recipe's, else the
-  // teacher's own (it was trained with it), else ImageNet's, the field's habit.
+  // Opens teacher and student into `run`. Both see pictures as settle_pictures says.
   // A teacher with a cache is only outlined: run.teacher stays null.
   void open_models(Run& run);
   std::unique_ptr<ImageModel> open_teacher() const;
@@ -49,6 +49,8 @@ class ImageTask final : public Task {
   const Config config_;
   const at::Device device_;
   std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
+  PictureSurvey survey_;  // of the training pictures
+  PictureRules rules_;
   ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run
 };
 

@@ -33,6 +33,7 @@ Preflight show_first_batch(Run& run) {
                  .std = eval.std,
                  .height = eval.height,
                  .width = eval.width,
+                 .view = eval.view,
                  .cache_mb = 0});
   const StepBatches batches = loader.next();
   const Batch& batch = batches.micro.at(0);
