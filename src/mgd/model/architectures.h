@@ -56,10 +56,19 @@ std::span<const Architecture> resnets();
 // Sandler et al. 2018.
 std::span<const Architecture> mobilenets_v2();
 
+// Howard et al. 2019.
+std::span<const Architecture> mobilenets_v3();
+
+// Tan and Le 2019.
+std::span<const Architecture> efficientnets();
+
 // Every family, in the order of listings.
 std::span<std::span<const Architecture> (*const)()> families();
 
 // Null for a name that nobody knows.
 const Architecture* find_architecture(std::string_view name);
+
+// The architecture of a spec. Throws Error(usage) for a spec out of range and for an unknown architecture.
+const Architecture& checked_architecture(const ModelSpec& spec);
 
 }  // namespace mgd
