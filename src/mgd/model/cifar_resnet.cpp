@@ -62,15 +62,14 @@ class SmallImageResNet : public ImageModel {
   Linear* classifier_ = nullptr;
 };
 
-}  // namespace
-
-std::unique_ptr<ImageModel> make_cifar_resnet(const ModelSpec& spec, std::int64_t depth,
-                                              RandomStream& random) {
-  return std::make_unique<SmallImageResNet>(spec, SmallImageOptions{.depth = depth}, random);
+template <std::int64_t kDepth>
+std::unique_ptr<ImageModel> plain(const ModelSpec& spec, RandomStream& random) {
+  return std::make_unique<SmallImageResNet>(spec, SmallImageOptions{.depth = kDepth}, random);
 }
 
-std::unique_ptr<ImageModel> make_resnet_x4(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
-  const SmallImageOptions options{.depth = depth,
+template <std::int64_t kDepth>
+std::unique_ptr<ImageModel> times4(const ModelSpec& spec, RandomStream& random) {
+  const SmallImageOptions options{.depth = kDepth,
                                   .stem = 32,
                                   .widths = {64, 128, 256},
                                   .shortcut = Shortcut::project,
@@ -78,6 +77,30 @@ std::unique_ptr<ImageModel> make_resnet_x4(const ModelSpec& spec, std::int64_t d
                                   .classifier_init = Init::torch_default,
                                   .classifier = "fc"};
   return std::make_unique<SmallImageResNet>(spec, options, random);
+}
+
+constexpr Architecture kCifarResNets[] = {
+    {"cifar_resnet8", kCifarHabit, plain<8>},     {"cifar_resnet14", kCifarHabit, plain<14>},
+    {"cifar_resnet20", kCifarHabit, plain<20>},   {"cifar_resnet32", kCifarHabit, plain<32>},
+    {"cifar_resnet44", kCifarHabit, plain<44>},   {"cifar_resnet56", kCifarHabit, plain<56>},
+    {"cifar_resnet110", kCifarHabit, plain<110>},
+};
+
+constexpr Architecture kResNetsX4[] = {
+    {"resnet8x4", kCifarHabit, times4<8>},
+    {"resnet14x4", kCifarHabit, times4<14>},
+    {"resnet20x4", kCifarHabit, times4<20>},
+    {"resnet32x4", kCifarHabit, times4<32>},
+};
+
+}  // namespace
+
+std::span<const Architecture> cifar_resnets() {
+  return kCifarResNets;
+}
+
+std::span<const Architecture> resnets_x4() {
+  return kResNetsX4;
 }
 
 }  // namespace mgd
