@@ -105,6 +105,19 @@ std::unique_ptr<ImageModel> build(const ModelSpec& spec, RandomStream& random) {
 
 }  // namespace
 
+std::string ImageModel::head_path() const {
+  std::string last;
+  for (const NamedTensor& entry : parameters())
+    if (entry.kind == TensorKind::weight) last = entry.name;
+  constexpr std::string_view kWeight = ".weight";
+  MGD_ASSERT(last.ends_with(kWeight));
+  return last.substr(0, last.size() - kWeight.size());
+}
+
+bool ImageModel::of_head(const std::string& tensor) const {
+  return tensor.starts_with(head_path() + ".");
+}
+
 std::unique_ptr<ImageModel> make_model(const ModelSpec& spec, std::uint64_t seed) {
   check_spec(spec);
   RandomStream random(random_key(seed, "model/init"), 0, 0);

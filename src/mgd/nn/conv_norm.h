@@ -17,9 +17,9 @@ struct AfterNorm {
   at::Tensor shortcut;  // of the norm's shape; undefined: none
 };
 
-// Statistics move in training mode only (momentum 0.1, eps 1e-5; the running variance is the unbiased one,
-// the batch is normalised with the biased one, as everywhere in PyTorch). A batch of one 1x1 map in training
-// has no variance: Error(usage).
+// Statistics move in training mode only, and not in a frozen layer (momentum 0.1, eps 1e-5; the running
+// variance is the unbiased one, the batch is normalised with the biased one, as everywhere in PyTorch). A
+// batch of one 1x1 map in training has no variance: Error(usage).
 class BatchNorm2d : public Module {
  public:
   static constexpr double kEps = 1e-5;
