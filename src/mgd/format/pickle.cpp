@@ -34,9 +34,10 @@ bool looks_like_pickle(std::string_view bytes) {
   return false;
 }
 
-// Between double quotes of a shell: no $, `, ", \ or ! in it. Of all dictionaries of tensors, nested at any depth, it
-// takes the one with the most, of two as big the averaged one; the rest of a training program's file (its arguments, the
-// optimizer's state) is let be. Only types that hold nothing but values are allowed beside tensors.
+// Between double quotes of a shell: no $, `, ", \ or ! in it. Of all dictionaries of tensors, nested at any
+// depth, it takes the one with the most, of two as big the averaged one; the rest of a training program's
+// file (its arguments, the optimizer's state) is let be. Only types that hold nothing but values are allowed
+// beside tensors.
 constexpr const char* kConverter = R"(import sys, argparse, pathlib, torch, safetensors.torch as s
 getattr(torch.serialization, 'add_safe_globals', print)([argparse.Namespace, pathlib.PosixPath])
 def found(d, name):
@@ -58,22 +59,24 @@ void refuse_pickle(std::string_view bytes, const std::string& source) {
   if (!looks_like_pickle(bytes)) return;
   // The path is an argument, never part of the Python text; "--" is not needed as python3 -c takes no options
   // after it.
-  fail(ExitCode::refused,
-       "{}: a pickle file; loading one can run any code, so it is never read. Convert it where you trust it:\n"
-       "  python3 -c \"{}\" {}",
-       source, kConverter, shell_quoted(source));
+  fail(
+      ExitCode::refused,
+      "{}: a pickle file; loading one can run any code, so it is never read. Convert it where you trust it:\n"
+      "  python3 -c \"{}\" {}",
+      source, kConverter, shell_quoted(source));
 }
 
 void refuse_stand_in(std::string_view bytes, const std::string& source) {
   if (bytes.starts_with("version https://git-lfs."))
     fail(ExitCode::bad_data,
-         "{}: a Git LFS pointer, not the file that it stands for; fetch that with `git lfs pull` in its repository",
+         "{}: a Git LFS pointer, not the file that it stands for; fetch that with `git lfs pull` in its "
+         "repository",
          source);
   constexpr std::string_view kPage = "<!doctype html", kTag = "<html";
   const auto starts = [&](std::string_view word) {
-    return bytes.size() >= word.size() && std::equal(word.begin(), word.end(), bytes.begin(), [](char a, char b) {
-             return a == std::tolower(static_cast<unsigned char>(b));
-           });
+    return bytes.size() >= word.size() &&
+           std::equal(word.begin(), word.end(), bytes.begin(),
+                      [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
   };
   if (starts(kPage) || starts(kTag))
     fail(ExitCode::bad_data, "{}: a web page, not the file that was asked for; download it again", source);

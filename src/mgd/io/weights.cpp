@@ -54,7 +54,8 @@ void refuse_adapter_tensors(const SafetensorsContent& content, const std::string
   for (const auto& view : content.tensors)
     if (view.name.find(".lora_A.") != std::string::npos || view.name.find(".lora_B.") != std::string::npos)
       fail(ExitCode::bad_data,
-           "{}: the weights of an adapter (LoRA), e.g. '{}', without those of the model that it changes; merge the "
+           "{}: the weights of an adapter (LoRA), e.g. '{}', without those of the model that it changes; "
+           "merge the "
            "two with peft's merge_and_unload() and save the result",
            source, printable(view.name));
 }
@@ -124,7 +125,8 @@ void refuse_adapter(const fs::path& folder) {
   for (const char* name : {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"})
     if (fs::exists(folder / name) && !fs::exists(folder / "config.json"))
       fail(ExitCode::bad_data,
-           "{}: holds {}: an adapter (LoRA) alone, without the model that it changes; merge the two with peft's "
+           "{}: holds {}: an adapter (LoRA) alone, without the model that it changes; merge the two with "
+           "peft's "
            "merge_and_unload() and save the result",
            folder.string(), name);
 }
