@@ -114,6 +114,7 @@ Linear::Linear(LinearOptions options, RandomStream& random)
 }
 
 at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
+  forward.tell_input(path(), x);
   at::Tensor y = linear(x, in_first_ ? weight_.t() : weight_, bias_ ? *bias_ : at::Tensor());
   forward.add_macs(y.numel() * x.size(-1));
   return forward.node(path(), std::move(y));

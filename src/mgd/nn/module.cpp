@@ -62,6 +62,11 @@ void Module::settle_frozen(bool above) {
   for (auto& [name, child] : children_) child->settle_frozen(frozen_);
 }
 
+void Module::for_each(const std::function<void(Module&)>& visit) {
+  visit(*this);
+  for (auto& [name, child] : children_) child->for_each(visit);
+}
+
 Module* Module::find(const std::string& path) {
   if (path == path_) return this;
   for (auto& [name, child] : children_)

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -37,6 +38,7 @@ class Module {
   // whatever lies below it is in evaluation mode from now on, in every pass.
   void settle_frozen();
   bool frozen() const { return frozen_; }
+  void for_each(const std::function<void(Module&)>& visit);  // this one, then all below it
   Module* find(const std::string& path);  // below this one, by layer path; nullptr when there is none
   void to(at::Device device);
   void to(at::ScalarType dtype);  // floating-point tensors only

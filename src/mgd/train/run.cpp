@@ -171,6 +171,7 @@ std::unique_ptr<Run> make_run(const Config& config) {
   settle_models(*run);
   settle_training(*run);
   open_losses(*run);
+  run->head_features = HeadFeatures::open(*run, run->no_head_features);
   open_stream(*run);
   open_teacher_cache(*run);
   return run;

@@ -14,6 +14,7 @@
 #include "mgd/loss/loss.h"
 #include "mgd/mask/mask_source.h"
 #include "mgd/model/image_model.h"
+#include "mgd/train/head_features.h"
 #include "mgd/train/image_task.h"
 #include "mgd/train/node_mask.h"
 #include "mgd/train/open_model.h"
@@ -52,6 +53,10 @@ struct Run {
 
   std::vector<ActiveLoss> losses;
   std::vector<std::unique_ptr<NodeMask>> node_masks;
+  // Of a student whose head trains alone; null: the whole student runs in every step, `no_head_features` says
+  // why.
+  std::unique_ptr<HeadFeatures> head_features;
+  std::string no_head_features;
   std::unique_ptr<BatchStream> loader;  // the training stream
 
   std::int64_t steps_per_epoch = 0;

@@ -262,7 +262,8 @@ void Trainer::tend_teacher_cache(std::int64_t epoch) {
 
 void Trainer::evaluate(std::int64_t epoch) {
   if (ema_) ema_->swap();
-  const Figures figures = run_.task->measure(*run_.student, "validation");
+  const Figures figures = run_.head_features ? run_.head_features->measure(run_, "validation")
+                                             : run_.task->measure(*run_.student, "validation");
   const Headline headline = run_.task->headline();
   const double value = figure(figures, headline.name);
   MetricRow row;
