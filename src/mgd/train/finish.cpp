@@ -70,7 +70,9 @@ FinalMeasures measure_final(Run& run) {
   if (run.image != nullptr && !m.split.empty()) m.source = run.image->source(m.split);
   const OtherLoad load;
   m.student = measure_model(run, *run.student, m);
-  if (run.has_teacher()) m.teacher = measure_teacher(run, m);
+  // Of a teacher of other classes only size and latency.
+  if (run.has_teacher())
+    m.teacher = measure_teacher(run, run.no_teacher_logits.empty() ? m : FinalMeasures{});
   m.circumstances = {
       .threads = at::get_num_threads(), .cores = environment().cores, .other_load = load.cores()};
   return m;
