@@ -34,8 +34,6 @@ const Architecture& checked_architecture(const ModelSpec& spec) {
   return *architecture;
 }
 
-}  // namespace
-
 std::string ImageModel::head_path() const {
   std::string last;
   for (const NamedTensor& entry : parameters())
