@@ -88,6 +88,7 @@ void inspect_text(const std::string& name, bool as_json) {
 
 void inspect_image(const std::string& name, const InspectFlags& flags) {
   OpenedModel opened = open_named_model(name, flags.model, /*allow_fresh=*/true);
+  for (const std::string& note : opened.notes) fmt::print(stderr, "{}: {}\n", name, note);
   const ModelInput input = settle_input(name, flags.image_size, {}, opened);
   const ModelSummary summary = summarize(*opened.model, input.rules.size.height, input.rules.size.width);
   if (flags.json) {

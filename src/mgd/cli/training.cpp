@@ -5,6 +5,7 @@
 #include "mgd/core/error.h"
 #include "mgd/ops/allocator.h"
 #include "mgd/report/collect.h"
+#include "mgd/train/answers_file.h"
 #include "mgd/train/environment.h"
 #include "mgd/train/preflight.h"
 #include "mgd/train/step.h"
@@ -75,6 +76,8 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   const FinalMeasures measures = measure_final(*run);
   export_student(*run, outcome.folder / model_dir);
   write_file_atomic(outcome.folder / "data_report.json", run->task->data_report_json(*run->loader));
+  if (const std::string answers = answers_jsonl(measures); !answers.empty())
+    write_file_atomic(outcome.folder / "answers.jsonl", answers);
   outcome.summary = summary_json(*run, outcome.result, measures, model_dir);
   write_file_atomic(outcome.folder / "summary.json", outcome.summary);
   write_file_atomic(outcome.folder / "report.html",

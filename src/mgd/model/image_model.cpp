@@ -23,22 +23,34 @@ void check_spec(const ModelSpec& spec) {
          spec.width);
 }
 
-std::unique_ptr<ImageModel> build(const ModelSpec& spec, RandomStream& random) {
+}  // namespace
+
+const Architecture& checked_architecture(const ModelSpec& spec) {
   check_spec(spec);
   const Architecture* architecture = find_architecture(spec.architecture);
   if (architecture == nullptr)
     fail(ExitCode::usage, "model: got '{}'{}", spec.architecture,
          suggestion(spec.architecture, known_models()));
-  std::unique_ptr<ImageModel> model = architecture->build(spec, random);
-  model->set_path("");
-  return model;
+  return *architecture;
 }
 
-}  // namespace
+std::string ImageModel::head_path() const {
+  std::string last;
+  for (const NamedTensor& entry : parameters())
+    if (entry.kind == TensorKind::weight) last = entry.name;
+  constexpr std::string_view kWeight = ".weight";
+  MGD_ASSERT(last.ends_with(kWeight));
+  return last.substr(0, last.size() - kWeight.size());
+}
+
+bool ImageModel::of_head(const std::string& tensor) const {
+  return tensor.starts_with(head_path() + ".");
+}
 
 std::unique_ptr<ImageModel> make_model(const ModelSpec& spec, std::uint64_t seed) {
   RandomStream random(random_key(seed, "model/init"), 0, 0);
-  std::unique_ptr<ImageModel> model = build(spec, random);
+  std::unique_ptr<ImageModel> model = checked_architecture(spec).build(spec, random);
+  model->set_path("");
   model->set_requires_grad(true);
   return model;
 }

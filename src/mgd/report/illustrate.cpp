@@ -2,6 +2,8 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/mean.h>
 
+#include <algorithm>
+
 #include "mgd/data/loader.h"
 #include "mgd/report/collect.h"
 #include "mgd/train/step.h"
@@ -17,6 +19,12 @@ ReportMap channel_mean(const std::string& title, const at::Tensor& map, std::int
   const float* values = mean.const_data_ptr<float>();
   out.values.assign(values, values + mean.numel());
   return out;
+}
+
+// Of a map of 2 x 2 nobody can say where anything is.
+bool too_small_to_see(const Features& maps) {
+  return std::any_of(maps.begin(), maps.end(),
+                     [](const auto& entry) { return entry.second.size(2) < 3 || entry.second.size(3) < 3; });
 }
 
 // The pictures of `indices` as one batch.
@@ -67,7 +75,7 @@ std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
                                                           .student = forward.captured(),
                                                           .teacher = teacher.taps,
                                                           .keep = plan.loss_keep[0][i]});
-    if (maps.empty()) continue;
+    if (maps.empty() || too_small_to_see(maps)) continue;
     for (std::size_t b = 0; b < indices.size(); ++b) {
       const std::int64_t label = source.label(indices[b]);
       ReportIllustration row{

@@ -24,7 +24,7 @@ bool holds_run(const fs::path& path) {
 // Removes what a run writes, and nothing else a user may have put there.
 void remove_run(const fs::path& path) {
   for (const char* name : {"config.yaml", "env.json", "metrics.jsonl", "summary.json", "report.html",
-                           "data_report.json", "checkpoints", "student", "model"})
+                           "answers.jsonl", "data_report.json", "checkpoints", "student", "model"})
     fs::remove_all(path / name);
   for (const auto& entry : fs::directory_iterator(path))
     if (entry.path().filename().string().starts_with("events.out.tfevents.")) fs::remove(entry.path());
