@@ -7,6 +7,7 @@
 #include "mgd/report/collect.h"
 #include "mgd/train/answers_file.h"
 #include "mgd/train/environment.h"
+#include "mgd/train/estimate.h"
 #include "mgd/train/preflight.h"
 #include "mgd/train/step.h"
 
@@ -54,6 +55,9 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   if (!flags.dry_run) folder = std::make_unique<RunFolder>(outcome.folder, open_mode(flags));
   const auto run = make_run(config);
   for (const auto& line : describe_run(*run)) console.note(line);
+  const RunEstimate estimate = estimate_run(*run, flags.dry_run);
+  if (estimate.measured) console.note(fmt::format("{:<10} {}", "estimate", describe(estimate)));
+  refuse_what_cannot_fit(*run, estimate);
   const Preflight check = preflight(*run);
   if (check.samples > 0)
     console.note(

@@ -28,23 +28,6 @@ ModelOutput run_teacher(Run& run, const Batch& batch) {
   return output;
 }
 
-// Pictures of one pass. In evaluation mode they know nothing of each other, and on the CPU activations of a
-// few megabytes stay in its caches.
-std::int64_t teacher_slice(const Run& run) {
-  const TrainConfig& train = run.config.train;
-  const std::int64_t batch = train.micro_batch_size > 0 ? train.micro_batch_size : train.batch_size;
-  if (!run.device.is_cpu()) return batch;
-  constexpr std::int64_t kFloats = 1 << 20,
-                         kFewest = 16;  // of the largest activation, a thread; samples of a slice
-  std::int64_t largest = 1;
-  for (const auto& node : run.teacher_summary.nodes)
-    largest = std::max(
-        largest, std::accumulate(node.shape.begin(), node.shape.end(), std::int64_t{1}, std::multiplies<>()));
-  const std::int64_t most = std::max(kFewest, kFloats * at::get_num_threads() / largest);
-  const std::int64_t slices = (batch + most - 1) / most;
-  return (batch + slices - 1) / slices;
-}
-
 ModelOutput in_slices(Run& run, const at::Tensor& pictures) {
   const std::int64_t size = teacher_slice(run), count = pictures.size(0);
   std::vector<at::Tensor> logits;
@@ -86,6 +69,23 @@ Batch picked(const Batch& batch, const std::vector<std::int64_t>& places) {
 }
 
 }  // namespace
+
+// Pictures of one pass. In evaluation mode they know nothing of each other, and on the CPU activations of a
+// few megabytes stay in its caches.
+std::int64_t teacher_slice(const Run& run) {
+  const TrainConfig& train = run.config.train;
+  const std::int64_t batch = train.micro_batch_size > 0 ? train.micro_batch_size : train.batch_size;
+  if (!run.device.is_cpu()) return batch;
+  constexpr std::int64_t kFloats = 1 << 20,
+                         kFewest = 16;  // of the largest activation, a thread; samples of a slice
+  std::int64_t largest = 1;
+  for (const auto& node : run.teacher_summary.nodes)
+    largest = std::max(
+        largest, std::accumulate(node.shape.begin(), node.shape.end(), std::int64_t{1}, std::multiplies<>()));
+  const std::int64_t most = std::max(kFewest, kFloats * at::get_num_threads() / largest);
+  const std::int64_t slices = (batch + most - 1) / most;
+  return (batch + slices - 1) / slices;
+}
 
 ModelOutput teacher_forward(Run& run, const Batch& batch) {
   if (!run.has_teacher()) return {};
