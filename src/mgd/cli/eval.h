@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mgd/cli/args.h"
+#include "mgd/format/config.h"
 
 namespace mgd {
 
@@ -12,6 +13,10 @@ struct EvalFlags {
   std::string data, split = "test", model, precision = "fp32", device = "cpu";
   std::int64_t batch_size = 0, threads = 0;
   bool json = false, quiet = false;
+
+  // Pictures.
+  std::string label_column;
+  double max_megapixels = DataConfig{}.max_megapixels;
 
   // Texts.
   std::string format, target, samples = "documents", cache_dir;

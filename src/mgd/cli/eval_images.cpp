@@ -7,6 +7,7 @@
 #include "mgd/cli/eval.h"
 #include "mgd/cli/open_named_model.h"
 #include "mgd/core/error.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/eval/summary.h"
 #include "mgd/nn/device.h"
 
@@ -62,14 +63,17 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
   DataConfig data;
   data.path = flags.data;
   data.test = flags.split;
+  data.label_column = flags.label_column;
+  data.max_megapixels = flags.max_megapixels;
   const auto source = open_images(data, Split::test);
   const auto classes = static_cast<std::int64_t>(source->class_names().size());
   if (classes != opened.info.num_classes)
     fail(ExitCode::usage, "{}: the model has {} classes, the data {} has {}", model, opened.info.num_classes,
          flags.data, classes);
-  Console(flags.quiet, "never")
-      .note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(), flags.data,
-                        flags.split));
+  Console console(flags.quiet, "never");
+  for (const auto& line : source_lines(*source)) console.note(line);
+  console.note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(),
+                           flags.data, flags.split));
   const EvalOptions options{.batch_size = flags.batch_size > 0 ? flags.batch_size : EvalOptions{}.batch_size,
                             .mean = opened.info.mean,
                             .std = opened.info.std,
@@ -79,11 +83,13 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
                             .device = device};
   opened.model->to(options.device);
   const ClassifyMetrics metrics = evaluate_classifier(*opened.model, *source, options);
+  for (const auto& line : unread_lines(metrics.corrupt, source->size(), "left out")) console.note(line);
   const Latency latency = measure_latency(*opened.model, opened.info.height, opened.info.width);
   const auto& names = source->class_names();
   if (flags.json)
     fmt::print("{}\n", json{{"metrics", to_json(metrics, latency, names)},
                             {"samples", metrics.samples},
+                            {"left_out", metrics.corrupt},
                             {"seconds", metrics.seconds},
                             {"model", model},
                             {"data", flags.data},

@@ -24,6 +24,8 @@ void PredictFlags::visit(OptionVisitor& v) {
   v.option("top", top, {.help = "answers an input", .min = 1});
   v.option("model", model, {.help = "architecture of a bare weights file"});
   v.option("batch_size", batch_size, {.help = "samples of one forward pass", .min = 1});
+  v.option("max_megapixels", max_megapixels,
+           {.help = "pictures: larger ones are refused", .min = 0, .max = 4096, .min_open = true});
   v.option("max_length", max_length, {.help = "texts: most tokens; 0 = as the model takes", .min = 0});
   v.option("pairs", pairs,
            {.help = "texts: each is two, with a tab between them, for a classifier of pairs"});

@@ -10,6 +10,7 @@
 #include "mgd/cli/predict.h"
 #include "mgd/cli/row_of.h"
 #include "mgd/core/error.h"
+#include "mgd/data/source_lines.h"
 
 namespace mgd {
 
@@ -74,11 +75,14 @@ int predict_images(const std::vector<std::string>& args, const PredictFlags& fla
   OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/false);
   fill_normalisation(opened.info);
   const std::int64_t channels = opened.info.in_channels;
-  const auto all = open_loose_images(with_stdin({args.begin() + 1, args.end()}), channels);
+  const auto all =
+      open_loose_images(with_stdin({args.begin() + 1, args.end()}), channels, flags.max_megapixels);
+  if (const auto unused = all->unused_files(); !unused.empty())
+    fmt::print(stderr, "mgd: not used: {}\n", unused_text(unused));
   const std::vector<std::string> good = readable(*all);
   const std::int64_t given = all->size();
   if (good.empty()) fail(ExitCode::bad_data, "predict: none of the {} pictures can be read", given);
-  const auto source = open_loose_images(good, channels);
+  const auto source = open_loose_images(good, channels, flags.max_megapixels);
   const at::Tensor logits = answer_all(*opened.model, *source,
                                        {.batch_size = flags.batch_size,
                                         .mean = opened.info.mean,

@@ -7,6 +7,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/data/loader.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/train/run.h"
 
 namespace mgd {
@@ -62,7 +63,8 @@ json split_json(const ImageSource* source) {
   json classes = json::object();
   for (std::size_t c = 0; c < counts.size(); ++c) classes[source->class_names()[c]] = counts[c];
   return {{"samples", source->size()},
-          {"ignored_files", source->num_ignored()},
+          {"unused_files", source->unused_files()},
+          {"notes", source->notes()},
           {"classes", classes},
           {"fingerprint", source->fingerprint()}};
 }
@@ -190,7 +192,9 @@ EvalOptions ImageTask::eval_options() const {
 }
 
 Figures ImageTask::measure(Model& model, const std::string& split) const {
-  return figures_of(evaluate_classifier(image_model(model), *source(split), eval_options()));
+  const ClassifyMetrics metrics = evaluate_classifier(image_model(model), *source(split), eval_options());
+  remember_left_out(metrics.corrupt);
+  return figures_of(metrics);
 }
 
 double ImageTask::latency_ms(Model& model) const {
@@ -211,11 +215,14 @@ std::map<std::string, std::string> ImageTask::identity() const {
 
 std::vector<std::string> ImageTask::describe() const {
   const auto size = [](const ImageSource* s) { return s ? s->size() : 0; };
-  return {fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes; {} x {} x {}", "data",
-                      config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
-                      info_.label_names.size(), info_.in_channels, info_.height, info_.width),
-          fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
-                      fmt::join(info_.std, " "))};
+  std::vector<std::string> lines = {
+      fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes; {} x {} x {}", "data",
+                  config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
+                  info_.label_names.size(), info_.in_channels, info_.height, info_.width),
+      fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
+                  fmt::join(info_.std, " "))};
+  for (auto& line : source_lines(*train_)) lines.push_back(std::move(line));
+  return lines;
 }
 
 std::string ImageTask::data_report_json(const BatchStream& stream) const {
@@ -224,6 +231,7 @@ std::string ImageTask::data_report_json(const BatchStream& stream) const {
               {"validation", split_json(validation_.get())},
               {"test", split_json(test_.get())}};
   report["corrupt"] = stream.corrupt();
+  report["left_out_of_measures"] = left_out_;
   return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
