@@ -31,6 +31,10 @@ void EvalFlags::visit(OptionVisitor& v) {
   v.option("precision", precision, {.help = "fp32 or bf16", .choices = {"fp32", "bf16"}});
   v.option("device", device, {.help = "cpu or cuda", .choices = {"cpu", "cuda"}});
   v.option("threads", threads, {.help = "0 = all cores", .min = 0});
+  v.option("label_column", label_column,
+           {.help = "a .csv of pixels: name of the column of labels, first or last"});
+  v.option("max_megapixels", max_megapixels,
+           {.help = "pictures: larger ones are refused", .min = 0, .max = 4096, .min_open = true});
   v.option("format", format,
            {.help = "texts", .choices = {"lines", "paragraphs", "file", "jsonl", "csv", "tsv"}});
   v.option("columns", columns, {.help = "texts: name or number of a column; twice for pairs"});

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mgd/cli/args.h"
+#include "mgd/format/config.h"
 
 namespace mgd {
 
@@ -13,6 +14,10 @@ struct EvalFlags {
   std::int64_t batch_size = 0, threads = 0, image_size = 0;
   std::vector<std::string> classes;
   bool json = false, quiet = false;
+
+  // Pictures.
+  std::string label_column;
+  double max_megapixels = DataConfig{}.max_megapixels;
 
   // Texts.
   std::string format, target, samples = "documents", cache_dir;

@@ -9,6 +9,7 @@
 #include "mgd/cli/open_named_model.h"
 #include "mgd/core/error.h"
 #include "mgd/data/relabelled_images.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/eval/summary.h"
 #include "mgd/nn/device.h"
 
@@ -80,10 +81,14 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
   DataConfig data;
   data.path = flags.data;
   data.test = flags.split;
+  data.label_column = flags.label_column;
+  data.max_megapixels = flags.max_megapixels;
+  data.channels = opened.info.in_channels == 1 || opened.info.in_channels == 3 ? opened.info.in_channels : 0;
   Console console(flags.quiet, "never");
   for (const std::string& note : opened.notes) console.note(model + ": " + note);
   const auto source = in_classes_of(opened, model, open_images(data, Split::test), console);
   const ModelInput input = settle_input(model, flags.image_size, survey_pictures(*source), opened);
+  for (const auto& line : source_lines(*source)) console.note(line);
   console.note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(),
                            flags.data, flags.split));
   for (const std::string& line : input.lines) console.note(line);
@@ -97,11 +102,13 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
                             .device = device};
   opened.model->to(options.device);
   const ClassifyMetrics metrics = evaluate_classifier(*opened.model, *source, options);
+  for (const auto& line : unread_lines(metrics.corrupt, source->size(), "left out")) console.note(line);
   const Latency latency = measure_latency(*opened.model, opened.info.height, opened.info.width);
   const auto& names = source->class_names();
   if (flags.json)
     fmt::print("{}\n", json{{"metrics", to_json(metrics, latency, names)},
                             {"samples", metrics.samples},
+                            {"left_out", metrics.corrupt},
                             {"seconds", metrics.seconds},
                             {"model", model},
                             {"input_size", {opened.info.in_channels, opened.info.height, opened.info.width}},

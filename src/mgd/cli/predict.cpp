@@ -30,6 +30,8 @@ void PredictFlags::visit(OptionVisitor& v) {
            {.help = "pictures: side of the square that the model sees; 0 = what it wants",
             .min = 0,
             .max = 16384});
+  v.option("max_megapixels", max_megapixels,
+           {.help = "pictures: larger ones are refused", .min = 0, .max = 4096, .min_open = true});
   v.option("max_length", max_length, {.help = "texts: most tokens; 0 = as the model takes", .min = 0});
   v.option("pairs", pairs,
            {.help = "texts: each is two, with a tab between them, for a classifier of pairs"});

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "mgd/core/error.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/ops/allocator.h"
 #include "mgd/report/collect.h"
 #include "mgd/train/answers_file.h"
@@ -34,6 +35,15 @@ void dry_run(Run& run, Console& console) {
 void write_start_files(const Run& run, const fs::path& folder) {
   write_file_atomic(folder / "config.yaml", config_to_yaml(run.config));
   write_file_atomic(folder / "env.json", environment_json(environment()));
+}
+
+// At the end, where nothing scrolls it away.
+void tell_unread(const Run& run, Console& console) {
+  const auto corrupt = run.loader->corrupt(), left_out = run.task->left_out();
+  for (const auto& line : unread_lines(corrupt, run.task->num_samples(), "passed over in training"))
+    console.note(line);
+  for (const auto& line : unread_lines(left_out, run.task->num_measured(), "left out of the measures"))
+    console.note(line);
 }
 
 int exit_code_of(StopReason reason) {
@@ -78,6 +88,7 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   }
   console.note("measuring ...");
   const FinalMeasures measures = measure_final(*run);
+  tell_unread(*run, console);
   export_student(*run, outcome.folder / model_dir);
   write_file_atomic(outcome.folder / "data_report.json", run->task->data_report_json(*run->loader));
   if (const std::string answers = answers_jsonl(measures); !answers.empty())

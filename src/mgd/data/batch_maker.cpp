@@ -50,6 +50,7 @@ BatchMaker::BatchMaker(const ImageSource& source, AugmentChain augment, const Lo
       keys_(augment_.keys(options.views > 0 ? 0 : options.seed)),
       mix_key_(random_key(options.views > 0 ? 0 : options.seed, "mix")),
       channels_last_(options.channels_last),
+      replace_(options.replace_corrupt),
       views_(options.views),
       view_(options.view),
       size_{.height = options.height, .width = options.width} {
@@ -65,11 +66,12 @@ BatchMaker::BatchMaker(const ImageSource& source, AugmentChain augment, const Lo
     cache_.prepare_with([size = size_, view = view_](const Image& image) { return view.apply(image, size); });
 }
 
-const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Easel& bench, Slot& slot) {
+const Image* BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Easel& bench, Slot& slot) {
   bench.sample = index;
   try {
-    slot.held = cache_.get(index);
+    slot.held = replace_ ? cache_.get(index) : cache_.find(index);
     const Image* image = slot.held.get();
+    if (image == nullptr) return nullptr;
     if (!augment_.steps.empty()) {
       slot.work = *image;  // into memory that is there already
       augment_.apply(
@@ -86,7 +88,7 @@ const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Easel&
     }
     bench.sample = -1;
     ++bench.done;
-    return *image;
+    return image;
   } catch (const Error&) {
     throw;  // names its sample already
   } catch (const std::exception& e) {
@@ -94,6 +96,17 @@ const Image& BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Easel&
     fail(ExitCode::internal, "{}: {}", printable(source_.name(bench.sample)), e.what());
   }
 }
+
+namespace {
+
+void keep_first(Batch& batch, std::int64_t count) {
+  batch.sample_ids.resize(static_cast<std::size_t>(count));
+  batch.input = batch.input.narrow(0, 0, count);
+  batch.target = batch.target.narrow(0, 0, count);
+  if (batch.target_probs.defined()) batch.target_probs = batch.target_probs.narrow(0, 0, count);
+}
+
+}  // namespace
 
 Batch BatchMaker::make(std::vector<std::int64_t> samples, std::int64_t epoch, Bench& own) {
   auto& bench = static_cast<Easel&>(own);
@@ -113,17 +126,23 @@ Batch BatchMaker::make(std::vector<std::int64_t> samples, std::int64_t epoch, Be
     batch.target_probs = at::zeros({count, classes}, at::TensorOptions().dtype(at::kFloat));
     probs = batch.target_probs.mutable_data_ptr<float>();
   }
-  for (std::int64_t i = 0; i < count; ++i, input += channels * size_.height * size_.width) {
-    std::int64_t& index = batch.sample_ids[static_cast<std::size_t>(i)];
-    const Image& image = picture(index, epoch, bench, bench.first);
+  std::int64_t made = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::int64_t index = batch.sample_ids[static_cast<std::size_t>(i)];
+    const Image* image = picture(index, epoch, bench, bench.first);
     if (bench.stop) return batch;
-    target[i] = source_.label(index);
+    if (image == nullptr) continue;
+    batch.sample_ids[static_cast<std::size_t>(made)] = index;
+    target[made] = source_.label(index);
     if (probs != nullptr) {
-      mix(image, index, epoch, bench, {.input = input, .probs = probs + i * classes});
+      mix(*image, index, epoch, bench, {.input = input, .probs = probs + made * classes});
     } else {
-      normaliser_.write(image, channels_last_, input);
+      normaliser_.write(*image, channels_last_, input);
     }
+    ++made;
+    input += channels * size_.height * size_.width;
   }
+  if (made < count) keep_first(batch, made);
   return batch;
 }
 
@@ -132,8 +151,9 @@ Batch BatchMaker::make(std::vector<std::int64_t> samples, std::int64_t epoch, Be
 void BatchMaker::mix(const Image& image, std::int64_t index, std::int64_t epoch, Easel& bench, MixedRow row) {
   RandomStream random(mix_key_, static_cast<std::uint32_t>(epoch), static_cast<std::uint64_t>(index));
   auto partner = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(source_.size())));
-  const Image& other = picture(partner, epoch, bench, bench.second);
+  const Image* partner_image = picture(partner, epoch, bench, bench.second);
   if (bench.stop) return;
+  const Image& other = partner_image != nullptr ? *partner_image : image;
   const bool both = augment_.mixup_alpha > 0 && augment_.cutmix_alpha > 0;
   const bool cut = augment_.cutmix_alpha > 0 && (!both || random.uniform() < 0.5);
   double lambda = draw_beta(cut ? augment_.cutmix_alpha : augment_.mixup_alpha, random);

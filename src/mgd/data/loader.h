@@ -29,6 +29,7 @@ struct LoaderOptions {
   // epoch.
   std::int64_t views = 0;
   double max_corrupt_frac = 0.01;  // above: Error(bad_data)
+  bool replace_corrupt = true;     // false: left out of their batch, which is then smaller, or empty
   double stall_seconds = 300;      // no picture for so long: Error(io) naming the sample; 0 = wait for ever
 };
 
@@ -44,7 +45,7 @@ std::int64_t kept_short_side(PictureSize size, double shortest_cut);
 // side of at most kept_short_side(): decoded once, and small enough for many to stay in memory.
 //
 // A corrupt sample is replaced by the next good one in the dataset (a pure function of the data, so runs stay
-// reproducible), counted, and listed by path.
+// reproducible), counted, and listed by path. Measures leave it out instead: its neighbour would count twice.
 class Loader final : public QueuedStream {
  public:
   // `source` must outlive the loader, and a thread of it that hangs: one held by a shared pointer does.

@@ -1,6 +1,7 @@
 #include "mgd/data/prepared_images.h"
 
 #include <atomic>
+#include <map>
 
 namespace mgd {
 namespace {
@@ -23,7 +24,8 @@ class PreparedImages final : public ImageSource {
   std::int64_t label(std::int64_t i) const override { return source_->label(i); }
   std::string name(std::int64_t i) const override { return source_->name(i); }
   std::string fingerprint() const override { return source_->fingerprint(); }
-  std::int64_t num_ignored() const override { return source_->num_ignored(); }
+  std::map<std::string, std::int64_t> unused_files() const override { return source_->unused_files(); }
+  std::vector<std::string> notes() const override { return source_->notes(); }
 
   Image image(std::int64_t i) const override {
     auto& slot = kept_[static_cast<std::size_t>(i)];

@@ -25,7 +25,8 @@ class RelabelledImages final : public ImageSource {
   Image image(std::int64_t index) const override { return source_->image(index); }
   ImageHeader header(std::int64_t index) const override { return source_->header(index); }
   std::string fingerprint() const override { return source_->fingerprint(); }
-  std::int64_t num_ignored() const override { return source_->num_ignored(); }
+  std::map<std::string, std::int64_t> unused_files() const override { return source_->unused_files(); }
+  std::vector<std::string> notes() const override { return source_->notes(); }
 
  private:
   std::shared_ptr<const ImageSource> source_;

@@ -29,12 +29,15 @@ class SampleCache {
   // picture lives at least as long as the cache or the pointer. Throws Error(bad_data) when more than max(1,
   // floor(max_corrupt_frac n)) samples are corrupt or none is good.
   std::shared_ptr<const Image> get(std::int64_t& index);
+  // The picture of `index` alone; null when it is corrupt. Throws as get() does.
+  std::shared_ptr<const Image> find(std::int64_t index);
   std::map<std::string, std::string> corrupt() const;  // sample name -> what was wrong
 
  private:
   std::shared_ptr<const Image> keep(std::int64_t index, Image image);
   void mark(std::int64_t index, const std::string& what);
   bool is_marked(std::int64_t index) const;
+  void require_few() const;  // under the lock
 
   const ImageSource& source_;
   std::int64_t max_bytes_, max_corrupt_;

@@ -5,19 +5,33 @@ namespace mgd {
 
 void DataConfig::visit(OptionVisitor& v) {
   v.option("path", path,
-           {.help = "folder of class folders, .tar(.xz|.zst|.gz), CIFAR binary, IDX, .npz or .csv(.gz); "
-                    "texts: a file, "
-                    "or a folder of them"});
+           {.help = "folder of class folders, .tar(.xz|.zst|.gz|.bz2), .zip, CIFAR binary, IDX, .npz or "
+                    ".csv(.gz); texts: a file, or a folder of them"});
   v.option("format", format,
            {.help = "what path holds; auto looks",
             .choices = {"auto", "imagefolder", "cifar", "idx", "npz", "csv"}});
   v.option("train", train, {.help = "name of the training split inside path"});
   v.option("test", test, {.help = "name of the test split inside path"});
+  v.option("validation_split", validation_split,
+           {.help = "name of the validation split inside path; auto = val, valid, validation or dev where "
+                    "one is there, else data.validation of the training split; empty = always the latter"});
   v.option(
       "validation", validation,
       {.help = "fraction of the training samples held out to pick the best epoch", .min = 0, .max = 0.9});
   v.option("per_class", per_class,
            {.help = "use only the first N training images of each class; 0 = all", .min = 0});
+  v.option(
+      "label_column", label_column,
+      {.help = "of a .csv of pixels: name of the column of labels, or first, or last; empty = by its name"});
+  v.option("channels", channels,
+           {.help = "1 = grey, 3 = colour, whatever the files hold; 0 = colour when any picture has it",
+            .min = 0,
+            .max = 3});
+  v.option("max_megapixels", max_megapixels,
+           {.help = "larger pictures are refused from their header; a progressive JPEG counts threefold",
+            .min = 0,
+            .max = 4096,
+            .min_open = true});
   v.entries("augment", augment, {.help = "changes to training images, in order: crop, flip, mixup, ..."});
   v.option("views", views,
            {.help = "augmented variants of each image, cycled by epoch; 0 = new ones every epoch",

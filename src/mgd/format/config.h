@@ -10,13 +10,18 @@
 namespace mgd {
 
 struct DataConfig {
-  std::string path;             // folder, .tar(.xz|.zst), CIFAR binary, IDX, .npz, .csv(.gz)
+  std::string path;             // folder, .tar(.gz|.xz|.zst|.bz2), .zip, CIFAR binary, IDX, .npz, .csv(.gz)
   std::string format = "auto";  // auto | imagefolder | cifar | idx | npz | csv
   std::string train = "train";  // name of each split inside `path`
   std::string test = "test";
+  std::string validation_split = "auto";  // auto: val, valid, validation or dev where one is there; "" = none
   double validation = 0.1;     // fraction of train held out, evenly from each class, by a fixed rule
   std::int64_t per_class = 0;  // use only the first N training images of each class; 0 = all
-  std::vector<Node> augment;   // training only
+  std::string label_column;    // of a .csv: its name, or first | last; "" = found by name and content
+  std::int64_t channels = 0;   // 1 = grey, 3 = colour: pictures are converted; 0 = by the pictures
+  double max_megapixels =
+      64;  // larger pictures are refused from their header; a progressive JPEG counts threefold
+  std::vector<Node> augment;  // training only
   std::int64_t views =
       0;  // augmentation cycles through this many variants of each image; 0 = new ones every epoch
   std::int64_t image_size = 0;  // side of the square that the models see; 0 = what they want (docs/pictures.md)

@@ -1,5 +1,3 @@
-#include "mgd/format/png.h"
-
 #include <png.h>
 
 #include <array>
@@ -8,6 +6,7 @@
 #include <cstring>
 
 #include "mgd/core/error.h"
+#include "mgd/format/picture_codec.h"
 
 namespace mgd {
 namespace {
@@ -95,12 +94,20 @@ bool start_write(png_structp png, png_infop info, const Image& image, std::strin
   fail(ExitCode::bad_data, "damaged PNG: {}", message);
 }
 
-}  // namespace
+bool matches(std::string_view start) {
+  return start.starts_with("\x89PNG\r\n\x1a\n");
+}
 
-namespace {
+std::optional<ImageHeader> header(std::string_view start) {
+  constexpr std::size_t kHeaderBytes = 26;  // signature, length, IHDR, width, height, depth, colour type
+  if (start.size() < kHeaderBytes || start.substr(12, 4) != "IHDR") return std::nullopt;
+  const auto* bytes = reinterpret_cast<png_const_bytep>(start.data());
+  return ImageHeader{png_get_uint_32(bytes + 20), png_get_uint_32(bytes + 16),
+                     (bytes[25] & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1};
+}
 
-// Opens `reader` and reads what stands before the pixels.
-StoredImage begin(Reader& reader, std::string_view bytes, const ImageLimits& limits) {
+StoredImage decode(std::string_view bytes, const ImageLimits& limits) {
+  Reader reader;
   reader.bytes = bytes;
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
   if (reader.png != nullptr) reader.info = png_create_info_struct(reader.png);
@@ -109,35 +116,26 @@ StoredImage begin(Reader& reader, std::string_view bytes, const ImageLimits& lim
   const std::uint32_t width = png_get_image_width(reader.png, reader.info);
   const std::uint32_t height = png_get_image_height(reader.png, reader.info);
   check_image_size("PNG", width, height, limits);
+  if (png_get_rowbytes(reader.png, reader.info) * height > kMostDeflate * bytes.size())
+    fail(ExitCode::bad_data, "truncated PNG: {} x {} pixels in {} bytes", width, height, bytes.size());
+
   StoredImage result;
   png_uint_32 exif_bytes = 0;
   png_bytep exif = nullptr;
   if (png_get_eXIf_1(reader.png, reader.info, &exif_bytes, &exif) != 0 && exif != nullptr)
     result.orientation = exif_orientation({reinterpret_cast<const char*>(exif), exif_bytes});
   const bool colour = (png_get_color_type(reader.png, reader.info) & PNG_COLOR_MASK_COLOR) != 0;
-  result.image = {height, width, colour ? 3 : 1, {}};
+  const std::size_t row_bytes = std::size_t{width} * (colour ? 3 : 1);
+  result.image = {height, width, colour ? 3 : 1, std::vector<std::uint8_t>(row_bytes * height)};
+  if (!set_conversions(reader) || !read_pixels(reader, result.image.pixels.data(), row_bytes, height))
+    report(reader);
   return result;
 }
 
 }  // namespace
 
-StoredImage read_png_header(std::string_view bytes, const ImageLimits& limits) {
-  Reader reader;
-  return begin(reader, bytes, limits);
-}
-
-StoredImage decode_png(std::string_view bytes, const ImageLimits& limits) {
-  Reader reader;
-  StoredImage result = begin(reader, bytes, limits);
-  Image& image = result.image;
-  const auto height = static_cast<std::uint32_t>(image.height);
-  if (png_get_rowbytes(reader.png, reader.info) * height > kMostDeflate * bytes.size())
-    fail(ExitCode::bad_data, "truncated PNG: {} x {} pixels in {} bytes", image.width, height, bytes.size());
-  const auto row_bytes = static_cast<std::size_t>(image.width * image.channels);
-  image.pixels.resize(row_bytes * height);
-  if (!set_conversions(reader) || !read_pixels(reader, image.pixels.data(), row_bytes, height))
-    report(reader);
-  return result;
+PictureCodec png_codec() {
+  return {"PNG", matches, header, decode};
 }
 
 std::string encode_png(const Image& image) {

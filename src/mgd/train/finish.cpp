@@ -28,7 +28,9 @@ ModelMeasures measure_model(const Run& run, Model& model, const FinalMeasures& w
   if (where.source != nullptr) {
     const Answers answers =
         answer_all(dynamic_cast<ImageModel&>(model), *where.source, run.image->eval_options());
+    run.image->remember_left_out(answers.corrupt);
     m.logits = answers.logits;
+    m.samples = answers.samples;
     m.classes = classify_metrics(answers.logits, answers.labels);
     m.figures = figures_of(m.classes);
   } else if (!where.split.empty()) {

@@ -12,7 +12,8 @@ struct ModelMeasures {
   double latency_ms = -1;   // median of one sample at a time; -1: not measured in this run
   std::uint64_t bytes = 0;  // of the weights as stored
   // Images: every answer, and what can be counted of them.
-  at::Tensor logits;  // (N, K)
+  at::Tensor logits;                  // (N, K)
+  std::vector<std::int64_t> samples;  // N, numbers in the source: what could not be read is left out
   ClassifyMetrics classes;
 };
 

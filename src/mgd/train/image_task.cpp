@@ -8,6 +8,7 @@
 #include "mgd/core/error.h"
 #include "mgd/data/loader.h"
 #include "mgd/data/prepared_images.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/train/run.h"
 
 namespace mgd {
@@ -30,7 +31,8 @@ json split_json(const ImageSource* source) {
   json classes = json::object();
   for (std::size_t c = 0; c < counts.size(); ++c) classes[source->class_names()[c]] = counts[c];
   return {{"samples", source->size()},
-          {"ignored_files", source->num_ignored()},
+          {"unused_files", source->unused_files()},
+          {"notes", source->notes()},
           {"classes", classes},
           {"fingerprint", source->fingerprint()}};
 }
@@ -61,12 +63,14 @@ ImageTask::ImageTask(const Config& config, at::Device device) : config_(config),
   const DataConfig& data = config.data;
   if (data.path.empty())
     fail(ExitCode::usage, "data.path: no data given; write data: {{path: FOLDER_OR_ARCHIVE}}");
-  OpenedSplits splits = open_splits(data);
+  const std::vector<Viewer> viewers = viewers_of(config);
+  DataConfig wanted = data;
+  if (wanted.channels == 0) wanted.channels = wanted_channels(viewers);
+  OpenedSplits splits = open_splits(wanted);
   train_ = std::move(splits.train);
   validation_ = std::move(splits.validation);
   test_ = std::move(splits.test);
   if (train_->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data.path);
-  const std::vector<Viewer> viewers = viewers_of(config);
   if (viewers.empty()) return;  // opening the student says so
   survey_ = survey_pictures(*train_);
   rules_ = settle_pictures(data, viewers, survey_, train_->channels());
@@ -182,7 +186,9 @@ EvalOptions ImageTask::eval_options() const {
 }
 
 Figures ImageTask::measure(Model& model, const std::string& split) const {
-  return figures_of(evaluate_classifier(image_model(model), *source(split), eval_options()));
+  const ClassifyMetrics metrics = evaluate_classifier(image_model(model), *source(split), eval_options());
+  remember_left_out(metrics.corrupt);
+  return figures_of(metrics);
 }
 
 double ImageTask::latency_ms(Model& model) const {
@@ -208,6 +214,7 @@ std::vector<std::string> ImageTask::describe() const {
                fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes", "data",
                            config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
                            info_.label_names.size()));
+  for (auto& line : source_lines(*train_)) lines.push_back(std::move(line));
   lines.push_back(fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
                               fmt::join(info_.std, " ")));
   lines.insert(lines.end(), notes_.begin(), notes_.end());
@@ -220,6 +227,7 @@ std::string ImageTask::data_report_json(const BatchStream& stream) const {
               {"validation", split_json(validation_.get())},
               {"test", split_json(test_.get())}};
   report["corrupt"] = stream.corrupt();
+  report["left_out_of_measures"] = left_out_;
   return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

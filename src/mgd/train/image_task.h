@@ -26,6 +26,9 @@ class ImageTask final : public Task {
   std::unique_ptr<BatchStream> training_stream() const override;
   std::unique_ptr<BatchStream> sample_stream() const;  // the same samples, one at a time and in order
   std::int64_t num_samples() const override { return train_->size(); }
+  std::int64_t num_measured() const override {
+    return (validation_ ? validation_->size() : 0) + (test_ ? test_->size() : 0);
+  }
   std::int64_t num_views() const override;
   std::int64_t num_classes() const override {
     return static_cast<std::int64_t>(train_->class_names().size());
@@ -42,6 +45,11 @@ class ImageTask final : public Task {
   const ImageSource& train() const { return *train_; }
   const ImageSource* source(const std::string& split) const;  // nullptr: not there, or empty
   EvalOptions eval_options() const;
+  // What measures left out so far: sample name -> what was wrong.
+  std::map<std::string, std::string> left_out() const override { return left_out_; }
+  void remember_left_out(const std::map<std::string, std::string>& corrupt) const {
+    left_out_.insert(corrupt.begin(), corrupt.end());
+  }
 
  private:
   ModelDefaults model_defaults(HeadUse use) const;
@@ -52,6 +60,7 @@ class ImageTask final : public Task {
   PictureSurvey survey_;  // of the training pictures
   PictureRules rules_;
   std::vector<std::string> notes_;                                // on the models, for the console
+  mutable std::map<std::string, std::string> left_out_;
   ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run
 };
 

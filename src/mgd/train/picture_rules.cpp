@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/core/file.h"
 #include "mgd/model/input_habit.h"
 #include "mgd/train/open_model.h"
 
@@ -127,6 +128,12 @@ std::string colour_line(const PictureSurvey& survey, std::int64_t channels) {
   return "";
 }
 
+// 0 where the names of its tensors do not say it.
+std::int64_t channels_of_file(const std::string& file) {
+  std::vector<std::string> notes;
+  return borders_of(load_image_tensors(file, notes), {.channels = 0}).channels;
+}
+
 }  // namespace
 
 std::vector<Viewer> viewers_of(const Config& config) {
@@ -139,11 +146,19 @@ std::vector<Viewer> viewers_of(const Config& config) {
       return;
     viewer.architecture = model.model;
     viewer.trained = !model.weights.empty();
+    if (viewer.folder) viewer.channels = viewer.folder->in_channels;
+    if (viewer.trained && fs::exists(model.weights)) viewer.channels = channels_of_file(model.weights);
     viewers.push_back(std::move(viewer));
   };
   add("teacher", config.teacher);
   add("student", config.student);
   return viewers;
+}
+
+std::int64_t wanted_channels(const std::vector<Viewer>& viewers) {
+  for (const Viewer& viewer : viewers)
+    if (viewer.channels == 1 || viewer.channels == 3) return viewer.channels;
+  return 0;
 }
 
 PictureRules settle_pictures(const DataConfig& data, const std::vector<Viewer>& viewers,

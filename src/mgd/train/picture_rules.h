@@ -20,6 +20,7 @@ struct Viewer {
   std::optional<ModelFolderInfo> folder;  // what its folder says
   std::string architecture;               // without a folder
   bool trained = false;                   // without a folder: it has weights
+  std::int64_t channels = 0;              // that the weights take; 0: any
 };
 
 struct PictureRules {
@@ -32,6 +33,10 @@ struct PictureRules {
 
 // What the recipe says of teacher and student; reads no more than the config.json of folders.
 std::vector<Viewer> viewers_of(const Config& config);
+
+// The channels of the first model that comes with weights: pictures are converted to it. 0: all start fresh,
+// and take what the pictures have.
+std::int64_t wanted_channels(const std::vector<Viewer>& viewers);
 
 // Size, crop, mode, interpolation, mean and std, each by itself: the recipe's (or the command's), else that
 // of the first model folder, else the habit of the first architecture. Exceptions, because a habit is only a
