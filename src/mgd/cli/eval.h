@@ -14,7 +14,7 @@ struct EvalFlags {
   bool json = false, quiet = false;
 
   // Texts.
-  std::string format, target, samples = "documents", cache_dir;
+  std::string format, target, samples = "documents", cache_dir, prompt_name;
   std::vector<std::string> columns;
   std::int64_t max_length = 0;
   double mask_ratio = 0.15;

@@ -48,7 +48,8 @@ class ScratchFolder {
 };
 
 // The split as a recipe's test split: read as it stands, nothing held out.
-Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t max_length) {
+Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t max_length,
+                 const std::string& prompt) {
   Config config;
   config.task = task;
   config.data.path = flags.data;
@@ -62,6 +63,7 @@ Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t m
   config.text.target = !flags.target.empty() ? flags.target : pairs ? "score" : "label";
   config.text.samples = flags.samples;
   config.text.max_length = max_length;
+  config.text.prompt = prompt;
   config.objective.mask_ratio = flags.mask_ratio;
   if (pairs && config.text.columns.size() != 2)
     fail(ExitCode::usage,
@@ -136,7 +138,7 @@ void print_figures(const Figures& figures) {
   for (const auto& [name, value] : figures) {
     std::string shown = name;
     std::replace(shown.begin(), shown.end(), '_', ' ');
-    const bool share = name == "accuracy" || name == "f1" || name == "spearman" || name == "pearson";
+    const bool share = name == "accuracy" || name == "macro_f1" || name == "spearman" || name == "pearson";
     fmt::print("{:<20}{:.{}f}{}\n", shown, share ? 100 * value : value, share ? 2 : 4, share ? " %" : "");
   }
 }
@@ -152,8 +154,13 @@ int eval_texts(const std::string& model, const EvalFlags& flags) {
   const std::string task = task_of(named.model->config());
   if (flags.pseudo_perplexity && task != "mlm")
     fail(ExitCode::usage, "--pseudo-perplexity: {} is no masked language model", model);
-  const Config config = config_of(
-      flags, task, flags.max_length > 0 ? flags.max_length : std::min(named.max_length, kSampleTokens));
+  check_max_length(named, flags.max_length);
+  const std::string prompt = task == "embed" ? named.prompt(flags.prompt_name, model) : "";
+  if (!prompt.empty()) named.notes.push_back(fmt::format("before each text: '{}'", printable(prompt)));
+  print_notes(named.notes, flags.quiet);
+  const Config config =
+      config_of(flags, task,
+                flags.max_length > 0 ? flags.max_length : std::min(named.max_length, kSampleTokens), prompt);
   std::unique_ptr<ScratchFolder> scratch;
   if (flags.cache_dir.empty()) scratch = std::make_unique<ScratchFolder>();
   const double start = now_seconds();
@@ -163,6 +170,7 @@ int eval_texts(const std::string& model, const EvalFlags& flags) {
   Console console(flags.quiet, "never");
   console.note(fmt::format("{} at {}: {} samples of {}", named.model->architecture(), task, data.test->size(),
                            flags.data));
+  for (const std::string& note : data.notes) console.note(note);
   for (const auto& [where, what] : data.report)
     console.note(fmt::format("{}: {}", printable(where), printable(what)));
   named.model->to(device);

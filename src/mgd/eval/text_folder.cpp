@@ -1,5 +1,11 @@
 #include "mgd/eval/text_folder.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "mgd/core/error.h"
+
 namespace mgd {
 
 namespace {
@@ -10,22 +16,64 @@ bool has_pooler(const TensorMap& tensors) {
   return false;
 }
 
+// A config.json without `architectures` leaves it to the names of the weights.
+void settle_head(TextFolder& content, std::vector<std::string>& notes) {
+  TextConfig& config = content.config;
+  if (config.names_class) return;
+  config.head = head_of_tensors(config.model_type, content.tensors).value_or(TextHead::encoder);
+  notes.push_back(fmt::format(
+      "config.json names no class; by its weights it is a {} with {}", config.model_type,
+      config.head == TextHead::encoder ? "body alone"
+                                       : fmt::format("a head for {}", text_head_name(config.head))));
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 4;
+  std::string text = fmt::format(
+      "{}", fmt::join(names.begin(),
+                      names.begin() + static_cast<std::ptrdiff_t>(std::min(kMost, names.size())), ", "));
+  return names.size() > kMost ? text + ", ..." : text;
+}
+
+void tell(const AdaptedWeights& adapted, std::vector<std::string>& notes) {
+  if (!adapted.wrapper.empty())
+    notes.push_back(fmt::format("the names of all weights begin with '{}', which is left out",
+                                printable(adapted.wrapper)));
+  if (!adapted.unused.empty())
+    notes.push_back(fmt::format("{} weights are of a head that is not used: {}", adapted.unused.size(),
+                                printable(listed(adapted.unused))));
+}
+
 }  // namespace
 
 OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& options) {
   TextFolder content = load_text_folder(folder);
   TextConfig& config = content.config;
-  const bool other_head = options.head.has_value() && *options.head != config.head;
-  if (options.head) config.head = *options.head;
+  std::vector<std::string> notes;
+  settle_head(content, notes);
+  bool other_head = options.head.has_value() && *options.head != config.head;
+  if (options.head) {
+    config.head = *options.head;
+  } else if (options.head_of_body && config.head == TextHead::encoder && config.decoder() &&
+             config.tie_embeddings && !has_pooler(content.tensors)) {
+    config.head = *options.head_of_body;
+    other_head = true;
+    notes.push_back(
+        fmt::format("the folder holds a body alone; its table of embeddings serves as the head for {}",
+                    text_head_name(config.head)));
+  }
   if (options.num_labels > 0) {
     config.num_labels = options.num_labels;
     config.label_names = options.label_names;
   }
   config.pooler = config.head == TextHead::encoder && has_pooler(content.tensors);
   OpenedText opened{.model = make_text_model(config, options.seed),
-                    .tokenizer = std::move(content.tokenizer)};
+                    .tokenizer = std::move(content.tokenizer),
+                    .fresh = {},
+                    .notes = std::move(notes)};
   AdaptedWeights adapted = adapt_weights(*opened.model, std::move(content.tensors), other_head);
   opened.fresh = std::move(adapted.fresh);
+  tell(adapted, opened.notes);
   load_state(*opened.model, adapted.tensors, folder);
   return opened;
 }

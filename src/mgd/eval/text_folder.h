@@ -13,14 +13,19 @@ namespace mgd {
 
 struct OpenedText {
   std::unique_ptr<TextModel> model;
-  std::map<std::string, std::string> tokenizer;  // files, to be saved with a student
-  std::vector<std::string> fresh;                // tensors of a head that the folder lacks
+  std::map<std::string, std::string>
+      tokenizer;                   // what travels with the weights (TextFolder), to be saved with a student
+  std::vector<std::string> fresh;  // tensors of a head that the folder lacks
+  std::vector<std::string> notes;  // what a person may want to know: guessed, left out
 };
 
 // What to make of the folder; what is not given stays as the folder says.
 struct OpenTextOptions {
   std::optional<TextHead>
       head;  // another head: it keeps initial values (from `seed`) where the folder has none
+  // A head for a folder that holds a body alone, whose output layer is its table of embeddings: BART and
+  // GPT-2 as they are published without a head can generate all the same.
+  std::optional<TextHead> head_of_body;
   std::int64_t num_labels = 0;  // of a classification head; 0: the folder's
   std::vector<std::string> label_names;
   std::uint64_t seed = 1;

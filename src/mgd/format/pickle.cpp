@@ -34,6 +34,15 @@ bool looks_like_pickle(std::string_view bytes) {
 
 }  // namespace
 
+void refuse_stand_in(std::string_view bytes, const std::string& source) {
+  if (!bytes.starts_with("version https://git-lfs.github.com/spec/")) return;
+  fail(ExitCode::bad_data,
+       "{}: only a Git LFS pointer, not the file itself; fetch it with `git lfs pull` in its folder, or "
+       "download the "
+       "file",
+       source);
+}
+
 void refuse_pickle(std::string_view bytes, const std::string& source) {
   if (!looks_like_pickle(bytes)) return;
   // The path is an argument, never part of the Python text; "--" is not needed as python3 -c takes no options

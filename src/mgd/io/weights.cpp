@@ -52,6 +52,7 @@ Dtype dtype_of(const at::Tensor& tensor, const std::string& name) {
 void load_file(const fs::path& path, TensorMap& tensors, std::map<std::string, std::string>* metadata) {
   const std::string bytes = read_file(path, std::uint64_t{1} << 40);
   refuse_pickle(bytes, path.string());
+  refuse_stand_in(bytes, path.string());
   const SafetensorsContent content = parse_safetensors(bytes, path.string());
   for (const auto& view : content.tensors) {
     at::Tensor tensor = at::empty(view.shape, at::TensorOptions().dtype(scalar_type(view.dtype)));
@@ -65,6 +66,7 @@ void load_shards(const fs::path& index_path, TensorMap& tensors,
                  std::map<std::string, std::string>* metadata) {
   const std::string text = read_file(index_path, 100'000'000);
   refuse_pickle(text, index_path.string());
+  refuse_stand_in(text, index_path.string());
   const auto index = parse_shard_index(text, index_path.string());
   std::map<std::string, std::vector<std::string>> files;  // shard -> the tensors that it must hold
   for (const auto& [name, file] : index) files[file].push_back(name);
@@ -115,7 +117,9 @@ fs::path weights_of_folder(const fs::path& folder) {
   for (const char* name : {"pytorch_model.bin", "pytorch_model.pt", "model.pth"})
     if (fs::exists(folder / name)) {
       const fs::path pickle = folder / name;
-      refuse_pickle(read_file(pickle, std::uint64_t{1} << 40), pickle.string());
+      const std::string bytes = read_file(pickle, std::uint64_t{1} << 40);
+      refuse_stand_in(bytes, pickle.string());
+      refuse_pickle(bytes, pickle.string());
     }
   fail(ExitCode::missing_input, "{}: no model.safetensors there; not a model folder", folder.string());
 }
