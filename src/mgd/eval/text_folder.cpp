@@ -75,6 +75,7 @@ OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& op
   opened.fresh = std::move(adapted.fresh);
   tell(adapted, opened.notes);
   load_state(*opened.model, adapted.tensors, folder);
+  require_finite(*opened.model, folder);
   return opened;
 }
 

@@ -10,14 +10,6 @@ namespace {
 
 constexpr Init kInit = Init::kaiming_fan_out;
 
-// The nearest multiple of 8, at least 8, never more than 10 % below (the authors' rule, which the widths
-// depend on).
-std::int64_t multiple_of_8(double channels) {
-  std::int64_t rounded = std::max<std::int64_t>(8, static_cast<std::int64_t>(channels + 4) / 8 * 8);
-  if (static_cast<double>(rounded) < 0.9 * channels) rounded += 8;
-  return rounded;
-}
-
 struct InvertedOptions {
   std::int64_t in = 0, out = 0, stride = 1, expansion = 1;
   std::int64_t hidden() const { return in * expansion; }
@@ -90,10 +82,10 @@ class MobileNetV2 : public ImageModel {
     };
     constexpr Row kRows[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
                              {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};  // table 2 of the paper
-    std::int64_t in = multiple_of_8(32 * spec.width);
+    std::int64_t in = nearest_multiple(32 * spec.width);
     features_.append<ConvNorm>(conv3x3(spec.in_channels, in, 2), random, kInit, Activation::relu6);
     for (const Row& row : kRows) {
-      const std::int64_t out = multiple_of_8(static_cast<double>(row.channels) * spec.width);
+      const std::int64_t out = nearest_multiple(static_cast<double>(row.channels) * spec.width);
       for (std::int64_t i = 0; i < row.blocks; ++i) {
         const InvertedOptions options{
             .in = in, .out = out, .stride = i == 0 ? row.stride : 1, .expansion = row.expansion};
@@ -102,7 +94,7 @@ class MobileNetV2 : public ImageModel {
       }
     }
     // The last layer does not shrink with the network (section 4 of the paper).
-    const std::int64_t last = multiple_of_8(1280 * std::max(1.0, spec.width));
+    const std::int64_t last = nearest_multiple(1280 * std::max(1.0, spec.width));
     features_.append<ConvNorm>(conv1x1(in, last), random, kInit, Activation::relu6);
     classifier_ = &make_child<Classifier>("classifier", last, spec.num_classes, random);
   }
@@ -119,10 +111,16 @@ class MobileNetV2 : public ImageModel {
   Classifier* classifier_ = nullptr;
 };
 
+std::unique_ptr<ImageModel> build(const ModelSpec& spec, RandomStream& random) {
+  return std::make_unique<MobileNetV2>(spec, random);
+}
+
+constexpr Architecture kMobileNetsV2[] = {{"mobilenet_v2", kImageNetHabit, build}};
+
 }  // namespace
 
-std::unique_ptr<ImageModel> make_mobilenet_v2(const ModelSpec& spec, RandomStream& random) {
-  return std::make_unique<MobileNetV2>(spec, random);
+std::span<const Architecture> mobilenets_v2() {
+  return kMobileNetsV2;
 }
 
 }  // namespace mgd
