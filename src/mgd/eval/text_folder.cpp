@@ -1,10 +1,12 @@
 #include "mgd/eval/text_folder.h"
 
+#include <ATen/ops/tensor.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/model/text_names.h"
 
 namespace mgd {
 
@@ -44,6 +46,23 @@ void tell(const AdaptedWeights& adapted, std::vector<std::string>& notes) {
                                 printable(listed(adapted.unused))));
 }
 
+// The rows of the output layer as the fit wants them.
+void settle_output(const TextModel& model, const LabelFit& fit, AdaptedWeights& adapted) {
+  const char* const out = text_names(model.config().model_type).sequence.out;
+  if (out == nullptr || (fit.rows.empty() && !fit.fresh)) return;
+  for (const NamedTensor& entry : model.state()) {
+    if (entry.name != std::string(out) + ".weight" && entry.name != std::string(out) + ".bias") continue;
+    const auto found = adapted.tensors.find(entry.name);
+    if (found == adapted.tensors.end()) continue;
+    if (!fit.fresh) {
+      found->second = found->second.index_select(0, at::tensor(fit.rows, at::kLong));
+    } else if (std::find(adapted.fresh.begin(), adapted.fresh.end(), entry.name) == adapted.fresh.end()) {
+      found->second = entry.tensor.detach();
+      adapted.fresh.push_back(entry.name);
+    }
+  }
+}
+
 }  // namespace
 
 OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& options) {
@@ -51,6 +70,7 @@ OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& op
   TextConfig& config = content.config;
   std::vector<std::string> notes;
   settle_head(content, notes);
+  const LabelFit fit = options.fit_labels ? options.fit_labels(config) : LabelFit{};
   bool other_head = options.head.has_value() && *options.head != config.head;
   if (options.head) {
     config.head = *options.head;
@@ -62,16 +82,19 @@ OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& op
         fmt::format("the folder holds a body alone; its table of embeddings serves as the head for {}",
                     text_head_name(config.head)));
   }
-  if (options.num_labels > 0) {
-    config.num_labels = options.num_labels;
-    config.label_names = options.label_names;
+  if (fit.num_labels > 0) {
+    config.num_labels = fit.num_labels;
+    config.label_names = fit.names;
+    if (!config.problem_type.empty()) config.problem_type = "single_label_classification";
   }
+  if (options.adjust) options.adjust(config);
   config.pooler = config.head == TextHead::encoder && has_pooler(content.tensors);
   OpenedText opened{.model = make_text_model(config, options.seed),
                     .tokenizer = std::move(content.tokenizer),
                     .fresh = {},
                     .notes = std::move(notes)};
-  AdaptedWeights adapted = adapt_weights(*opened.model, std::move(content.tensors), other_head);
+  AdaptedWeights adapted = adapt_weights(*opened.model, std::move(content.tensors), other_head || fit.fresh);
+  settle_output(*opened.model, fit, adapted);
   opened.fresh = std::move(adapted.fresh);
   tell(adapted, opened.notes);
   load_state(*opened.model, adapted.tensors, folder);

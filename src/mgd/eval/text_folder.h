@@ -1,6 +1,7 @@
 // A text model and its folder.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,14 @@ struct OpenedText {
   std::vector<std::string> notes;  // what a person may want to know: guessed, left out
 };
 
+// The classes of a classification head as somebody wants them.
+struct LabelFit {
+  std::int64_t num_labels = 0;
+  std::vector<std::string> names;
+  std::vector<std::int64_t> rows;  // of the folder's output layer, for each class; empty: as they are
+  bool fresh = false;              // the folder's output layer does not count
+};
+
 // What to make of the folder; what is not given stays as the folder says.
 struct OpenTextOptions {
   std::optional<TextHead>
@@ -26,8 +35,10 @@ struct OpenTextOptions {
   // A head for a folder that holds a body alone, whose output layer is its table of embeddings: BART and
   // GPT-2 as they are published without a head can generate all the same.
   std::optional<TextHead> head_of_body;
-  std::int64_t num_labels = 0;  // of a classification head; 0: the folder's
-  std::vector<std::string> label_names;
+  // What becomes of the classes, told what the folder's model is; not given, or an answer without labels:
+  // they stay.
+  std::function<LabelFit(const TextConfig& own)> fit_labels;
+  std::function<void(TextConfig&)> adjust;  // last changes, before the model is made
   std::uint64_t seed = 1;
 };
 
