@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "data/text_toy.h"
+#include "expect_error.h"
 #include "mgd/core/file.h"
 
 namespace mgd {

@@ -13,6 +13,7 @@
 #include "mgd/core/staging.h"
 #include "mgd/data/text_dataset.h"
 #include "mgd/eval/text_figures.h"
+#include "mgd/format/class_map.h"
 #include "mgd/generate/pseudo_perplexity.h"
 #include "mgd/nn/device.h"
 
@@ -72,21 +73,18 @@ Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t m
   return config;
 }
 
-// The model's number of each class of the data: by name, and where the data counts from 0, by number.
-at::Tensor class_numbers(const TextConfig& config, const std::vector<std::string>& classes) {
-  std::vector<std::int64_t> numbers;
-  for (std::size_t c = 0; c < classes.size(); ++c) {
-    const auto named = std::find(config.label_names.begin(), config.label_names.end(), classes[c]);
-    auto number = static_cast<std::int64_t>(named - config.label_names.begin());
-    if (named == config.label_names.end()) {
-      if (classes[c] != std::to_string(c) || static_cast<std::int64_t>(c) >= config.num_labels)
-        fail(ExitCode::usage, "--target: the data has the label '{}'; the model has {} labels{}",
-             printable(classes[c]), config.num_labels, suggestion(classes[c], config.label_names));
-      number = static_cast<std::int64_t>(c);
-    }
-    numbers.push_back(number);
-  }
-  return at::tensor(numbers, at::kLong);
+// The model's number of each class of the data, by name. Classes without names are numbers, and are never
+// guessed.
+at::Tensor class_numbers(const TextConfig& config, const std::vector<std::string>& classes,
+                         const std::vector<std::string>& unnamed) {
+  std::vector<std::string> names = label_names_of(config);
+  if (config.label_names.empty() || names != config.label_names)
+    if (static_cast<std::int64_t>(unnamed.size()) == config.num_labels) names = unnamed;
+  const ClassMap map = match_classes(names, config.num_labels, classes);
+  if (map.found() && map.fit != ClassFit::unnamed) return at::tensor(map.model_class, at::kLong);
+  const std::string& missing = map.unknown.empty() ? classes.front() : map.unknown.front();
+  fail(ExitCode::usage, "--target: the data has the label '{}'; the model has {} labels{}",
+       printable(missing), config.num_labels, suggestion(missing, names));
 }
 
 // The objective of a classifier with the labels in the model's numbers.
@@ -121,8 +119,8 @@ Figures measure(NamedText& named, const Config& config, const TextDataset& data,
     if (data.class_names.empty())
       fail(ExitCode::usage, "--target: {} has no labels; a classifier is measured on rows with one",
            flags.data);
-    objective = std::make_unique<Renumbered>(std::move(objective),
-                                             class_numbers(named.model->config(), data.class_names));
+    objective = std::make_unique<Renumbered>(
+        std::move(objective), class_numbers(named.model->config(), data.class_names, flags.classes));
   }
   const auto stream =
       stream_texts(*data.test, std::move(objective),

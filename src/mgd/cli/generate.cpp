@@ -31,9 +31,9 @@ void print(const std::string& text) {
 }
 
 // Generates for batches of prompts as they come.
-class Answers {
+class TextAnswers {
  public:
-  Answers(NamedText& named, const GenerateOptions& options, const GenerateFlags& flags)
+  TextAnswers(NamedText& named, const GenerateOptions& options, const GenerateFlags& flags)
       : named_(named),
         options_(options),
         flags_(flags),
@@ -81,7 +81,7 @@ int run_generate(const std::vector<std::string>& args, const GenerateFlags& flag
   print_notes(named.notes, flags.quiet);
   options.device = open_device(flags.device, "--device");
   named.model->to(options.device);
-  Answers answers(named, options, flags);
+  TextAnswers answers(named, options, flags);
   const auto visit = [&](std::span<const std::string> texts) { answers.answer(texts); };
   if (flags.prompts_file.empty())
     visit({&flags.prompt, 1});

@@ -59,7 +59,7 @@ NamedText open_named_text(const std::string& folder, const std::string& verb,
                   .files = std::move(opened.tokenizer),
                   .notes = std::move(opened.notes)};
   if (named.model->config().head == TextHead::encoder) named.sentence = load_sentence_files(folder);
-  if (named.tokenizer.vocab_size() > named.model->config().vocab_size)
+  if (!knows_tokens(*named.model, named.tokenizer))
     fail(ExitCode::bad_data, "{}: the tokenizer has {} tokens, but the model knows {}", folder,
          named.tokenizer.vocab_size(), named.model->config().vocab_size);
   named.max_length = named.model->max_tokens();

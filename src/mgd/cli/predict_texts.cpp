@@ -105,9 +105,9 @@ void print_embedding(const std::string& input, const at::Tensor& embedding, cons
 
 // A text that is too long is cut at its end (or as the tokenizer's truncation_side says), of a pair the
 // longer one.
-class Answers {
+class TextAnswers {
  public:
-  Answers(NamedText& named, const PredictFlags& flags, std::string prompt, std::int64_t max_length)
+  TextAnswers(NamedText& named, const PredictFlags& flags, std::string prompt, std::int64_t max_length)
       : named_(named), flags_(flags), prompt_(std::move(prompt)), max_length_(max_length) {}
 
   void answer(std::span<const std::string> texts) {
@@ -150,8 +150,8 @@ int predict_texts(const std::vector<std::string>& args, const PredictFlags& flag
   std::string prompt = named.prompt(flags.prompt_name, args[0]);
   if (!prompt.empty()) named.notes.push_back(fmt::format("before each text: '{}'", printable(prompt)));
   print_notes(named.notes, /*quiet=*/false);
-  Answers answers(named, flags, std::move(prompt),
-                  flags.max_length > 0 ? flags.max_length : named.max_length);
+  TextAnswers answers(named, flags, std::move(prompt),
+                      flags.max_length > 0 ? flags.max_length : named.max_length);
   for_text_batches(std::span(args).subspan(1), flags.batch_size,
                    [&](std::span<const std::string> texts) { answers.answer(texts); });
   return 0;

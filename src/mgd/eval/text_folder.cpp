@@ -102,6 +102,23 @@ OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& op
   return opened;
 }
 
+std::vector<std::string> label_names_of(const TextConfig& config) {
+  std::vector<std::string> numbers;
+  for (std::int64_t i = 0; i < config.num_labels; ++i) {
+    const auto place = static_cast<std::size_t>(i);
+    if (place < config.label_names.size() && config.label_names[place] != fmt::format("LABEL_{}", i))
+      return config.label_names;
+    numbers.push_back(std::to_string(i));
+  }
+  return numbers;
+}
+
+bool knows_tokens(const TextModel& model, const Tokenizer& tokenizer) {
+  for (std::int64_t id = model.config().vocab_size; id < tokenizer.vocab_size(); ++id)
+    if (tokenizer.has_id(id) && id != tokenizer.special_tokens().pad) return false;
+  return true;
+}
+
 void save_text_model(const std::string& folder, const TextModel& model,
                      const std::map<std::string, std::string>& tokenizer) {
   save_text_folder(folder, {.config = model.config(), .tensors = state_of(model), .tokenizer = tokenizer});

@@ -9,6 +9,7 @@
 
 #include "mgd/io/text_folder.h"
 #include "mgd/model/text_model.h"
+#include "mgd/text/tokenizer.h"
 
 namespace mgd {
 
@@ -44,6 +45,14 @@ struct OpenTextOptions {
 
 // Throws like load_text_folder, and Error(bad_data) listing tensors that do not fit.
 OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& options = {});
+
+// The names of a classifier's classes. transformers calls those without names LABEL_0, LABEL_1, ...: "0",
+// "1", ... here.
+std::vector<std::string> label_names_of(const TextConfig& config);
+
+// Whether the model knows every token of the tokenizer, but for one of padding, which is never read here:
+// many add that to GPT-2's vocabulary and leave the model as it is.
+bool knows_tokens(const TextModel& model, const Tokenizer& tokenizer);
 
 void save_text_model(const std::string& folder, const TextModel& model,
                      const std::map<std::string, std::string>& tokenizer = {});

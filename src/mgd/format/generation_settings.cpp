@@ -154,6 +154,7 @@ GenerationSettings parse_generation_settings(std::string_view text, const std::s
 std::string generation_settings_of_config(std::string_view text, const std::string& source) {
   const json config = parse_json_object(text, source);
   json settings = json::object();
+  const json type = config.contains("model_type") ? config["model_type"] : json();
   const auto take = [&](const char* key) {
     if (config.contains(key) && !config[key].is_null()) settings[key] = config[key];
   };
@@ -161,11 +162,10 @@ std::string generation_settings_of_config(std::string_view text, const std::stri
   for (const char* key : kIds) take(key);
   for (const auto& [key, neutral] : unsupported())
     if (config.contains(key) && !means_nothing(config[key], neutral)) settings[key] = config[key];
-  if (config.value("model_type", "") == "bart")
+  if (type == "bart")
     for (const char* key : {"eos_token_id", "forced_eos_token_id", "decoder_start_token_id"})
       if (!config.contains(key)) settings[key] = 2;
-  if (config.value("model_type", "") == "gpt2" && !config.contains("eos_token_id"))
-    settings["eos_token_id"] = 50256;
+  if (type == "gpt2" && !config.contains("eos_token_id")) settings["eos_token_id"] = 50256;
   return settings.dump(2) + "\n";
 }
 

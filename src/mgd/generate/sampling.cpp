@@ -116,9 +116,8 @@ TokenIds draw(const at::Tensor& logits, std::uint64_t seed, std::span<const Draw
 TokenIds choose(const at::Tensor& given, std::span<const DrawPlace> places, const SamplingOptions& options) {
   if (!at::isfinite(given.amax(-1)).all().item<bool>())
     fail(ExitCode::bad_data,
-         "the model's scores of the next token are NaN or infinite, or every token is ruled out; nothing can "
-         "be "
-         "chosen");
+         "the model's scores of the next token are NaN or infinite, or every token is ruled out; nothing "
+         "can be chosen");
   if (options.greedy()) return ids_of(given.argmax(-1));
   at::Tensor scores = options.temperature != 1 ? tempered(given, options.temperature) : given;
   if (options.top_k > 0) scores = keep_top_k(scores, options.top_k);

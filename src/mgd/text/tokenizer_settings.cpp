@@ -21,15 +21,20 @@ json read_object(const fs::path& file) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return json::object();
   json object = json::parse(read_file(file, kMaxBytes), nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object()) fail(ExitCode::bad_data, "{}: not a valid JSON object", file.string());
+  if (object.is_discarded()) fail(ExitCode::bad_data, "{}: not valid JSON", file.string());
+  JsonPlace(object, file.string()).object();
   return object;
+}
+
+std::string text_of(const json& object, const char* key, const char* otherwise) {
+  return object.contains(key) && object[key].is_string() ? object[key].get<std::string>() : otherwise;
 }
 
 // The classes of transformers that set BERT's normalizer from their settings.
 bool is_bert_kind(const json& config) {
   constexpr const char* kKinds[] = {"Bert",     "DistilBert", "Electra",    "ConvBert", "Funnel",
                                     "LayoutLM", "Lxmert",     "MobileBert", "RoFormer", "SqueezeBert"};
-  const std::string name = config.value("tokenizer_class", "BertTokenizer");
+  const std::string name = text_of(config, "tokenizer_class", "BertTokenizer");
   return std::any_of(std::begin(kKinds), std::end(kKinds), [&](const std::string& kind) {
     return name == kind + "Tokenizer" || name == kind + "TokenizerFast";
   });
@@ -50,7 +55,7 @@ bool set(json& object, const char* key, const json& value) {
 bool apply_case(json& document, const json& config, const std::string& source) {
   json& normalizer = document["normalizer"];
   if (!config.contains("do_lower_case") || !is_bert_kind(config) || !normalizer.is_object() ||
-      normalizer.value("type", "") != "BertNormalizer")
+      text_of(normalizer, "type", "") != "BertNormalizer")
     return false;
   bool changed = set(normalizer, "lowercase", flag_or_null(config, "do_lower_case", true, source));
   changed |= set(normalizer, "strip_accents", flag_or_null(config, "strip_accents", nullptr, source));
@@ -72,7 +77,8 @@ bool apply_sentence_case(json& document, const json& config) {
   const json lower = {{"type", "Lowercase"}};
   json& normalizer = document["normalizer"];
   const json* first = &normalizer;
-  if (normalizer.is_object() && normalizer.value("type", "") == "Sequence" &&
+  if (normalizer.is_object() && text_of(normalizer, "type", "") == "Sequence" &&
+      normalizer.contains("normalizers") && normalizer["normalizers"].is_array() &&
       !normalizer["normalizers"].empty())
     first = &normalizer["normalizers"][0];
   if (*first == lower) return false;
@@ -134,7 +140,7 @@ json bert_tokenizer(const fs::path& vocab_txt) {
          "{}: the tokenizer is of the class '{}', of which vocab.txt alone cannot be read; expected a "
          "tokenizer.json, "
          "or BERT's class",
-         config_file.string(), printable(config.value("tokenizer_class", "")));
+         config_file.string(), printable(text_of(config, "tokenizer_class", "")));
   const auto vocabulary = read_vocabulary(vocab_txt);
   json added = json::array();
   std::map<std::string, std::string> roles;

@@ -21,19 +21,9 @@ TextHead head_of(const std::string& task) {
 }
 
 void check_vocabulary(const TextModel& model, const Tokenizer& tokenizer, const char* role) {
-  if (model.config().vocab_size < tokenizer.vocab_size())
+  if (!knows_tokens(model, tokenizer))
     fail(ExitCode::usage, "{}: {} knows {} tokens, the tokenizer has {}", role, model.architecture(),
          model.config().vocab_size, tokenizer.vocab_size());
-}
-
-// transformers calls classes without names LABEL_0, LABEL_1, ...: they are numbers.
-std::vector<std::string> names_of_labels(const TextConfig& config) {
-  std::vector<std::string> names = config.label_names, numbers;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] != fmt::format("LABEL_{}", i)) return names;
-    numbers.push_back(std::to_string(i));
-  }
-  return numbers;
 }
 
 // The first and the last of the special tokens around a document; -1: none.
@@ -101,11 +91,13 @@ class RoleOpener {
   LabelFit fit(const TextConfig& own) {
     if (config_.task != "classify") return {};
     const bool classifies = own.head == TextHead::sequence_classification;
+    std::vector<std::string> names = label_names_of(own);
+    const bool unnamed = names != own.label_names;
+    if (unnamed && config_.data.classes.size() == names.size()) names = config_.data.classes;
     const FittedClasses fitted =
-        fit_classes(names_of_labels(own), classifies ? own.num_labels : 0,
+        fit_classes(names, classifies ? own.num_labels : 0,
                     {.use = use_,
                      .data = data_.class_names,
-                     .unnamed = config_.data.classes,
                      .fresh = use_ == HeadUse::learn && config_.student.head == "fresh"},
                     role_);
     if (!fitted.note.empty()) out_.notes.push_back(fmt::format("{}: {}", role_, fitted.note));
