@@ -21,6 +21,8 @@ void EvalFlags::visit(OptionVisitor& v) {
   v.option("data", data, {.help = "file, folder or archive of pictures or texts"});
   v.option("split", split, {.help = "name of the split in the data"});
   v.option("model", model, {.help = "architecture of a bare weights file"});
+  v.option("classes", classes,
+           {.help = "names of the classes of bare weights, in the order of their outputs"});
   v.option("batch_size", batch_size, {.help = "of a forward pass; 0 = 64 pictures, 32 texts", .min = 0});
   v.option("precision", precision, {.help = "fp32 or bf16", .choices = {"fp32", "bf16"}});
   v.option("device", device, {.help = "cpu or cuda", .choices = {"cpu", "cuda"}});

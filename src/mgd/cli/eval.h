@@ -11,6 +11,7 @@ namespace mgd {
 struct EvalFlags {
   std::string data, split = "test", model, precision = "fp32", device = "cpu";
   std::int64_t batch_size = 0, threads = 0;
+  std::vector<std::string> classes;
   bool json = false, quiet = false;
 
   // Texts.

@@ -82,6 +82,7 @@ void inspect_text(const std::string& name, bool as_json) {
 
 void inspect_image(const std::string& name, const InspectFlags& flags) {
   const OpenedModel opened = open_named_model(name, flags.model, /*allow_fresh=*/true);
+  for (const std::string& note : opened.notes) fmt::print(stderr, "{}: {}\n", name, note);
   const ModelSummary summary = summarize(*opened.model);
   if (flags.json) {
     fmt::print("{}\n", to_json(*opened.model, summary).dump());

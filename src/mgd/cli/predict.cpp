@@ -23,6 +23,8 @@ int run_predict(const std::vector<std::string>& args, const PredictFlags& flags)
 void PredictFlags::visit(OptionVisitor& v) {
   v.option("top", top, {.help = "answers an input", .min = 1});
   v.option("model", model, {.help = "architecture of a bare weights file"});
+  v.option("classes", classes,
+           {.help = "names of the classes of bare weights, in the order of their outputs"});
   v.option("batch_size", batch_size, {.help = "samples of one forward pass", .min = 1});
   v.option("max_length", max_length, {.help = "texts: most tokens; 0 = as the model takes", .min = 0});
   v.option("pairs", pairs,

@@ -11,6 +11,7 @@ namespace mgd {
 struct PredictFlags {
   std::string model, precision = "fp32";
   std::int64_t top = 3, threads = 0, batch_size = 64, max_length = 0;
+  std::vector<std::string> classes;
   bool json = false, logits = false, pairs = false;
   void visit(OptionVisitor& v);
 };

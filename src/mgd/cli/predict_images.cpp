@@ -71,7 +71,8 @@ std::vector<std::string> with_stdin(const std::vector<std::string>& inputs) {
 }  // namespace
 
 int predict_images(const std::vector<std::string>& args, const PredictFlags& flags) {
-  OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/false);
+  OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/false, flags.classes);
+  for (const std::string& note : opened.notes) fmt::print(stderr, "{}: {}\n", args[0], note);
   fill_normalisation(opened.info);
   const std::int64_t channels = opened.info.in_channels;
   const auto all = open_loose_images(with_stdin({args.begin() + 1, args.end()}), channels);

@@ -35,19 +35,22 @@ Answers answer_all(ImageModel& model, const ImageSource& source, const EvalOptio
   if (source.size() == 0) return answers;
   const at::NoGradGuard no_grad;
   Loader loader(source, AugmentChain{}, loader_options(options));
-  std::vector<at::Tensor> parts;
+  std::vector<at::Tensor> parts, inputs;
   for (std::int64_t step = 0, steps = loader.steps_per_epoch(); step < steps; ++step) {
     for (const Batch& batch : loader.next().micro) {
       const AutocastGuard autocast(bf16, options.device);
       Forward forward(false);
+      forward.keep_input_of(options.keep_input_of);
       const at::Tensor logits = model.forward(batch.input.to(options.device), forward);
       parts.push_back(logits.to(at::kCPU, at::kFloat));
+      if (forward.kept_input().defined()) inputs.push_back(forward.kept_input().to(at::kCPU, at::kFloat));
       const at::Tensor target = batch.target.contiguous();
       const auto* label = target.const_data_ptr<std::int64_t>();
       answers.labels.insert(answers.labels.end(), label, label + target.numel());
     }
   }
   answers.logits = at::cat(parts);
+  if (!inputs.empty()) answers.inputs = at::cat(inputs);
   return answers;
 }
 

@@ -39,10 +39,12 @@ struct EvalOptions {
   std::int64_t height = 0, width = 0;
   std::string precision = "fp32";  // fp32 | bf16
   at::Device device = at::kCPU;
+  std::string keep_input_of = {};  // path of a linear layer; what it is given is kept in Answers::inputs
 };
 
 struct Answers {
-  at::Tensor logits;  // (N, K) float, on the CPU, in the order of the source
+  at::Tensor inputs = {};  // (N, F) float, on the CPU: see EvalOptions::keep_input_of
+  at::Tensor logits;       // (N, K) float, on the CPU, in the order of the source
   std::vector<std::int64_t>
       labels;  // N; they come from the batches: a corrupt sample is replaced by another with another label
 };

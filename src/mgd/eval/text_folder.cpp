@@ -27,6 +27,7 @@ OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& op
   AdaptedWeights adapted = adapt_weights(*opened.model, std::move(content.tensors), other_head);
   opened.fresh = std::move(adapted.fresh);
   load_state(*opened.model, adapted.tensors, folder);
+  require_finite(*opened.model, folder);
   return opened;
 }
 

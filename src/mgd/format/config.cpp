@@ -28,6 +28,8 @@ void DataConfig::visit(OptionVisitor& v) {
   v.option("mean", mean,
            {.help = "normalisation, a value a channel in 0..1; empty = the teacher's, else ImageNet's"});
   v.option("std", std, {.help = "normalisation, a value a channel", .min = 0, .min_open = true});
+  v.option("classes", classes,
+           {.help = "names of the classes of weights that come without, in the order of their outputs"});
   v.option("loader_threads", loader_threads,
            {.help = "threads that decode and augment; 0 = the training thread itself", .min = 0, .max = 256});
   v.option("cache_mb", cache_mb, {.help = "decoded images kept in memory, in MB", .min = 0, .max = 1 << 20});
@@ -39,6 +41,10 @@ void ModelConfig::visit(OptionVisitor& v) {
   v.option("path", path, {.help = "a model folder; instead of model and weights"});
   v.option("width", width,
            {.help = "multiplier of every channel count of `model`", .min = 0, .max = 64, .min_open = true});
+  v.option("head", head,
+           {.help = "classifier of given weights: auto takes its rows over by the names of the classes and "
+                    "makes a fresh one where the classes are others; fresh always does",
+            .choices = {"auto", "fresh"}});
   sizes.visit(v);
 }
 
@@ -57,7 +63,19 @@ void visit_steps(TrainConfig& t, OptionVisitor& v) {
 
 void visit_optimizer(TrainConfig& t, OptionVisitor& v) {
   v.option("optimizer", t.optimizer, {.help = "update rule", .choices = {"sgd", "adamw"}});
-  v.option("lr", t.lr, {.help = "learning rate after warm-up", .min = 0, .min_open = true});
+  v.option(
+      "lr", t.lr,
+      {.help = "learning rate after warm-up; 0 = sgd 0.1, adamw 0.001, and a tenth of it for weights that "
+               "were trained before",
+       .min = 0});
+  v.option(
+      "freeze", t.freeze,
+      {.help = "what of the student does not train: layers or tensors by name, with * and ?, or 'all but "
+               "the head'"});
+  v.option("lr_scale", t.lr_scale,
+           {.help = "factor of the learning rate by layer or tensor, as in freeze; the last that fits counts",
+            .min = 0,
+            .min_open = true});
   v.option("momentum", t.momentum,
            {.help = "sgd: share of the last step that is kept, below 1", .min = 0, .max = 1});
   v.option("nesterov", t.nesterov, {.help = "sgd: Nesterov momentum"});

@@ -22,17 +22,20 @@ struct DataConfig {
   std::int64_t image_size = 0;  // resize to this square; 0 = as stored
   std::vector<double> mean,
       std;  // normalisation; empty: the teacher's or model's own, else ImageNet's (grey: 0.5)
+  std::vector<std::string>
+      classes;  // names of the classes of weights that come without names, in their order
   std::int64_t loader_threads = 2;
   std::int64_t cache_mb = 1024;  // decoded images kept in memory
   void visit(OptionVisitor& v);
 };
 
 struct ModelConfig {
-  std::string model;    // architecture name
-  std::string weights;  // safetensors file, or "" = fresh (student) / required (teacher)
-  std::string path;     // a model folder; instead of model + weights
-  double width = 1.0;   // of image models
-  TextSizes sizes;      // of text models made from scratch
+  std::string model;          // architecture name
+  std::string weights;        // safetensors file, or "" = fresh (student) / required (teacher)
+  std::string path;           // a model folder; instead of model + weights
+  double width = 1.0;         // of image models
+  std::string head = "auto";  // auto | fresh: what becomes of the classifier of given weights
+  TextSizes sizes;            // of text models made from scratch
   void visit(OptionVisitor& v);
 };
 
@@ -50,7 +53,9 @@ struct TrainConfig {
   std::int64_t batch_size = 128;      // samples of one optimizer step
   std::int64_t micro_batch_size = 0;  // samples of one forward pass; 0 = batch_size
   std::string optimizer = "sgd";      // sgd | adamw
-  double lr = 0.1;
+  double lr = 0;                      // 0 = by the optimizer and the start (train/learning_rate.h)
+  std::vector<std::string> freeze;    // layers or tensors that do not train; "all but the head"
+  std::vector<NamedNumber> lr_scale;  // factor of the rate, by layer or tensor; the last that fits counts
   double momentum = 0.9;
   bool nesterov = false;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;

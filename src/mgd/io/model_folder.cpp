@@ -6,6 +6,7 @@
 #include "mgd/core/file.h"
 #include "mgd/core/publish.h"
 #include "mgd/format/json_field.h"
+#include "mgd/format/safetensors.h"
 
 namespace mgd {
 
@@ -65,7 +66,7 @@ ModelFolderInfo parse_model_config(std::string_view text, const std::string& sou
     field("architecture").fail_as("is missing; not the config of an image classifier?");
   info.architecture = field("architecture").text();
   const char* classes = field("num_classes").is_there() ? "num_classes" : "pretrained_cfg.num_classes";
-  info.num_classes = field(classes).integer(1, kMostClasses);
+  info.num_classes = field(classes).integer(0, kMostClasses);  // 0: timm's export without a classifier
   if (field("label_names").is_there()) info.label_names = field("label_names").texts();
   require_count(field("label_names"), info.label_names.size(), info.num_classes, "classes");
   parse_pretrained(config, source, info);
@@ -84,7 +85,9 @@ ModelFolderInfo load_model_config(const std::string& folder) {
   const fs::path path = folder;
   if (!fs::is_directory(path)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
   const fs::path config = path / "config.json";
-  return parse_model_config(read_file(config, kMostConfigBytes), config.string());
+  const std::string text = read_file(config, kMostConfigBytes);
+  refuse_stand_in(text, config.string());
+  return parse_model_config(text, config.string());
 }
 
 LoadedFolder load_model_folder(const std::string& folder) {

@@ -48,6 +48,7 @@ class Loss {
   virtual std::vector<std::string> student_taps() const { return {}; }
   virtual std::vector<std::string> teacher_taps() const { return {}; }
   virtual bool needs_teacher() const { return false; }
+  virtual bool reads_teacher_logits() const { return false; }  // which are then of the student's classes
 
   // The mask this loss wants drawn each step, as its recipe entry ({mask, mask_ratio, ...}), and the {C, Y,
   // X} it acts on; a null node when it wants none. The trainer draws it: a loss never samples.

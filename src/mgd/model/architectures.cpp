@@ -10,13 +10,13 @@ namespace {
 using Family = std::span<const Architecture> (*)();
 
 constexpr Family kFamilies[] = {
-    cifar_resnets,  //
-    resnets_x4,     //
-    wide_resnets,   //
-    resnets,        //
-    mobilenets_v2,  //
-    mobilenets_v3,  //
-    efficientnets,  //
+    cifar_resnets,            //
+    projected_cifar_resnets,  //
+    wide_resnets,             //
+    resnets,                  //
+    mobilenets_v2,            //
+    mobilenets_v3,            //
+    efficientnets,            //
 };
 
 }  // namespace

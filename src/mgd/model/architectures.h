@@ -41,9 +41,9 @@ struct Architecture {
 // He et al. 2015, section 4.2: depth 6n + 2, widths 16/32/64, parameter-free shortcuts (option A).
 std::span<const Architecture> cifar_resnets();
 
-// The "x4" ResNets of the distillation literature (Tian et al. 2020): depth 6n + 2, stem 32, widths
-// 64/128/256, projection shortcuts (option B).
-std::span<const Architecture> resnets_x4();
+// The CIFAR ResNets of the distillation literature under its names (Tian et al. 2020): depth 6n + 2,
+// projection shortcuts (option B), a classifier called fc; "x4" has stem 32 and widths 64/128/256.
+std::span<const Architecture> projected_cifar_resnets();
 
 // Zagoruyko and Komodakis 2016, without dropout: depth 6n + 4, stem 16, widths 16/32/64 times `widen`. The
 // usual sizes; wrn_{depth}_{widen} is built for others, too.

@@ -1,5 +1,5 @@
-// ResNets for small images: a 3x3 stem without pooling and three stages. The option-A and the "x4" family
-// differ in widths, shortcuts, initialisation and the classifier's name only.
+// ResNets for small images: a 3x3 stem without pooling and three stages. The option-A and the projected
+// family differ in widths, shortcuts, initialisation and the classifier's name only.
 #include <array>
 
 #include "mgd/core/error.h"
@@ -68,15 +68,24 @@ std::unique_ptr<ImageModel> plain(const ModelSpec& spec, RandomStream& random) {
 }
 
 template <std::int64_t kDepth>
-std::unique_ptr<ImageModel> times4(const ModelSpec& spec, RandomStream& random) {
-  const SmallImageOptions options{.depth = kDepth,
-                                  .stem = 32,
-                                  .widths = {64, 128, 256},
-                                  .shortcut = Shortcut::project,
-                                  .conv_init = Init::kaiming_fan_out,
-                                  .classifier_init = Init::torch_default,
-                                  .classifier = "fc"};
+std::unique_ptr<ImageModel> projected(const ModelSpec& spec, SmallImageOptions options,
+                                      RandomStream& random) {
+  options.depth = kDepth;
+  options.shortcut = Shortcut::project;
+  options.conv_init = Init::kaiming_fan_out;
+  options.classifier_init = Init::torch_default;
+  options.classifier = "fc";
   return std::make_unique<SmallImageResNet>(spec, options, random);
+}
+
+template <std::int64_t kDepth>
+std::unique_ptr<ImageModel> times1(const ModelSpec& spec, RandomStream& random) {
+  return projected<kDepth>(spec, {}, random);
+}
+
+template <std::int64_t kDepth>
+std::unique_ptr<ImageModel> times4(const ModelSpec& spec, RandomStream& random) {
+  return projected<kDepth>(spec, {.stem = 32, .widths = {64, 128, 256}}, random);
 }
 
 constexpr Architecture kCifarResNets[] = {
@@ -86,10 +95,12 @@ constexpr Architecture kCifarResNets[] = {
     {"cifar_resnet110", kCifarHabit, plain<110>},
 };
 
-constexpr Architecture kResNetsX4[] = {
-    {"resnet8x4", kCifarHabit, times4<8>},
-    {"resnet14x4", kCifarHabit, times4<14>},
-    {"resnet20x4", kCifarHabit, times4<20>},
+constexpr Architecture kProjectedResNets[] = {
+    {"resnet8", kCifarHabit, times1<8>},     {"resnet14", kCifarHabit, times1<14>},
+    {"resnet20", kCifarHabit, times1<20>},   {"resnet32", kCifarHabit, times1<32>},
+    {"resnet44", kCifarHabit, times1<44>},   {"resnet56", kCifarHabit, times1<56>},
+    {"resnet110", kCifarHabit, times1<110>}, {"resnet8x4", kCifarHabit, times4<8>},
+    {"resnet14x4", kCifarHabit, times4<14>}, {"resnet20x4", kCifarHabit, times4<20>},
     {"resnet32x4", kCifarHabit, times4<32>},
 };
 
@@ -99,8 +110,8 @@ std::span<const Architecture> cifar_resnets() {
   return kCifarResNets;
 }
 
-std::span<const Architecture> resnets_x4() {
-  return kResNetsX4;
+std::span<const Architecture> projected_cifar_resnets() {
+  return kProjectedResNets;
 }
 
 }  // namespace mgd

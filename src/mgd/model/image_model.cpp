@@ -34,6 +34,19 @@ const Architecture& checked_architecture(const ModelSpec& spec) {
   return *architecture;
 }
 
+std::string ImageModel::head_path() const {
+  std::string last;
+  for (const NamedTensor& entry : parameters())
+    if (entry.kind == TensorKind::weight) last = entry.name;
+  constexpr std::string_view kWeight = ".weight";
+  MGD_ASSERT(last.ends_with(kWeight));
+  return last.substr(0, last.size() - kWeight.size());
+}
+
+bool ImageModel::of_head(const std::string& tensor) const {
+  return tensor.starts_with(head_path() + ".");
+}
+
 std::unique_ptr<ImageModel> make_model(const ModelSpec& spec, std::uint64_t seed) {
   RandomStream random(random_key(seed, "model/init"), 0, 0);
   std::unique_ptr<ImageModel> model = checked_architecture(spec).build(spec, random);

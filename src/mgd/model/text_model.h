@@ -24,8 +24,9 @@ class TextModel : public Model {
   const TextConfig& config() const { return config_; }
   std::int64_t max_tokens() const;  // of one sequence
   const std::string& architecture() const override { return config_.model_type; }
-  std::string default_tap() const override;      // the last layer (of the decoder, where there is one)
-  std::vector<std::string> layer_paths() const;  // nodes of the layers, the encoder's first
+  std::string default_tap() const override;  // the last layer (of the decoder, where there is one)
+  bool of_head(const std::string& tensor) const override;  // what a bare model has not, and a pooler
+  std::vector<std::string> layer_paths() const;            // nodes of the layers, the encoder's first
 
   // By config().head: encoder -> embedding (S, H); masked_lm, causal_lm -> head of batch.target_rows;
   // sequence_classification -> logits (S, K); token_classification -> logits (N, K).

@@ -54,6 +54,11 @@ bool carries_nothing(const std::string& name, const TextModel& model) {
 
 }  // namespace
 
+bool TextModel::of_head(const std::string& tensor) const {
+  if (config_.head == TextHead::encoder) return false;
+  return !below(tensor, text_names(config_.model_type).prefix) || tensor.find("pooler") != std::string::npos;
+}
+
 AdaptedWeights adapt_weights(const TextModel& model, Tensors tensors, bool fresh_head) {
   const bool bare = model.config().head == TextHead::encoder;
   const std::string prefix = text_names(model.config().model_type).prefix;
@@ -68,9 +73,7 @@ AdaptedWeights adapt_weights(const TextModel& model, Tensors tensors, bool fresh
   }
   if (!fresh_head) return adapted;
   for (const NamedTensor& entry : state) {
-    const bool of_head =
-        !bare && (!below(entry.name, prefix) || entry.name.find("pooler") != std::string::npos);
-    if (!of_head || adapted.tensors.contains(entry.name)) continue;
+    if (!model.of_head(entry.name) || adapted.tensors.contains(entry.name)) continue;
     adapted.fresh.push_back(entry.name);
     adapted.tensors.emplace(entry.name, entry.tensor.detach());
   }

@@ -50,11 +50,12 @@ at::Tensor BatchNorm2d::train(const at::Tensor& x, const AfterNorm& after) {
 
 at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward, const AfterNorm& after) {
   const bool seen = forward.wants(path()) || forward.edits(path());
-  if (forward.training() && !seen) return train(x, after);
-  at::Tensor y = forward.training() ? train(x, {})
-                                    : at::batch_norm(x, weight_, bias_, running_mean_, running_var_,
-                                                     /*training=*/false, options_.momentum, options_.eps,
-                                                     /*cudnn_enabled=*/true);
+  const bool training = forward.training() && !frozen();
+  if (training && !seen) return train(x, after);
+  at::Tensor y = training ? train(x, {})
+                          : at::batch_norm(x, weight_, bias_, running_mean_, running_var_,
+                                           /*training=*/false, options_.momentum, options_.eps,
+                                           /*cudnn_enabled=*/true);
   return finished(forward.node(path(), std::move(y)), seen, after);
 }
 

@@ -21,9 +21,9 @@ struct NormOptions {
   double momentum = 0.1;  // the share of the new batch in the running statistics
 };
 
-// Statistics move in training mode only (the running variance is the unbiased one, the batch is normalised
-// with the biased one, as everywhere in PyTorch). A batch of one 1x1 map in training has no variance:
-// Error(usage).
+// Statistics move in training mode only, and not in a frozen layer (the running variance is the unbiased
+// one, the batch is normalised with the biased one, as everywhere in PyTorch). A batch of one 1x1 map in
+// training has no variance: Error(usage).
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(std::int64_t channels, NormOptions options = {});

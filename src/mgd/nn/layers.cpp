@@ -114,6 +114,7 @@ Linear::Linear(LinearOptions options, RandomStream& random)
 }
 
 at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
+  forward.tell_input(path(), x);
   at::Tensor y = linear(x, in_first_ ? weight_.t() : weight_, bias_ ? *bias_ : at::Tensor());
   forward.add_macs(y.numel() * x.size(-1));
   return forward.node(path(), std::move(y));
@@ -124,14 +125,14 @@ Dropout::Dropout(double p) : p_(p) {
 }
 
 at::Tensor Dropout::forward(const at::Tensor& x, Forward& forward) {
-  if (!forward.training() || !forward.draws() || p_ == 0) return forward.node(path(), x);
+  if (!forward.training() || frozen() || !forward.draws() || p_ == 0) return forward.node(path(), x);
   SampleRows rows{.offsets = {}, .ids = forward.draws()->sample_ids};
   for (std::size_t b = 0; b <= rows.ids.size(); ++b) rows.offsets.push_back(static_cast<std::int64_t>(b));
   return this->forward(x, rows, forward);
 }
 
 at::Tensor Dropout::forward(const at::Tensor& x, const SampleRows& rows, Forward& forward) {
-  if (!forward.training() || !forward.draws() || p_ == 0) return forward.node(path(), x);
+  if (!forward.training() || frozen() || !forward.draws() || p_ == 0) return forward.node(path(), x);
   const ForwardDraws& draws = *forward.draws();
   const auto batch = static_cast<std::int64_t>(rows.ids.size());
   MGD_ASSERT(x.dim() > 0 && rows.offsets.size() == rows.ids.size() + 1 && x.size(0) == rows.offsets.back());

@@ -108,7 +108,7 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
   if (m.source) {
     data.findings.push_back(fmt::format("On {} {} images the student is right in {:.2f} % of cases.",
                                         m.source->size(), m.split, 100 * m.student.classes.accuracy));
-    if (run.has_teacher())
+    if (run.has_teacher() && m.teacher.classes.samples > 0)
       data.findings.push_back(
           fmt::format("The teacher is right in {:.2f} %; the student has {:.1f} times fewer parameters.",
                       100 * m.teacher.classes.accuracy,

@@ -65,7 +65,9 @@ FinalMeasures measure_final(Run& run) {
   m.split = run.task->has_split("test") ? "test" : run.task->has_split("validation") ? "validation" : "";
   if (run.image != nullptr && !m.split.empty()) m.source = run.image->source(m.split);
   m.student = measure_model(run, *run.student, m);
-  if (run.has_teacher()) m.teacher = measure_teacher(run, m);
+  // Of a teacher of other classes only size and latency.
+  if (run.has_teacher())
+    m.teacher = measure_teacher(run, run.no_teacher_logits.empty() ? m : FinalMeasures{});
   return m;
 }
 

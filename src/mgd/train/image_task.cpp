@@ -33,14 +33,10 @@ void resolve_normalisation(const DataConfig& data, const ModelFolderInfo& teache
            values->size(), channels);
 }
 
-void check_classes(const ImageModel& model, const char* role, const ImageSource& source,
-                   const std::string& path) {
-  const auto& names = source.class_names();
-  const auto classes = static_cast<std::int64_t>(names.size());
-  if (model.spec().num_classes != classes)
-    fail(ExitCode::usage, "{}: {} has {} classes, the data in {} has {} ({})", role,
-         model.spec().architecture, model.spec().num_classes, path, classes,
-         fmt::join(names.begin(), names.begin() + std::min<std::int64_t>(classes, 5), ", "));
+std::vector<std::string> marked(const char* role, const std::vector<std::string>& notes) {
+  std::vector<std::string> lines;
+  for (const std::string& note : notes) lines.push_back(fmt::format("{:<10} {}", role, note));
+  return lines;
 }
 
 // The first picture that can be read: a corrupt one is no reason to stop, the loader skips it.
@@ -94,24 +90,26 @@ ImageTask::ImageTask(const Config& config, at::Device device) : config_(config),
   if (train_->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data.path);
 }
 
-ModelDefaults ImageTask::model_defaults() const {
+ModelDefaults ImageTask::model_defaults(HeadUse use) const {
   const Image first = first_picture(*train_);
   const std::int64_t side = config_.data.image_size;
   return {.num_classes = num_classes(),
           .in_channels = train_->channels(),
           .height = side > 0 ? side : first.height,
           .width = side > 0 ? side : first.width,
-          .seed = static_cast<std::uint64_t>(config_.run.seed)};
+          .seed = static_cast<std::uint64_t>(config_.run.seed),
+          .classes = {.use = use,
+                      .data = train_->class_names(),
+                      .unnamed = config_.data.classes,
+                      .fresh = use == HeadUse::learn && config_.student.head == "fresh"}};
 }
 
 std::unique_ptr<ImageModel> ImageTask::open_teacher() const {
-  OpenedModel teacher = open_model(config_.teacher, model_defaults(), "teacher");
-  check_classes(*teacher.model, "teacher", *train_, config_.data.path);
-  return std::move(teacher.model);
+  return std::move(open_model(config_.teacher, model_defaults(HeadUse::teach), "teacher").model);
 }
 
 void ImageTask::open_models(Run& run) {
-  const ModelDefaults defaults = model_defaults();
+  const ModelDefaults defaults = model_defaults(HeadUse::teach);
   OpenedModel teacher;
   const ModelConfig& wanted = config_.teacher;
   if (!wanted.model.empty() || !wanted.path.empty()) {
@@ -120,14 +118,22 @@ void ImageTask::open_models(Run& run) {
            "teacher: {} has no weights; write teacher: {{model: {}, weights: FILE.safetensors}}",
            wanted.model, wanted.model);
     const bool cached = !config_.train.teacher_cache.path.empty();
-    teacher = cached ? outline_model(wanted, defaults) : open_model(wanted, defaults, "teacher");
-    check_classes(*teacher.model, "teacher", *train_, config_.data.path);
+    teacher = cached ? outline_model(wanted, defaults, "teacher") : open_model(wanted, defaults, "teacher");
+    notes_ = marked("teacher", teacher.notes);
+    run.no_teacher_logits = teacher.no_logits;
+    run.teacher_classes = teacher.model->spec().num_classes;
     run.teacher_summary = summarize(*teacher.model, defaults.height, defaults.width);
     run.teacher_default_tap = teacher.model->default_tap();
     if (!cached) run.teacher = std::move(teacher.model);
   }
-  OpenedModel student = open_model(config_.student, defaults, "student");
-  check_classes(*student.model, "student", *train_, config_.data.path);
+  OpenedModel student = open_model(config_.student, model_defaults(HeadUse::learn), "student");
+  run.student_given = !student.source.empty();
+  for (std::string& line : marked("student", student.notes)) notes_.push_back(std::move(line));
+  if (!config_.data.classes.empty() && !teacher.named && !student.named)
+    fail(
+        ExitCode::usage,
+        "data.classes: {} names, but neither teacher nor student has as many classes and no names of its own",
+        config_.data.classes.size());
   run.student_summary = summarize(*student.model, defaults.height, defaults.width);
   run.student = std::move(student.model);
   info_ = student.info;
@@ -211,11 +217,14 @@ std::map<std::string, std::string> ImageTask::identity() const {
 
 std::vector<std::string> ImageTask::describe() const {
   const auto size = [](const ImageSource* s) { return s ? s->size() : 0; };
-  return {fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes; {} x {} x {}", "data",
-                      config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
-                      info_.label_names.size(), info_.in_channels, info_.height, info_.width),
-          fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
-                      fmt::join(info_.std, " "))};
+  std::vector<std::string> lines{
+      fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes; {} x {} x {}", "data",
+                  config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
+                  info_.label_names.size(), info_.in_channels, info_.height, info_.width),
+      fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
+                  fmt::join(info_.std, " "))};
+  lines.insert(lines.end(), notes_.begin(), notes_.end());
+  return lines;
 }
 
 std::string ImageTask::data_report_json(const BatchStream& stream) const {

@@ -44,11 +44,12 @@ class ImageTask final : public Task {
   EvalOptions eval_options() const;
 
  private:
-  ModelDefaults model_defaults() const;
+  ModelDefaults model_defaults(HeadUse use) const;
   LoaderOptions loader_options() const;
   const Config config_;
   const at::Device device_;
   std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
+  std::vector<std::string> notes_;                                // on the models, for the console
   ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run
 };
 

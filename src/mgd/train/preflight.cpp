@@ -68,8 +68,9 @@ void refuse_untrained(const Run& run, const Preflight& result) {
 Preflight preflight(Run& run) {
   if (!run.has_teacher() || run.image == nullptr) return {};
   const Preflight result = run.teacher ? show_first_batch(run) : noted_preflight(run).value();
-  refuse_untrained(run, result);
   if (run.teacher) note_preflight(run, result);
+  if (!run.no_teacher_logits.empty()) return {};
+  refuse_untrained(run, result);
   return result;
 }
 

@@ -11,6 +11,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/nn/autocast.h"
+#include "mgd/train/even_slices.h"
 
 namespace mgd {
 
@@ -44,18 +45,6 @@ std::int64_t teacher_slice(const Run& run) {
   return (batch + slices - 1) / slices;
 }
 
-// `size` pictures, the last one repeated where there are fewer.
-at::Tensor filled_up(const at::Tensor& pictures, std::int64_t size) {
-  const std::int64_t lack = size - pictures.size(0);
-  if (lack == 0) return pictures;
-  std::vector<std::int64_t> sizes = pictures.sizes().vec();
-  sizes[0] = lack;
-  return at::cat({pictures, pictures.narrow(0, pictures.size(0) - 1, 1).expand(sizes)})
-      .contiguous(pictures.suggest_memory_format());
-}
-
-// Every pass is of the same size: the kernels that a library chooses depend on it, and with them the last
-// bits of every output.
 ModelOutput in_slices(Run& run, const at::Tensor& pictures) {
   const std::int64_t size = teacher_slice(run), count = pictures.size(0);
   std::vector<at::Tensor> logits;

@@ -123,6 +123,7 @@ void TextTask::open_models(Run& run) {
     student = std::move(opened.model);
   }
   check_vocabulary(*student, tokenizer_, "student");
+  run.student_given = !config_.student.path.empty();
   run.student_summary = summarize(*student);
   run.student = std::move(student);
 }
