@@ -65,7 +65,7 @@ void TextTask::open_models(Run& run) {
     run.teacher_summary = summarize(*teacher.model);
     run.teacher_default_tap = teacher.model->default_tap();
     run.teacher = std::move(teacher.model);
-  } else if (!config_.teacher.model.empty()) {
+  } else if (config_.teacher.given()) {
     fail(ExitCode::usage, "teacher.model: a text teacher comes as a folder; write teacher: FOLDER");
   }
   TextRole student = open_text_student(config_, tokenizer_, dataset_);
