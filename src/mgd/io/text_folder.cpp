@@ -7,6 +7,7 @@
 #include "mgd/core/publish.h"
 #include "mgd/format/generation_settings.h"
 #include "mgd/format/json_field.h"
+#include "mgd/format/safetensors.h"
 #include "mgd/text/tokenizer_files.h"
 
 namespace mgd {
