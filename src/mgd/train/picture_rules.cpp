@@ -5,6 +5,7 @@
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
 #include "mgd/model/input_habit.h"
+#include "mgd/train/identify.h"
 #include "mgd/train/open_model.h"
 
 namespace mgd {
@@ -129,10 +130,9 @@ std::string colour_line(const PictureSurvey& survey, std::int64_t channels) {
   return "";
 }
 
-// 0 where the names of its tensors do not say it.
-std::int64_t channels_of_file(const std::string& file) {
+std::int64_t channels_of_file(const ModelConfig& model) {
   std::vector<std::string> notes;
-  return borders_of(load_image_tensors(file, notes), {.channels = 0}).channels;
+  return borders_of(model.model, load_image_tensors(model.weights, notes)).channels;
 }
 
 }  // namespace
@@ -148,7 +148,7 @@ std::vector<Viewer> viewers_of(const Config& config) {
     viewer.architecture = model.model;
     viewer.trained = !model.weights.empty();
     if (viewer.folder) viewer.channels = viewer.folder->in_channels;
-    if (viewer.trained && fs::exists(model.weights)) viewer.channels = channels_of_file(model.weights);
+    if (viewer.trained && fs::exists(model.weights)) viewer.channels = channels_of_file(model);
     viewers.push_back(std::move(viewer));
   };
   add("teacher", config.teacher);
