@@ -6,11 +6,11 @@
 
 #include "mgd/cli/builtin_text.h"
 #include "mgd/cli/demo.h"
-#include "mgd/cli/text.h"
 #include "mgd/cli/training.h"
 #include "mgd/core/clock.h"
 #include "mgd/core/error.h"
 #include "mgd/eval/frequency_baseline.h"
+#include "mgd/front/text.h"
 #include "mgd/generate/fill_mask.h"
 #include "mgd/generate/generate_text.h"
 #include "mgd/text/excerpt.h"

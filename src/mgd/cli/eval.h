@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "mgd/cli/args.h"
+#include "mgd/front/args.h"
 
 namespace mgd {
 

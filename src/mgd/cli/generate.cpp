@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/open_text.h"
-#include "mgd/cli/text.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
+#include "mgd/front/text.h"
 #include "mgd/generate/generate_text.h"
 #include "mgd/nn/device.h"
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "mgd/cli/args.h"
+#include "mgd/front/args.h"
 
 namespace mgd {
 
@@ -12,7 +12,6 @@ Verb train_verb();
 Verb eval_verb();
 Verb predict_verb();
 Verb inspect_verb();
-Verb config_verb();
 Verb doctor_verb();
 Verb tokenize_verb();
 Verb fill_mask_verb();
@@ -20,6 +19,7 @@ Verb generate_verb();
 Verb bench_verb();
 Verb demo_verb();
 
+// All that the command has, the one that the front has itself included.
 std::vector<Verb> all_verbs();
 
 }  // namespace mgd
