@@ -223,7 +223,7 @@ class Start(WithFolder):
         told = json.loads(mgd("doctor", "--json", cwd=self.folder, env=quiet).stdout)
         self.assertEqual(told["waiting"], "10000 turns, then sleep (GOMP_SPINCOUNT)")
         told = json.loads(mgd("doctor", "--json", cwd=self.folder, env=dict(quiet, OMP_WAIT_POLICY="active")).stdout)
-        self.assertEqual(told["waiting"], "active (OMP_WAIT_POLICY)")
+        self.assertEqual(told["waiting"], "spinning (OMP_WAIT_POLICY)")
 
 
 class Cache(WithFolder):
