@@ -62,12 +62,11 @@ bool standard_output_failed() {
   return std::ferror(stdout) != 0;
 }
 
-int close_standard_output(int exit_code) {
+int close_standard_output(int exit_code, int write_error) {
   const bool failed_before = standard_output_failed();
   errno = 0;
-  const bool failed = std::fflush(stdout) != 0 || failed_before;
-  if (!failed) return exit_code;
-  const int error = errno;
+  if (std::fflush(stdout) == 0 && !failed_before) return exit_code;
+  const int error = write_error != 0 ? write_error : errno;
   if (reader_has_left(error)) {
     std::signal(SIGPIPE, SIG_DFL);
     std::raise(SIGPIPE);

@@ -17,8 +17,9 @@ void prepare_standard_streams();
 
 // Last in main, whatever happened before. Writes out what stdout still holds and returns `exit_code`, or
 // ExitCode::io, with a line on stderr, where that is 0 and not everything that was printed has arrived. A
-// reader that has left ends the process quietly, as SIGPIPE does in other commands.
-int close_standard_output(int exit_code);
+// reader that has left ends the process quietly, as SIGPIPE does in other commands. `write_error`: the errno
+// of a write that failed before, where it is known.
+int close_standard_output(int exit_code, int write_error = 0);
 
 // Whether a write to stdout has failed so far.
 bool standard_output_failed();

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "mgd/core/error.h"
 #include "mgd/core/memory.h"
@@ -24,7 +25,6 @@ std::string first_line(const char* text) {
 }
 
 int outcome_of(const std::exception& error) {
-  if (standard_output_failed()) return 0;  // close_standard_output() tells and gives the code
   if (const auto shortage = memory_shortage(error))
     return report(ExitCode::out_of_memory,
                   *shortage +
@@ -38,21 +38,21 @@ int outcome_of(const std::exception& error) {
   return report(ExitCode::internal, "internal error: " + first_line(error.what()));
 }
 
-int guarded(const std::function<int()>& command) {
-  try {
-    return command();
-  } catch (const Error& error) {
-    return report(error.code(), error.what());
-  } catch (const std::exception& error) {
-    return outcome_of(error);
-  }
-}
-
 }  // namespace
 
 int run_program(const std::function<int()>& command) {
   prepare_standard_streams();
-  return close_standard_output(guarded(command));
+  try {
+    return close_standard_output(command());
+  } catch (const Error& error) {
+    return close_standard_output(report(error.code(), error.what()));
+  } catch (const std::system_error& error) {
+    // What throws when stdout fails is a print in the middle of a verb.
+    if (standard_output_failed()) return close_standard_output(0, error.code().value());
+    return close_standard_output(outcome_of(error));
+  } catch (const std::exception& error) {
+    return close_standard_output(outcome_of(error));
+  }
 }
 
 }  // namespace mgd

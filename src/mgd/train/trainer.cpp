@@ -314,7 +314,8 @@ void Trainer::evaluate(std::int64_t epoch) {
 void Trainer::save() {
   if (const std::string bad = not_finite(); !bad.empty()) {
     const std::string what = fmt::format("'{}' is not finite", bad);
-    if (is_last_step()) diverged(what + ", nothing is published");
+    const bool nothing_before = saved_step_ < 0;
+    if (is_last_step() || nothing_before) diverged(what + ", nothing is published");
     state_.skipped_steps.push_back(fmt::format("step {}: {}", state_.step, what));
     events_.note(fmt::format("step {}: {}: no checkpoint", state_.step, what));
     return roll_back();
