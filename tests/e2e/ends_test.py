@@ -135,7 +135,7 @@ class Names(WithFolder):
                            (["tokenize", LONG, "a"], 66), (["tokenize", "--train", LONG, "--out", "t"], 66),
                            (["tokenize", "--train", "toy.csv", "--vocab-size", "300", "--out", LONG], 73),
                            (["generate", LONG, "--prompt", "a"], 66), (["fill-mask", LONG, "a"], 66),
-                           (["demo", "digits", "--data", LONG], 66)):
+                           (["demo", "digits", "--data", LONG], 66), (["demo", "text", "--run-dir", LONG], 73)):
             done = mgd(*args, cwd=self.folder)
             self.assertEqual(done.returncode, code, f"{args}: {done.stderr}")
             self.assertNotIn("internal", done.stderr)

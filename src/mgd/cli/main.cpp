@@ -1,5 +1,6 @@
 // The part of the command that computes. `mgd` (front/main.cpp) becomes this program; it is no command of its
 // own.
+#include <fmt/core.h>
 #include <malloc.h>
 
 #include <string>

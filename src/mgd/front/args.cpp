@@ -241,7 +241,7 @@ std::string general_help(const std::vector<Verb>& verbs, const std::vector<HelpT
   text += "\nmgd VERB --help explains one; mgd --version prints the version\n";
   std::string names;
   for (const HelpTopic& topic : topics) names += (names.empty() ? "" : " ") + topic.name;
-  if (!names.empty()) text += "\n" + wrapped("mgd help TOPIC: ", 16, names);
+  if (!names.empty()) text += "\n" + wrapped("mgd help TOPIC:", 16, names);
   return text;
 }
 
