@@ -96,6 +96,46 @@ TEST(Loader, TooManyCorruptSamplesStop) {
   }
 }
 
+// Threads read ahead: the batch that went beyond the limit may be one that nobody takes.
+TEST(Loader, TheLimitOnCorruptSamplesHoldsAfterASeek) {
+  const Toy toy({2, 9, 16});
+  for (const std::int64_t threads : {0, 1, 2, 4}) {
+    Loader loader(toy, {}, {.batch_size = 4, .shuffle = true, .threads = threads, .prefetch_steps = 16});
+    int failed = 0;
+    for (int round = 0; round < 3; ++round) {
+      try {
+        for (int step = 0; step < 6; ++step) loader.next();
+      } catch (const Error& e) {
+        EXPECT_EQ(e.code(), ExitCode::bad_data);
+        EXPECT_THAT(e.what(), testing::HasSubstr("at most 1 allowed"));
+        ++failed;
+      }
+      loader.seek(0, 0);
+    }
+    EXPECT_EQ(failed, 3) << threads << " threads";
+  }
+}
+
+TEST(Loader, MeasuresLeaveACorruptSampleOut) {
+  const Toy toy({7, 22});
+  for (const std::int64_t threads : {0, 2}) {
+    Loader loader(toy, {},
+                  {.batch_size = 11, .threads = threads, .max_corrupt_frac = 0.1, .replace_corrupt = false});
+    std::vector<std::int64_t> seen;
+    for (const std::int64_t size : {10, 11, 0}) {
+      const auto step = loader.next();
+      ASSERT_EQ(step.micro.size(), 1U);
+      EXPECT_EQ(step.micro[0].size(), size);
+      EXPECT_EQ(step.micro[0].input.size(0), size);
+      EXPECT_EQ(step.micro[0].target.size(0), size);
+      for (const auto id : step.micro[0].sample_ids) seen.push_back(id);
+    }
+    EXPECT_EQ(seen.size(), 21U);
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), 8), 1);
+    EXPECT_EQ(loader.corrupt().size(), 2U);
+  }
+}
+
 // Rows of a step, whatever its micro-batches.
 std::vector<std::pair<std::int64_t, at::Tensor>> rows_of(const StepBatches& step) {
   std::vector<std::pair<std::int64_t, at::Tensor>> rows;

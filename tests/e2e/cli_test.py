@@ -162,10 +162,10 @@ class Typos(WithFolder):
         lines = (self.folder / "toy.csv").read_text().splitlines()
         (self.folder / "four.csv").write_text("\n".join(lines + [l.rsplit(",", 1)[0] + ",3" for l in lines[:60]]) + "\n")
         done = mgd("eval", "teacher/model", "--data", "four.csv", cwd=self.folder)
-        self.expect(done, 2, "3 classes", "4")
+        self.expect(done, 2, "1 of the data's 4 classes is not among its 3: '3'")
         write_recipe(self.folder, "four.yaml", "teacher: {path: teacher/model}\n", LOSSES)
         done = mgd("distill", "four.yaml", "data.path=four.csv", "--run-dir", "never", cwd=self.folder)
-        self.expect(done, 2, "teacher", "3 classes", "4")
+        self.expect(done, 2, "teacher: 1 of the data's 4 classes is not among its 3")
         self.assertFalse((self.folder / "never").exists(), "a refused run leaves nothing behind")
 
 

@@ -16,20 +16,21 @@ constexpr std::int64_t kClasses = 5;
 // Sample i is a grey picture of level 10 (i mod 5); its label is i mod 5, but sample 7 is labelled wrong.
 class LevelSource : public ImageSource {
  public:
-  explicit LevelSource(std::int64_t size) : size_(size) {}
+  explicit LevelSource(std::int64_t size, std::int64_t broken = -1) : size_(size), broken_(broken) {}
   std::int64_t size() const override { return size_; }
   std::int64_t channels() const override { return 1; }
   const std::vector<std::string>& class_names() const override { return names_; }
   std::int64_t label(std::int64_t index) const override { return index == 7 ? 0 : index % kClasses; }
   std::string name(std::int64_t index) const override { return "row " + std::to_string(index); }
   Image image(std::int64_t index) const override {
+    if (index == broken_) throw Error(ExitCode::bad_data, "truncated");
     const auto level = static_cast<std::uint8_t>(10 * (index % kClasses));
     return {.height = 4, .width = 4, .channels = 1, .pixels = std::vector<std::uint8_t>(16, level)};
   }
   std::string fingerprint() const override { return "levels"; }
 
  private:
-  std::int64_t size_;
+  std::int64_t size_, broken_;
   std::vector<std::string> names_ = {"a", "b", "c", "d", "e"};
 };
 
@@ -66,6 +67,24 @@ TEST(Evaluate, AnswersEverySampleInOrderWithAnIncompleteLastBatch) {
   EXPECT_EQ(metrics.confusion[0][2], 1);
   EXPECT_GT(metrics.throughput, 0);
   EXPECT_GT(metrics.seconds, 0);
+}
+
+// A neighbour in a broken sample's place would count twice: here a mistake.
+TEST(Evaluate, ABrokenSampleIsLeftOutAndNamed) {
+  LevelModel model;
+  const LevelSource source(60, 6);
+  const ClassifyMetrics metrics = evaluate_classifier(model, source, options());
+  EXPECT_EQ(metrics.samples, 59);
+  EXPECT_DOUBLE_EQ(metrics.accuracy, 58.0 / 59);
+  EXPECT_EQ(metrics.corrupt, (std::map<std::string, std::string>{{"row 6", "truncated"}}));
+  EXPECT_EQ(metrics.per_class[1].support, 11);
+  const Answers answers = answer_all(model, source, options());
+  EXPECT_EQ(answers.samples[5], 5);
+  EXPECT_EQ(answers.samples[6], 7);
+  EXPECT_EQ(answers.labels[6], 0);
+  EXPECT_EQ(answers.logits.size(0), 59);
+  // A whole batch of them, at the end.
+  EXPECT_EQ(evaluate_classifier(model, LevelSource(9, 8), options()).samples, 8);
 }
 
 TEST(Evaluate, NoSamplesGiveNoRows) {

@@ -80,7 +80,7 @@ TEST(Config, KeysAreCheckedWithPlaceAndSuggestion) {
   EXPECT_EQ(refusal("trian: {}"), "r.yaml:1:1: unknown key 'trian'; did you mean 'train'?");
   EXPECT_EQ(refusal("train: {lr: fast}"), "r.yaml:1:13: train.lr: got 'fast', expected a number");
   EXPECT_EQ(refusal("run: {device: mps}"), "r.yaml:1:15: run.device: got 'mps', expected one of cpu, cuda");
-  EXPECT_EQ(refusal("", {"train.lr=0"}), "command line: train.lr=0: train.lr: got 0, expected > 0");
+  EXPECT_EQ(refusal("", {"train.lr=-1"}), "command line: train.lr=-1: train.lr: got -1, expected >= 0");
 }
 
 TEST(Config, TasksAreNamed) {

@@ -51,6 +51,17 @@ INSTANTIATE_TEST_SUITE_P(Image, LikePillow,
                                          "plain.png", "luma.png", "one_bit.png", "palette.png", "alpha.png",
                                          "grey_alpha.png", "sixteen.png"));
 
+INSTANTIATE_TEST_SUITE_P(OtherFormats, LikePillow,
+                         testing::Values("lossy.webp", "lossless.webp", "lossy_alpha.webp", "turned.webp",
+                                         "animated.webp", "plain_tif.tif", "lzw_tif.tif", "deflate_tif.tif",
+                                         "packbits_tif.tif", "jpeg_tif.tif", "fax_tif.tif", "palette_tif.tif",
+                                         "ink_tif.tif", "grey_alpha_tif.tif", "turned_tif.tif", "big_tif.tif",
+                                         "palette_gif.gif", "grey_scale_gif.gif", "interlaced.gif",
+                                         "animated_gif.gif", "grey_scale_bmp.bmp", "plain_bmp.bmp",
+                                         "palette_bmp.bmp", "one_bit_bmp.bmp", "alpha_bmp.bmp",
+                                         "five_six_five.bmp", "five_five_five.bmp", "top_down.bmp",
+                                         "runs_of_eight.bmp", "runs_of_four.bmp"));
+
 TEST(Image, OrientationExchangesSides) {
   const Image image = decode_image(fixture("exif6.jpg"), 3);
   EXPECT_EQ(image.height, 22);
@@ -58,8 +69,8 @@ TEST(Image, OrientationExchangesSides) {
 }
 
 TEST(Image, NamesWhatIsWrong) {
-  EXPECT_EQ(error_of(""), "empty file, expected a JPEG or PNG");
-  EXPECT_EQ(error_of("hello\nworld"), "not a JPEG or PNG: starts with 'hello.world'");
+  EXPECT_EQ(error_of(""), "empty file, expected a JPEG, PNG, WebP, TIFF, GIF or BMP");
+  EXPECT_EQ(error_of("hello\nworld"), "no JPEG, PNG, WebP, TIFF, GIF or BMP: starts with 'hello.world'");
   EXPECT_THAT(error_of(fixture("truncated.bad")), testing::HasSubstr("JPEG"));
   EXPECT_EQ(error_of(fixture("truncated_png.bad")), "truncated PNG");
 }
@@ -103,8 +114,10 @@ TEST(Image, APromiseTheFileCannotKeepIsRefused) {
   EXPECT_THAT(error_of(with_size(fixture("colour.jpg"), 7999)), testing::HasSubstr("7999 x 7999 pixels in"));
   EXPECT_THAT(error_of(with_size(fixture("progressive.jpg"), 4000)),
               testing::HasSubstr("4000 x 4000 pixels in"));
-  EXPECT_THAT(error_of(with_size(fixture("progressive.jpg"), 7999)),
-              testing::HasSubstr("progressive JPEG of 7999 x 7999 pixels, at most 21333333"));
+  EXPECT_THAT(
+      error_of(with_size(fixture("progressive.jpg"), 7999)),
+      testing::HasSubstr("progressive JPEG of 7999 x 7999 pixels: 192 megapixels (counted 3 times, for what "
+                         "its decoder keeps), at most 64 are allowed; data.max_megapixels=192"));
   EXPECT_THAT(error_of(with_png_size(fixture("plain.png"), 7999)),
               testing::HasSubstr("7999 x 7999 pixels in"));
 }

@@ -166,7 +166,7 @@ TEST(Pickle, IsRefusedByItsFirstBytesUnderAnyName) {
     const std::string message =
         refusal([&] { refuse_pickle(bytes, "dir/model.safetensors"); }, ExitCode::refused);
     EXPECT_THAT(message, HasSubstr("dir/model.safetensors: a pickle file")) << entry.path();
-    EXPECT_THAT(message, HasSubstr("python3 -c \"import sys, torch")) << entry.path();
+    EXPECT_THAT(message, HasSubstr("python3 -c \"import sys, argparse")) << entry.path();
     ++pickles;
   }
   EXPECT_EQ(pickles, 8);
@@ -187,11 +187,11 @@ TEST(Pickle, TheCommandIsSafeToPaste) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(line);
   fs::remove(out);
-  ASSERT_EQ(lines.size(), 3u);
+  ASSERT_GT(lines.size(), 3u);
   EXPECT_EQ(lines[0], "-c");
-  EXPECT_THAT(lines[1], testing::StartsWith("import sys, torch, safetensors.torch as s; "));
-  EXPECT_THAT(lines[1], testing::Not(HasSubstr("pwned")));
-  EXPECT_EQ(lines[2], hostile);
+  EXPECT_THAT(lines[1], testing::StartsWith("import sys, argparse"));
+  for (std::size_t i = 1; i + 1 < lines.size(); ++i) EXPECT_THAT(lines[i], testing::Not(HasSubstr("pwned")));
+  EXPECT_EQ(lines.back(), hostile);
   EXPECT_FALSE(fs::exists("pwned"));
 }
 

@@ -49,6 +49,50 @@ TEST_F(ModelFolder, ComesBack) {
   EXPECT_EQ(std::distance(fs::directory_iterator(path), {}), 2);
 }
 
+json old_form() {  // timm's before 2023: everything at the top
+  return json::parse(R"({"architecture": "resnet18", "num_classes": 2, "labels": ["cat", "dog"],
+                         "input_size": [3, 288, 320], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
+                         "interpolation": "lanczos", "crop_pct": 0.95, "pool_size": [7, 7]})");
+}
+
+TEST_F(ModelFolder, TimmsOlderTopLevelKeysAreRead) {
+  const ModelFolderInfo info = parse_model_config(old_form().dump(), "c");
+  EXPECT_EQ(info.height, 288);
+  EXPECT_EQ(info.width, 320);
+  EXPECT_EQ(info.mean, std::vector<double>(3, 0.5));
+  EXPECT_EQ(info.interpolation, "lanczos");
+  EXPECT_EQ(info.crop_pct, 0.95);
+  EXPECT_EQ(info.label_names, (std::vector<std::string>{"cat", "dog"}));
+}
+
+TEST_F(ModelFolder, WhatIsLeftOutMeansWhatItMeansToTimm) {
+  const ModelFolderInfo info = parse_model_config(
+      R"({"architecture": "a", "num_classes": 2, "pretrained_cfg": {"input_size": [3, 9, 9]}})", "c");
+  EXPECT_EQ(info.interpolation, "bicubic");
+  EXPECT_EQ(info.crop_pct, 0.875);
+  EXPECT_EQ(info.crop_mode, "center");
+  EXPECT_FALSE(info.fixed_input_size);
+  EXPECT_EQ(info.test_height, 0);
+}
+
+TEST_F(ModelFolder, SizesForTestsAndChannelsComeBack) {
+  json config = old_form();
+  config["fixed_input_size"] = true;
+  config["test_input_size"] = {3, 320, 352};
+  config["test_crop_pct"] = 1.0;
+  config["crop_mode"] = "squash";
+  const ModelFolderInfo info = parse_model_config(config.dump(), "c");
+  EXPECT_TRUE(info.fixed_input_size);
+  EXPECT_EQ(info.test_width, 352);
+  EXPECT_EQ(info.test_crop_pct, 1);
+  EXPECT_EQ(info.crop_mode, "squash");
+  EXPECT_EQ(model_config_json(parse_model_config(model_config_json(info), "c")), model_config_json(info));
+  // A network made for grey pictures whose settings were written for colour: the levels are of no use.
+  config["model_args"] = {{"in_chans", 1}};
+  EXPECT_THAT(error_of(ExitCode::bad_data, [&] { parse_model_config(config.dump(), "c"); }),
+              HasSubstr("mean: 3 entries for 1 channels"));
+}
+
 TEST_F(ModelFolder, MayBeSharded) {
   write("config.json", model_config_json(info()));
   write("1.safetensors", tensors_to_safetensors({{"a", at::ones({1})}}));

@@ -77,9 +77,10 @@ TEST_P(Architecture, LogitsOfASmallConfiguration) {
 INSTANTIATE_TEST_SUITE_P(All, Architecture,
                          testing::Values("cifar_resnet8", "cifar_resnet14", "cifar_resnet20",
                                          "cifar_resnet32", "cifar_resnet44", "cifar_resnet56",
-                                         "cifar_resnet110", "resnet8x4", "resnet14x4", "resnet20x4",
-                                         "resnet32x4", "wrn_16_1", "wrn_16_2", "wrn_40_2", "resnet18",
-                                         "resnet34", "resnet50", "resnet101", "mobilenet_v2"),
+                                         "cifar_resnet110", "resnet8", "resnet20", "resnet110", "resnet8x4",
+                                         "resnet14x4", "resnet20x4", "resnet32x4", "wrn_16_1", "wrn_16_2",
+                                         "wrn_40_2", "resnet18", "resnet34", "resnet50", "resnet101",
+                                         "mobilenet_v2"),
                          [](const auto& info) { return info.param; });
 
 TEST(Architectures, PublishedParameterCounts) {

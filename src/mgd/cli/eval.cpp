@@ -21,10 +21,20 @@ void EvalFlags::visit(OptionVisitor& v) {
   v.option("data", data, {.help = "file, folder or archive of pictures or texts"});
   v.option("split", split, {.help = "name of the split in the data"});
   v.option("model", model, {.help = "architecture of a bare weights file"});
+  v.option("classes", classes,
+           {.help = "names of the classes of bare weights, in the order of their outputs"});
   v.option("batch_size", batch_size, {.help = "of a forward pass; 0 = 64 pictures, 32 texts", .min = 0});
+  v.option("image_size", image_size,
+           {.help = "pictures: side of the square that the model sees; 0 = what it wants",
+            .min = 0,
+            .max = 16384});
   v.option("precision", precision, {.help = "fp32 or bf16", .choices = {"fp32", "bf16"}});
   v.option("device", device, {.help = "cpu or cuda", .choices = {"cpu", "cuda"}});
   v.option("threads", threads, {.help = "0 = all cores", .min = 0});
+  v.option("label_column", label_column,
+           {.help = "a .csv of pixels: name of the column of labels, first or last"});
+  v.option("max_megapixels", max_megapixels,
+           {.help = "pictures: larger ones are refused", .min = 0, .max = 4096, .min_open = true});
   v.option("format", format,
            {.help = "texts", .choices = {"lines", "paragraphs", "file", "jsonl", "csv", "tsv"}});
   v.option("columns", columns, {.help = "texts: name or number of a column; twice for pairs"});
@@ -33,6 +43,8 @@ void EvalFlags::visit(OptionVisitor& v) {
   v.option("samples", samples, {.help = "language models", .choices = {"documents", "blocks", "packed"}});
   v.option("mask_ratio", mask_ratio, {.help = "masked models: hidden share", .min = 0, .max = 1});
   v.option("pseudo_perplexity", pseudo_perplexity, {.help = "masked models: hide each token once; slow"});
+  v.option("prompt_name", prompt_name,
+           {.help = "sentence encoders: which prompt; none; empty = its default"});
   v.option("cache_dir", cache_dir, {.help = "texts: keeps what is tokenised; empty = not kept"});
   v.option("json", json, {.help = "everything as one JSON line on stdout"});
   v.option("quiet", quiet, {.help = "no notes on stderr"});

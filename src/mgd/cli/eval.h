@@ -4,17 +4,23 @@
 #include <string>
 #include <vector>
 
+#include "mgd/format/config.h"
 #include "mgd/front/args.h"
 
 namespace mgd {
 
 struct EvalFlags {
   std::string data, split = "test", model, precision = "fp32", device = "cpu";
-  std::int64_t batch_size = 0, threads = 0;
+  std::int64_t batch_size = 0, threads = 0, image_size = 0;
+  std::vector<std::string> classes;
   bool json = false, quiet = false;
 
+  // Pictures.
+  std::string label_column;
+  double max_megapixels = DataConfig{}.max_megapixels;
+
   // Texts.
-  std::string format, target, samples = "documents", cache_dir;
+  std::string format, target, samples = "documents", cache_dir, prompt_name;
   std::vector<std::string> columns;
   std::int64_t max_length = 0;
   double mask_ratio = 0.15;

@@ -5,8 +5,11 @@
 
 #include "mgd/cli/console.h"
 #include "mgd/cli/eval.h"
+#include "mgd/cli/model_input.h"
 #include "mgd/cli/open_named_model.h"
 #include "mgd/core/error.h"
+#include "mgd/data/relabelled_images.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/eval/summary.h"
 #include "mgd/nn/device.h"
 
@@ -52,40 +55,63 @@ void print_table(const ClassifyMetrics& m, const Latency& latency, const std::ve
     fmt::print("... and {} more classes (--json has all)\n", m.per_class.size() - kMostClasses);
 }
 
+// The data under the model's classes: its answers are judged among all of them, as whoever uses it gets them.
+std::shared_ptr<const ImageSource> in_classes_of(const OpenedModel& opened, const std::string& model,
+                                                 std::shared_ptr<const ImageSource> source,
+                                                 Console& console) {
+  const std::vector<std::string>& names = source->class_names();
+  const ClassMap map = match_classes(opened.info.label_names, opened.info.num_classes, names);
+  if (!map.found())
+    refuse_classes(map, model, opened.info.label_names, names,
+                   opened.info.label_names.empty() ? "; --classes names those of the model" : "");
+  if (const std::string note = describe_classes(map, names); !note.empty())
+    console.note(
+        fmt::format("{} {}{}", model, note,
+                    map.fit == ClassFit::subset ? "; an answer that is another one counts as wrong" : ""));
+  std::vector<std::string> labels = opened.info.label_names.empty() ? names : opened.info.label_names;
+  return relabelled(std::move(source), map.model_class, std::move(labels));
+}
+
 }  // namespace
 
 int eval_images(const std::string& model, const EvalFlags& flags) {
   const at::Device device = open_device(flags.device, "--device");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
-  OpenedModel opened = open_named_model(model, flags.model, /*allow_fresh=*/false);
-  fill_normalisation(opened.info);
+  OpenedModel opened = open_named_model(model, flags.model, /*allow_fresh=*/false, flags.classes);
   DataConfig data;
   data.path = flags.data;
   data.test = flags.split;
-  const auto source = open_images(data, Split::test);
-  const auto classes = static_cast<std::int64_t>(source->class_names().size());
-  if (classes != opened.info.num_classes)
-    fail(ExitCode::usage, "{}: the model has {} classes, the data {} has {}", model, opened.info.num_classes,
-         flags.data, classes);
-  Console(flags.quiet, "never")
-      .note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(), flags.data,
-                        flags.split));
+  data.label_column = flags.label_column;
+  data.max_megapixels = flags.max_megapixels;
+  data.channels = opened.info.in_channels == 1 || opened.info.in_channels == 3 ? opened.info.in_channels : 0;
+  Console console(flags.quiet, "never");
+  for (const std::string& note : opened.notes) console.note(model + ": " + note);
+  const auto source = in_classes_of(opened, model, open_images(data, Split::test), console);
+  const ModelInput input = settle_input(model, flags.image_size, survey_pictures(*source), opened);
+  for (const auto& line : source_lines(*source)) console.note(line);
+  console.note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(),
+                           flags.data, flags.split));
+  for (const std::string& line : input.lines) console.note(line);
   const EvalOptions options{.batch_size = flags.batch_size > 0 ? flags.batch_size : EvalOptions{}.batch_size,
                             .mean = opened.info.mean,
                             .std = opened.info.std,
                             .height = opened.info.height,
                             .width = opened.info.width,
+                            .view = input.rules.view,
                             .precision = flags.precision,
                             .device = device};
   opened.model->to(options.device);
   const ClassifyMetrics metrics = evaluate_classifier(*opened.model, *source, options);
+  for (const auto& line : unread_lines(metrics.corrupt, source->size(), "left out")) console.note(line);
   const Latency latency = measure_latency(*opened.model, opened.info.height, opened.info.width);
   const auto& names = source->class_names();
   if (flags.json)
     fmt::print("{}\n", json{{"metrics", to_json(metrics, latency, names)},
                             {"samples", metrics.samples},
+                            {"left_out", metrics.corrupt},
                             {"seconds", metrics.seconds},
                             {"model", model},
+                            {"input_size", {opened.info.in_channels, opened.info.height, opened.info.width}},
                             {"data", flags.data},
                             {"split", flags.split}}
                            .dump(-1, ' ', false, json::error_handler_t::replace));

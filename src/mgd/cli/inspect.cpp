@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/inspect_mask.h"
+#include "mgd/cli/model_input.h"
 #include "mgd/cli/open_named_model.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
@@ -22,9 +23,14 @@ using json = nlohmann::ordered_json;
 
 struct InspectFlags {
   std::string model, mask, picture;
+  std::int64_t image_size = 0;
   bool json = false;
   void visit(OptionVisitor& v) {
     v.option("model", model, {.help = "architecture of a bare weights file"});
+    v.option("image_size", image_size,
+             {.help = "pictures: side of the square that is counted for; 0 = what the model wants",
+              .min = 0,
+              .max = 16384});
     v.option("mask", mask,
              {.help = "in place of a model, draw what attention sees: causal, window=W, lengths=A:B, "
                       "documents=A:B, keys=S, queries=T, with commas between them"});
@@ -81,15 +87,21 @@ void inspect_text(const std::string& name, bool as_json) {
 }
 
 void inspect_image(const std::string& name, const InspectFlags& flags) {
-  const OpenedModel opened = open_named_model(name, flags.model, /*allow_fresh=*/true);
-  const ModelSummary summary = summarize(*opened.model);
+  OpenedModel opened = open_named_model(name, flags.model, /*allow_fresh=*/true);
+  for (const std::string& note : opened.notes) fmt::print(stderr, "{}: {}\n", name, note);
+  const ModelInput input = settle_input(name, flags.image_size, {}, opened);
+  const ModelSummary summary = summarize(*opened.model, input.rules.size.height, input.rules.size.width);
   if (flags.json) {
-    fmt::print("{}\n", to_json(*opened.model, summary).dump());
+    json object = to_json(*opened.model, summary);
+    object["input_size"] = {opened.info.in_channels, opened.info.height, opened.info.width};
+    fmt::print("{}\n", object.dump());
     return;
   }
-  fmt::print("{}: {} parameters, {} multiply-accumulates for {} x {} x {}, {} classes\n\n",
+  fmt::print("{}: {} parameters, {} multiply-accumulates for {} x {} x {}, {} classes\n",
              summary.architecture, summary.parameters, summary.macs, opened.info.in_channels,
              opened.info.height, opened.info.width, opened.info.num_classes);
+  for (const std::string& line : input.lines) fmt::print("{}\n", line);
+  fmt::print("\n");
   print_nodes(summary);
 }
 

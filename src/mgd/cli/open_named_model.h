@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "mgd/train/run.h"
 
@@ -10,7 +11,9 @@ namespace mgd {
 // `architecture` may be "" for a folder; for a bare weights file it is then found by matching tensor names
 // and shapes. A name of a known architecture gives a fresh model when `allow_fresh`. Throws
 // Error(missing_input | bad_data | usage | refused).
-OpenedModel open_named_model(const std::string& model, const std::string& architecture, bool allow_fresh);
+// `classes`: names for a model that comes without (its option --classes); Error(usage) where it has its own.
+OpenedModel open_named_model(const std::string& model, const std::string& architecture, bool allow_fresh,
+                             const std::vector<std::string>& classes = {});
 
 // Normalisation where the folder says nothing: ImageNet's for RGB, 0.5 otherwise.
 void fill_normalisation(ModelFolderInfo& info);

@@ -23,10 +23,21 @@ int run_predict(const std::vector<std::string>& args, const PredictFlags& flags)
 void PredictFlags::visit(OptionVisitor& v) {
   v.option("top", top, {.help = "answers an input", .min = 1});
   v.option("model", model, {.help = "architecture of a bare weights file"});
+  v.option("classes", classes,
+           {.help = "names of the classes of bare weights, in the order of their outputs"});
   v.option("batch_size", batch_size, {.help = "samples of one forward pass", .min = 1});
+  v.option("image_size", image_size,
+           {.help = "pictures: side of the square that the model sees; 0 = what it wants",
+            .min = 0,
+            .max = 16384});
+  v.option("max_megapixels", max_megapixels,
+           {.help = "pictures: larger ones are refused", .min = 0, .max = 4096, .min_open = true});
   v.option("max_length", max_length, {.help = "texts: most tokens; 0 = as the model takes", .min = 0});
   v.option("pairs", pairs,
            {.help = "texts: each is two, with a tab between them, for a classifier of pairs"});
+  v.option(
+      "prompt_name", prompt_name,
+      {.help = "texts: which prompt of a sentence encoder stands before each; none; empty = its default"});
   v.option("precision", precision, {.help = "fp32 or bf16", .choices = {"fp32", "bf16"}});
   v.option("threads", threads, {.help = "0 = all cores", .min = 0});
   v.option("json", json, {.help = "one JSON object a line on stdout"});

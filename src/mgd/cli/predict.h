@@ -4,13 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "mgd/format/config.h"
 #include "mgd/front/args.h"
 
 namespace mgd {
 
 struct PredictFlags {
-  std::string model, precision = "fp32";
-  std::int64_t top = 3, threads = 0, batch_size = 64, max_length = 0;
+  std::string model, prompt_name, precision = "fp32";
+  std::int64_t top = 3, threads = 0, batch_size = 64, max_length = 0, image_size = 0;
+  double max_megapixels = DataConfig{}.max_megapixels;
+  std::vector<std::string> classes;
   bool json = false, logits = false, pairs = false;
   void visit(OptionVisitor& v);
 };

@@ -6,10 +6,12 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "mgd/cli/model_input.h"
 #include "mgd/cli/open_named_model.h"
 #include "mgd/cli/predict.h"
 #include "mgd/cli/row_of.h"
 #include "mgd/core/error.h"
+#include "mgd/data/source_lines.h"
 
 namespace mgd {
 
@@ -71,20 +73,27 @@ std::vector<std::string> with_stdin(const std::vector<std::string>& inputs) {
 }  // namespace
 
 int predict_images(const std::vector<std::string>& args, const PredictFlags& flags) {
-  OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/false);
-  fill_normalisation(opened.info);
+  OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/false, flags.classes);
+  for (const std::string& note : opened.notes) fmt::print(stderr, "{}: {}\n", args[0], note);
   const std::int64_t channels = opened.info.in_channels;
-  const auto all = open_loose_images(with_stdin({args.begin() + 1, args.end()}), channels);
+  const auto all =
+      open_loose_images(with_stdin({args.begin() + 1, args.end()}), channels, flags.max_megapixels);
+  if (const auto unused = all->unused_files(); !unused.empty())
+    fmt::print(stderr, "mgd: not used: {}\n", unused_text(unused));
   const std::vector<std::string> good = readable(*all);
   const std::int64_t given = all->size();
   if (good.empty()) fail(ExitCode::bad_data, "predict: none of the {} pictures can be read", given);
-  const auto source = open_loose_images(good, channels);
+  const auto source = open_loose_images(good, channels, flags.max_megapixels);
+  const ModelInput input = settle_input(args[0], flags.image_size, survey_pictures(*source), opened,
+                                        /*habit_only=*/true);
+  for (const std::string& line : input.lines) fmt::print(stderr, "{}\n", line);
   const at::Tensor logits = answer_all(*opened.model, *source,
                                        {.batch_size = flags.batch_size,
                                         .mean = opened.info.mean,
                                         .std = opened.info.std,
                                         .height = opened.info.height,
                                         .width = opened.info.width,
+                                        .view = input.rules.view,
                                         .precision = flags.precision})
                                 .logits;
   for (std::int64_t i = 0; i < source->size(); ++i)

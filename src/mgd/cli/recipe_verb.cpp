@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -30,7 +31,9 @@ void print_summary(const std::string& summary) {
                model["macs"].get<std::int64_t>(),
                static_cast<double>(model["bytes"].get<std::int64_t>()) / 1024,
                model["latency_ms"].get<double>(),
-               per_cent ? fmt::format("{:.2f}", 100 * value) : fmt::format("{:.4f}", value));
+               std::isnan(value) ? "-"
+               : per_cent        ? fmt::format("{:.2f}", 100 * value)
+                                 : fmt::format("{:.4f}", value));
   };
   fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9} {:>9} {:>8}\n", "", "", "parameters", "MACs", "size KiB",
              "ms/sample", per_cent ? "% right" : headline);

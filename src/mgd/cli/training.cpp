@@ -3,9 +3,12 @@
 #include <ATen/Parallel.h>
 
 #include "mgd/core/error.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/ops/allocator.h"
 #include "mgd/report/collect.h"
+#include "mgd/train/answers_file.h"
 #include "mgd/train/environment.h"
+#include "mgd/train/estimate.h"
 #include "mgd/train/preflight.h"
 #include "mgd/train/step.h"
 
@@ -34,6 +37,15 @@ void write_start_files(const Run& run, const fs::path& folder) {
   write_file_atomic(folder / "env.json", environment_json(environment()));
 }
 
+// At the end, where nothing scrolls it away.
+void tell_unread(const Run& run, Console& console) {
+  const auto corrupt = run.loader->corrupt(), left_out = run.task->left_out();
+  for (const auto& line : unread_lines(corrupt, run.task->num_samples(), "passed over in training"))
+    console.note(line);
+  for (const auto& line : unread_lines(left_out, run.task->num_measured(), "left out of the measures"))
+    console.note(line);
+}
+
 int exit_code_of(StopReason reason) {
   if (reason == StopReason::terminated) return static_cast<int>(ExitCode::terminated);
   if (reason == StopReason::interrupted) return static_cast<int>(ExitCode::interrupted);
@@ -53,6 +65,9 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   if (!flags.dry_run) folder = std::make_unique<RunFolder>(outcome.folder, open_mode(flags));
   const auto run = make_run(config);
   for (const auto& line : describe_run(*run)) console.note(line);
+  const RunEstimate estimate = estimate_run(*run, flags.dry_run);
+  if (estimate.measured) console.note(fmt::format("{:<10} {}", "estimate", describe(estimate)));
+  refuse_what_cannot_fit(*run, estimate);
   const Preflight check = preflight(*run);
   if (check.samples > 0)
     console.note(
@@ -75,8 +90,11 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   }
   console.note("measuring ...");
   const FinalMeasures measures = measure_final(*run);
+  tell_unread(*run, console);
   export_student(*run, outcome.folder / model_dir);
   write_file_atomic(outcome.folder / "data_report.json", run->task->data_report_json(*run->loader));
+  if (const std::string answers = answers_jsonl(measures); !answers.empty())
+    write_file_atomic(outcome.folder / "answers.jsonl", answers);
   outcome.summary = summary_json(*run, outcome.result, measures, model_dir);
   write_file_atomic(outcome.folder / "summary.json", outcome.summary);
   write_file_atomic(outcome.folder / "report.html",

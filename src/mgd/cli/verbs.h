@@ -12,6 +12,7 @@ Verb train_verb();
 Verb eval_verb();
 Verb predict_verb();
 Verb inspect_verb();
+Verb compare_verb();
 Verb doctor_verb();
 Verb tokenize_verb();
 Verb fill_mask_verb();

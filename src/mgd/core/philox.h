@@ -29,6 +29,14 @@ class RandomStream {
  public:
   RandomStream(PhiloxKey key, std::uint32_t step, std::uint64_t sample);
 
+  // A stream from which nothing is to be drawn: whoever is handed it is asked for an outline, not for values.
+  static RandomStream idle_stream() {
+    RandomStream stream({}, 0, 0);
+    stream.idle_ = true;
+    return stream;
+  }
+  bool idle() const { return idle_; }
+
   std::uint32_t next_u32();
   std::uint64_t next_u64();
   double uniform();                          // [0, 1), 53 bits
@@ -46,6 +54,7 @@ class RandomStream {
   PhiloxCounter counter_;
   PhiloxCounter block_{};
   unsigned used_ = 4;
+  bool idle_ = false;
 };
 
 // 0 ... n-1 in the order of (key, epoch).

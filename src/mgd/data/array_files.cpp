@@ -5,6 +5,8 @@
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
 #include "mgd/data/array_images.h"
+#include "mgd/data/array_names.h"
+#include "mgd/data/picture_names.h"
 #include "mgd/data/sources.h"
 #include "mgd/format/archive_tree.h"
 #include "mgd/format/cifar_binary.h"
@@ -152,17 +154,29 @@ class IdxReader {
 
   Dataset read(WantedSplits wanted) {
     ArrayDataset arrays;
+    std::vector<std::string> notes;
+    const std::string validation = validation_name(config_, splits(), notes);
     if (wanted.train) arrays.train.push_back(block(config_.train));
+    if (wanted.train && !validation.empty()) arrays.validation.push_back(block(validation));
     if (wanted.test) arrays.test.push_back(block(config_.test));
     // The classes are those of train also for who wants only the test.
     const auto labels = find(config_.train, "labels");
     if (!wanted.train && labels < tree_.entries().size())
       for (const auto label : read_labels(array(labels), where(labels)))
         arrays.max_label = std::max(arrays.max_label, label);
-    return make_dataset(std::move(arrays));
+    Dataset data = make_dataset(std::move(arrays));
+    data.notes = std::move(notes);
+    return data;
   }
 
  private:
+  std::vector<std::string> splits() const {
+    std::vector<std::string> known;
+    for (const auto& entry : tree_.entries())
+      if (const auto name = idx_name(base_name(entry.name)); name.what == "images")
+        known.push_back(name.split);
+    return known;
+  }
   std::size_t find(const std::string& split, const std::string& what) const {
     return find_one(config_, tree_, [&](const std::string& base) {
       const IdxName name = idx_name(base);
@@ -174,13 +188,7 @@ class IdxReader {
 
   PictureBlock block(const std::string& split) const {
     const auto images = find(split, "images"), labels = find(split, "labels"), none = tree_.entries().size();
-    if (images == none) {
-      std::vector<std::string> known;
-      for (const auto& entry : tree_.entries())
-        if (const auto name = idx_name(base_name(entry.name)); name.what == "images")
-          known.push_back(name.split);
-      no_such_split(config_.path, split, known);
-    }
+    if (images == none) no_such_split(config_.path, split, splits());
     if (labels == none)
       fail(ExitCode::missing_input,
            "{}: '{}' is there without its labels, expected e.g. '{}-labels-idx1-ubyte'", config_.path,
@@ -213,27 +221,49 @@ Dataset read_idx_images(const DataConfig& config, const OpenedTree& opened, Want
 }
 
 Dataset read_npz_images(const DataConfig& config, WantedSplits wanted) {
-  const auto all = read_npz(read_file(config.path), config.path);
-  const auto block = [&](const std::string& split) {
-    const auto x = all.find("x_" + split), y = all.find("y_" + split);
-    if (x != all.end() && y != all.end())
-      return picture_block(x->second, y->second, config.path + ": x_" + split);
-    std::vector<std::string> known;
-    for (const auto& [name, array] : all)
-      if (name.starts_with("x_") && all.contains("y_" + name.substr(2)))
-        known.push_back(printable(name.substr(2)));
-    if (known.empty())
-      fail(ExitCode::bad_data, "{}: no arrays x_NAME and y_NAME for any split, expected e.g. x_{} and y_{}",
-           config.path, split, split);
-    no_such_split(config.path, split, known);
+  const Arrays all = read_npz(read_file(config.path), config.path);
+  const std::vector<std::string> known = splits_of(all);
+  const auto block = [&](const ArrayPair& pair) {
+    return picture_block(all.at(pair.pictures), all.at(pair.labels), config.path + ": " + pair.pictures);
   };
+  const auto of_split = [&](const std::string& split) {
+    const ArrayPair pair = find_pair(all, split);
+    if (!pair.found()) no_such_split(config.path, split, known);
+    return block(pair);
+  };
+  const bool split_less = known.empty();
+  if (split_less && !find_pair(all, "").found()) {
+    std::string names;
+    for (const auto& [name, array] : all) names += (names.empty() ? "" : ", ") + printable(name);
+    fail(ExitCode::bad_data,
+         "{}: no pair of pictures and labels among its arrays ({}), expected e.g. x_{} and y_{}, or "
+         "{}_images and "
+         "{}_labels",
+         config.path, names, config.train, config.train, config.train, config.train);
+  }
   ArrayDataset arrays;
-  if (wanted.train) arrays.train.push_back(block(config.train));
-  if (wanted.test) arrays.test.push_back(block(config.test));
-  if (const auto y = all.find("y_" + config.train); !wanted.train && y != all.end())
-    for (const auto label : read_labels(y->second, config.path + ": y_" + config.train))
-      arrays.max_label = std::max(arrays.max_label, label);
-  return make_dataset(std::move(arrays));
+  std::vector<std::string> notes;
+  if (split_less) {
+    arrays.train.push_back(block(find_pair(all, "")));
+  } else {
+    if (wanted.train) arrays.train.push_back(of_split(config.train));
+    if (wanted.test) arrays.test.push_back(of_split(config.test));
+    const std::string validation = validation_name(config, known, notes);
+    if (wanted.train && !validation.empty()) arrays.validation.push_back(of_split(validation));
+    if (const ArrayPair pair = find_pair(all, config.train); !wanted.train && pair.found())
+      for (const auto label : read_labels(all.at(pair.labels), config.path + ": " + pair.labels))
+        arrays.max_label = std::max(arrays.max_label, label);
+  }
+  Dataset data = make_dataset(std::move(arrays));
+  if (split_less) {
+    for (const auto& name : {config.train, config.test})
+      if (!name.empty() && name != "train" && name != "test")
+        no_such_split(config.path, name, {"test", "train"});
+    hold_out_test(data, config.train, config.test);
+    notes.emplace_back("arrays without splits: every fifth picture of each class is the test part");
+  }
+  data.notes = std::move(notes);
+  return data;
 }
 
 }  // namespace mgd

@@ -160,6 +160,7 @@ Dataset make_dataset(ArrayDataset arrays) {
   };
   add(arrays.train, data.train);
   add(arrays.test, data.test);
+  if (!arrays.validation.empty()) add(arrays.validation, data.validation.emplace());
   data.store = std::move(store);
   data.channels = channels == 0 ? 1 : channels;
   data.classes = std::move(arrays.classes);

@@ -23,7 +23,7 @@ std::vector<std::int64_t> read_labels(const NumberArray& labels, const std::stri
 // Blocks in the order given; all must have the same number of channels. Empty `classes`: "0" ... "largest
 // label" of the blocks, at least up to `max_label`.
 struct ArrayDataset {
-  std::vector<PictureBlock> train, test;
+  std::vector<PictureBlock> train, test, validation;  // no validation: held out of train
   std::vector<std::string> classes;
   std::int64_t max_label = -1;
 };

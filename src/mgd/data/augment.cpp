@@ -99,8 +99,11 @@ AugmentChain make_augmentations(const std::vector<Node>& entries) {
   return chain;
 }
 
-bool AugmentChain::wants_full_size() const {
-  return std::any_of(steps.begin(), steps.end(), [](auto& step) { return step->wants_full_size(); });
+double AugmentChain::shortest_cut() const {
+  double least = 0;
+  for (const auto& step : steps)
+    if (const double cut = step->shortest_cut(); cut > 0) least = least > 0 ? std::min(least, cut) : cut;
+  return least;
 }
 
 std::vector<PhiloxKey> AugmentChain::keys(std::uint64_t seed) const {
@@ -114,7 +117,7 @@ void AugmentChain::apply(Image& image, Image& spare, const Draw& draw) const {
   MGD_ASSERT(draw.keys.size() == steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     RandomStream random(draw.keys[i], draw.epoch, static_cast<std::uint64_t>(draw.sample));
-    steps[i]->apply(image, spare, draw.target, random);
+    steps[i]->apply(image, spare, draw.aim, random);
   }
 }
 

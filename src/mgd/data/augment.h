@@ -9,12 +9,14 @@
 
 #include "mgd/core/philox.h"
 #include "mgd/data/image_source.h"
+#include "mgd/data/resize.h"
 
 namespace mgd {
 
-// The size in which the pictures of a batch end.
-struct PictureSize {
-  std::int64_t height = 0, width = 0;
+// How the pictures of a batch end, and what scales those that need it.
+struct PictureAim {
+  PictureSize size;
+  Filter filter = Filter::bilinear;
 };
 
 // One picture -> one picture, drawing only from `random`.
@@ -22,9 +24,10 @@ class Augmentation {
  public:
   virtual ~Augmentation() = default;
   // Changes `image`. `spare` lends its memory: a step that cannot work in place writes there and swaps.
-  virtual void apply(Image& image, Image& spare, PictureSize target, RandomStream& random) const = 0;
-  // Whether the step cuts from the stored picture and scales to `target` itself.
-  virtual bool wants_full_size() const { return false; }
+  virtual void apply(Image& image, Image& spare, const PictureAim& aim, RandomStream& random) const = 0;
+  // Above 0: the step cuts from the stored picture and scales to the aim itself. The shortest side that a cut
+  // can have, as a share of the picture's short side.
+  virtual double shortest_cut() const { return 0; }
 };
 
 // The chain of a recipe: crop, flip, cutout, random_resized_crop and color_jitter in the order written. mixup
@@ -35,14 +38,15 @@ struct AugmentChain {
   double cutmix_alpha = 0;
 
   bool mixes() const { return mixup_alpha > 0 || cutmix_alpha > 0; }
-  bool wants_full_size() const;
+  // Of the steps that cut from the stored picture; 0: none does.
+  double shortest_cut() const;
   // One a step; made once, because a key costs more than many a step.
   std::vector<PhiloxKey> keys(std::uint64_t seed) const;
   struct Draw {
     std::span<const PhiloxKey> keys;
     std::uint32_t epoch = 0;
     std::int64_t sample = 0;
-    PictureSize target = {};
+    PictureAim aim = {};
   };
   void apply(Image& image, Image& spare, const Draw& draw) const;
 };
@@ -58,13 +62,5 @@ struct AugmentChain {
 // range, and a second mixup or cutmix.
 AugmentChain make_augmentations(const std::vector<Node>& entries);
 std::vector<std::string> known_augmentations();
-
-// Antialiased bilinear, within 1 level of Pillow's Image.resize(..., BILINEAR). Sizes must be positive.
-Image resize(const Image& image, std::int64_t height, std::int64_t width);
-// The same for a part: the box of `image` from (top, left).
-Image resize_box(const Image& image, std::int64_t top, std::int64_t left, PictureSize box,
-                 PictureSize target);
-// Scales until height x width is covered and cuts the centre out.
-Image resize_center(const Image& image, std::int64_t height, std::int64_t width);
 
 }  // namespace mgd

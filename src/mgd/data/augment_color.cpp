@@ -77,7 +77,7 @@ struct ColorJitter final : Augmentation {
     v.option("hue", hue, {.help = "turn of the hue, -h ... h turns", .min = 0, .max = 0.5});
   }
   // The order of the four, then their factors; all are drawn, so one that is off moves no other.
-  void apply(Image& image, Image&, PictureSize, RandomStream& random) const override {
+  void apply(Image& image, Image&, const PictureAim&, RandomStream& random) const override {
     std::vector<int> order = {0, 1, 2, 3};
     random.shuffle(order);
     const auto factor = [&](double x) { return random.uniform(std::max(0.0, 1 - x), 1 + x); };

@@ -18,7 +18,7 @@ struct Crop final : Augmentation {
              {.help = "pixels added on each side before a random crop back", .min = 0, .max = 1024});
     v.option("fill", fill, {.help = "grey level of the added pixels", .min = 0, .max = 255});
   }
-  void apply(Image& image, Image& spare, PictureSize, RandomStream& random) const override {
+  void apply(Image& image, Image& spare, const PictureAim&, RandomStream& random) const override {
     const std::int64_t dy = draw_below(random, 2 * padding + 1) - padding;
     const std::int64_t dx = draw_below(random, 2 * padding + 1) - padding;
     spare.height = image.height, spare.width = image.width, spare.channels = image.channels;
@@ -39,7 +39,7 @@ struct Flip final : Augmentation {
   void visit(OptionVisitor& v) {
     v.option("p", p, {.help = "probability of a left-right flip", .min = 0, .max = 1});
   }
-  void apply(Image& image, Image&, PictureSize, RandomStream& random) const override {
+  void apply(Image& image, Image&, const PictureAim&, RandomStream& random) const override {
     if (random.uniform() >= p) return;
     const auto c = image.channels;
     for (std::int64_t y = 0; y < image.height; ++y) {
@@ -58,7 +58,7 @@ struct Cutout final : Augmentation {
              {.help = "side of the square that is blacked out, in pixels", .min = 1, .max = 4096});
   }
   // DeVries and Taylor 2017: the centre is uniform, so the square may be cut by the border.
-  void apply(Image& image, Image&, PictureSize, RandomStream& random) const override {
+  void apply(Image& image, Image&, const PictureAim&, RandomStream& random) const override {
     const std::int64_t top = draw_below(random, image.height) - size / 2;
     const std::int64_t left = draw_below(random, image.width) - size / 2;
     const std::int64_t x0 = std::max<std::int64_t>(0, left), x1 = std::min(image.width, left + size);
@@ -80,28 +80,29 @@ struct RandomResizedCrop final : Augmentation {
     v.option("min_ratio", min_ratio, {.help = "smallest width / height", .min = 0.01, .max = 100});
     v.option("max_ratio", max_ratio, {.help = "largest width / height", .min = 0.01, .max = 100});
   }
-  bool wants_full_size() const override { return true; }
+  double shortest_cut() const override { return std::sqrt(min_scale * std::min(min_ratio, 1 / max_ratio)); }
 
-  void apply(Image& image, Image&, PictureSize target, RandomStream& random) const override {
+  void apply(Image& image, Image&, const PictureAim& aim, RandomStream& random) const override {
     const auto height = static_cast<double>(image.height), width = static_cast<double>(image.width);
     const auto whole = [](double value) { return static_cast<std::int64_t>(std::nearbyint(value)); };
     for (int tries = 0; tries < 10; ++tries) {
       const double area = height * width * random.uniform(min_scale, max_scale);
       const double ratio = std::exp(random.uniform(std::log(min_ratio), std::log(max_ratio)));
-      const PictureSize box{.height = whole(std::sqrt(area / ratio)),
-                            .width = whole(std::sqrt(area * ratio))};
+      PictureBox box{.height = whole(std::sqrt(area / ratio)), .width = whole(std::sqrt(area * ratio))};
       if (box.height < 1 || box.width < 1 || box.height > image.height || box.width > image.width) continue;
-      const std::int64_t top = draw_below(random, image.height - box.height + 1);
-      const std::int64_t left = draw_below(random, image.width - box.width + 1);
-      image = resize_box(image, top, left, box, target);
+      box.top = draw_below(random, image.height - box.height + 1);
+      box.left = draw_below(random, image.width - box.width + 1);
+      image = resize_box(image, box, aim.size, aim.filter);
       return;
     }
-    PictureSize box{.height = image.height, .width = image.width};
+    PictureBox box{.height = image.height, .width = image.width};
     if (width / height < min_ratio)
       box.height = std::clamp<std::int64_t>(whole(width / min_ratio), 1, image.height);
     if (width / height > max_ratio)
       box.width = std::clamp<std::int64_t>(whole(height * max_ratio), 1, image.width);
-    image = resize_box(image, (image.height - box.height) / 2, (image.width - box.width) / 2, box, target);
+    box.top = (image.height - box.height) / 2;
+    box.left = (image.width - box.width) / 2;
+    image = resize_box(image, box, aim.size, aim.filter);
   }
 };
 

@@ -27,7 +27,8 @@ class BatchMaker final : public BatchWork {
     Image pasted;
     std::vector<float> mixed;
   };
-  const Image& picture(std::int64_t& index, std::int64_t epoch, Easel& bench, Slot& slot);
+  // Null for a corrupt sample that is not replaced.
+  const Image* picture(std::int64_t& index, std::int64_t epoch, Easel& bench, Slot& slot);
   struct MixedRow {
     float* input;  // (C, Y, X) or (Y, X, C)
     float* probs;  // (K), zeros
@@ -41,8 +42,9 @@ class BatchMaker final : public BatchWork {
   const Normaliser normaliser_;
   const std::vector<PhiloxKey> keys_;
   const PhiloxKey mix_key_;
-  const bool channels_last_;
+  const bool channels_last_, replace_;
   const std::int64_t views_;
+  const EvalTransform view_;
   PictureSize size_;
 };
 

@@ -1,5 +1,6 @@
 #include "mgd/data/dataset.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "mgd/core/error.h"
@@ -16,22 +17,23 @@ class SplitImages final : public ImageSource {
         channels_(data.channels),
         classes_(data.classes),
         items_(std::move(items)),
-        ignored_(data.ignored) {}
+        unused_(data.unused),
+        notes_(data.notes) {}
 
   std::int64_t size() const override { return static_cast<std::int64_t>(items_.size()); }
   std::int64_t channels() const override { return channels_; }
   const std::vector<std::string>& class_names() const override { return classes_; }
   std::int64_t label(std::int64_t i) const override { return at(i).label; }
   std::string name(std::int64_t i) const override { return store_->name(at(i).item); }
-  std::int64_t num_ignored() const override { return ignored_; }
+  std::map<std::string, std::int64_t> unused_files() const override { return unused_; }
+  std::vector<std::string> notes() const override { return notes_; }
 
   Image image(std::int64_t i) const override {
-    const std::int64_t item = at(i).item;
-    try {
-      return store_->image(item);
-    } catch (const Error& e) {
-      throw Error(e.code(), printable(store_->name(item)) + ": " + e.what());
-    }
+    return named(at(i).item,
+                 [this](std::int64_t item) { return to_channels(store_->image(item), channels_); });
+  }
+  ImageHeader header(std::int64_t i) const override {
+    return named(at(i).item, [this](std::int64_t item) { return store_->header(item); });
   }
 
   std::string fingerprint() const override {
@@ -45,13 +47,25 @@ class SplitImages final : public ImageSource {
   }
 
  private:
+  // What `read` gives, or its error with the name of the sample in front.
+  template <class Read>
+  auto named(std::int64_t item, Read&& read) const -> decltype(read(item)) {
+    try {
+      return read(item);
+    } catch (const Error& e) {
+      throw Error(e.code(), printable(store_->name(item)) + ": " + e.what());
+    } catch (const std::bad_alloc&) {
+      fail(ExitCode::out_of_memory, "{}: no memory to decode it", printable(store_->name(item)));
+    }
+  }
   const LabelledItem& at(std::int64_t i) const { return items_.at(static_cast<std::size_t>(i)); }
 
   std::shared_ptr<const PictureStore> store_;
   std::int64_t channels_;
   std::vector<std::string> classes_;
   std::vector<LabelledItem> items_;
-  std::int64_t ignored_;
+  std::map<std::string, std::int64_t> unused_;
+  std::vector<std::string> notes_;
 };
 
 bool held_out(std::int64_t i, double frac) {
@@ -60,13 +74,56 @@ bool held_out(std::int64_t i, double frac) {
 
 }  // namespace
 
+ImageHeader ImageSource::header(std::int64_t index) const {
+  const Image whole = image(index);
+  return {.height = whole.height, .width = whole.width, .channels = whole.channels};
+}
+
+void hold_out_test(Dataset& data, const std::string& train_name, const std::string& test_name) {
+  std::vector<std::int64_t> seen(data.classes.size());
+  std::vector<LabelledItem> train, test;
+  for (const LabelledItem& item : data.train)
+    (seen[static_cast<std::size_t>(item.label)]++ % 5 == 4 ? test : train).push_back(item);
+  data.test = test_name == "train" ? train : test;
+  data.train = train_name == "test" ? std::move(test) : std::move(train);
+}
+
+void require_classes(const Dataset& data, const std::string& path, const std::string& hint) {
+  if (data.classes.size() >= 2) return;
+  if (data.classes.empty()) fail(ExitCode::bad_data, "{}: no classes{}", path, hint);
+  fail(ExitCode::bad_data, "{}: one class only, '{}', and nothing to tell it from{}", path,
+       printable(data.classes[0]), hint);
+}
+
+void check_labels(Dataset& data, const std::string& path) {
+  std::vector<std::int64_t> counts(data.classes.size());
+  for (const LabelledItem& item : data.train) ++counts[static_cast<std::size_t>(item.label)];
+  std::vector<std::string> empty, filled;
+  for (std::size_t c = 0; c < counts.size(); ++c) (counts[c] > 0 ? filled : empty).push_back(data.classes[c]);
+  if (data.train.empty()) fail(ExitCode::bad_data, "{}: no training pictures", path);
+  if (filled.size() < 2)
+    fail(ExitCode::bad_data,
+         "{}: all {} training pictures are of one class, '{}', with nothing to tell it from", path,
+         data.train.size(), printable(filled[0]));
+  if (empty.empty()) return;
+  constexpr std::size_t kShown = 5;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(empty.size(), kShown); ++i)
+    names += (i > 0 ? ", '" : "'") + printable(empty[i]) + "'";
+  data.notes.emplace_back(fmt::format("{} of {} classes have no training picture: {}{}", empty.size(),
+                                      counts.size(), names, empty.size() > kShown ? ", ..." : ""));
+}
+
 std::shared_ptr<const ImageSource> select_split(const Dataset& data, const DataConfig& config, Split split) {
   if (split == Split::test) return std::make_unique<SplitImages>(data, data.test);
+  if (split == Split::validation && data.validation)
+    return std::make_unique<SplitImages>(data, *data.validation);
+  const double held_out_frac = data.validation ? 0 : config.validation;
   std::vector<std::int64_t> seen(data.classes.size()), kept(data.classes.size());
   std::vector<LabelledItem> chosen;
   for (const LabelledItem& item : data.train) {
     const auto label = static_cast<std::size_t>(item.label);
-    if (held_out(seen[label]++, config.validation) != (split == Split::validation)) continue;
+    if (held_out(seen[label]++, held_out_frac) != (split == Split::validation)) continue;
     if (split == Split::train && config.per_class > 0 && kept[label]++ >= config.per_class) continue;
     chosen.push_back(item);
   }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,10 @@ class PictureStore {
  public:
   virtual ~PictureStore() = default;
   virtual Image image(std::int64_t item) const = 0;  // thread-safe; the message of an error names no sample
+  virtual ImageHeader header(std::int64_t item) const {  // override where it costs less than the picture
+    const Image whole = image(item);
+    return {.height = whole.height, .width = whole.width, .channels = whole.channels};
+  }
   virtual std::string name(std::int64_t item) const = 0;
   virtual std::string identity(std::int64_t item) const = 0;  // changes when the picture does, cheap to tell
 };
@@ -29,8 +35,21 @@ struct Dataset {
   std::int64_t channels = 3;
   std::vector<std::string> classes;
   std::vector<LabelledItem> train, test;  // in the order of the file
-  std::int64_t ignored = 0;
+  // Where the files have a validation part of their own; otherwise it is held out of train.
+  std::optional<std::vector<LabelledItem>> validation;
+  bool has_test = true;
+  std::map<std::string, std::int64_t> unused;  // files that are no pictures or lie in no split: kind -> count
+  std::vector<std::string> notes;              // see ImageSource
 };
+
+// Every fifth sample of each class of `train` becomes `test`; asked for the split "train" as test
+// (`test_name`), train becomes test, and the other way round.
+void hold_out_test(Dataset& data, const std::string& train_name, const std::string& test_name);
+
+// Throws Error(bad_data) for fewer than two classes by name; `hint` ends the message.
+void require_classes(const Dataset& data, const std::string& path, const std::string& hint);
+// The same by the samples of train; classes without a sample there are noted.
+void check_labels(Dataset& data, const std::string& path);
 
 // The splits that somebody wants: the others need not exist.
 struct WantedSplits {

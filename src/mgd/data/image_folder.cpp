@@ -1,10 +1,13 @@
-// SPLIT/CLASS/picture in a folder or an archive.
+// SPLIT/CLASS/picture, or CLASS/picture, in a folder or an archive.
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "mgd/core/error.h"
+#include "mgd/data/folder_layout.h"
+#include "mgd/data/picture_names.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/data/sources.h"
 #include "mgd/format/archive_tree.h"
 
@@ -13,10 +16,15 @@ namespace {
 
 class FolderStore final : public PictureStore {
  public:
-  FolderStore(std::shared_ptr<const FileTree> tree, std::int64_t channels)
-      : tree_(std::move(tree)), channels_(channels) {}
+  FolderStore(std::shared_ptr<const FileTree> tree, std::int64_t channels, ImageLimits limits)
+      : tree_(std::move(tree)), channels_(channels), limits_(limits) {}
   Image image(std::int64_t item) const override {
-    return decode_image(tree_->read(static_cast<std::size_t>(item)), channels_);
+    return decode_image(tree_->read(static_cast<std::size_t>(item)), channels_, limits_);
+  }
+  ImageHeader header(std::int64_t item) const override {
+    const auto index = static_cast<std::size_t>(item);
+    const auto header = read_image_header(tree_->read_start(index, kHeaderBytes));
+    return header ? *header : header_of(tree_->read(index));
   }
   std::string name(std::int64_t item) const override { return entry(item).name; }
   std::string identity(std::int64_t item) const override { return std::to_string(entry(item).size); }
@@ -27,11 +35,8 @@ class FolderStore final : public PictureStore {
   }
   std::shared_ptr<const FileTree> tree_;
   std::int64_t channels_;
+  ImageLimits limits_;
 };
-
-std::string prefix_of(const std::string& split) {
-  return split.empty() ? "" : split + "/";
-}
 
 // "cat" for train/cat/a.jpg and the prefix train/; "" when it does not lie in a class folder there.
 std::string class_of(const std::string& name, const std::string& prefix) {
@@ -42,117 +47,151 @@ std::string class_of(const std::string& name, const std::string& prefix) {
 
 class FolderReader {
  public:
-  FolderReader(const DataConfig& config, const OpenedTree& opened) : config_(config), opened_(opened) {}
+  FolderReader(const DataConfig& config, std::shared_ptr<const FileTree> tree, FolderLayout layout)
+      : config_(config), tree_(std::move(tree)), layout_(std::move(layout)) {}
 
   Dataset read(WantedSplits wanted) {
+    data_.notes = layout_.notes;
+    count_unused();
     // The classes of train, so that a test folder without one of them does not shift the labels.
-    std::set<std::string> names = picture_classes(config_.train);
-    if (names.empty() && !wanted.train) names = picture_classes(config_.test);
+    std::set<std::string> names = picture_classes(layout_.train);
+    if (names.empty() && !wanted.train && layout_.test) names = picture_classes(*layout_.test);
     data_.classes.assign(names.begin(), names.end());
     if (static_cast<std::int64_t>(names.size()) > kMaxClasses)
       fail(ExitCode::bad_data, "{}: got {} class folders, at most {} are allowed", config_.path, names.size(),
            kMaxClasses);
-    if (wanted.train) data_.train = items(config_.train);
-    if (wanted.test) data_.test = items(config_.test);
-    data_.channels = all_grey() ? 1 : 3;
-    data_.store = std::make_shared<FolderStore>(opened_.tree, data_.channels);
+    if (wanted.train || names.empty()) require_classes(data_, config_.path, hint());
+    if (wanted.train || layout_.hold_out) data_.train = items(layout_.train);
+    if (wanted.train && layout_.validation) data_.validation = items(*layout_.validation);
+    if (wanted.test && layout_.test) data_.test = items(*layout_.test);
+    if (layout_.hold_out) hold_out_test(data_, config_.train, config_.test);
+    data_.has_test = layout_.test || layout_.hold_out;
+    data_.channels = config_.channels > 0 ? config_.channels : (all_grey() ? 1 : 3);
+    const auto max_pixels = static_cast<std::int64_t>(std::llround(config_.max_megapixels * 1e6));
+    data_.store = std::make_shared<FolderStore>(tree_, data_.channels, ImageLimits{.max_pixels = max_pixels});
     return std::move(data_);
   }
 
  private:
-  std::set<std::string> picture_classes(const std::string& split) const {
+  template <class Look>
+  void for_each_name(Look look) const {
+    for (const auto& entry : tree_->entries()) look(entry.name);
+    for (const auto& name : tree_->others()) look(name);
+  }
+
+  std::set<std::string> picture_classes(const std::string& prefix) const {
     std::set<std::string> names;
-    const auto look = [&](const std::string& name) {
-      if (const auto c = class_of(name, prefix_of(split)); !c.empty() && is_picture_name(name))
-        names.insert(c);
-    };
-    for (const auto& entry : opened_.tree->entries()) look(entry.name);
-    for (const auto& name : opened_.others) look(name);
+    for_each_name([&](const std::string& name) {
+      if (const auto c = class_of(name, prefix); !c.empty() && is_picture_name(name)) names.insert(c);
+    });
     return names;
   }
 
   // By class, then by name. Every class folder must hold a picture: a class that vanished would be noticed
   // by nobody.
-  std::vector<LabelledItem> items(const std::string& split) {
-    const std::string prefix = prefix_of(split);
+  std::vector<LabelledItem> items(const std::string& prefix) const {
     std::map<std::string, std::vector<std::int64_t>> found;
-    const auto& entries = opened_.tree->entries();
+    const auto& entries = tree_->entries();
     for (std::size_t i = 0; i < entries.size(); ++i)
       if (const auto c = class_of(entries[i].name, prefix); !c.empty() && is_picture_name(entries[i].name))
         found[c].push_back(static_cast<std::int64_t>(i));
-    for (const auto& name : opened_.others) {
-      const auto c = class_of(name, prefix);
-      if (c.empty()) continue;
-      ++data_.ignored;
-      if (!found.contains(c))
-        fail(ExitCode::bad_data, "{}: the class folder '{}' holds no .jpg, .jpeg or .png file, but e.g. '{}'",
-             config_.path, printable(prefix + c), printable(name));
-    }
-    if (found.empty()) no_class_folders(split);
+    for_each_name([&](const std::string& name) {
+      if (const auto c = class_of(name, prefix); !c.empty() && !found.contains(c))
+        fail(ExitCode::bad_data, "{}: the class folder '{}' holds no picture ({}), but e.g. '{}'",
+             config_.path, printable(prefix + c), picture_endings(), printable(name));
+    });
+    for (const auto& name : tree_->folders())
+      if (const auto c = class_of(name + "/", prefix); !c.empty() && !found.contains(c))
+        fail(ExitCode::bad_data, "{}: the class folder '{}' is empty; fill it or remove it", config_.path,
+             printable(prefix + c));
     std::vector<LabelledItem> out;
     for (const auto& [name, members] : found) {
       const auto at = std::lower_bound(data_.classes.begin(), data_.classes.end(), name);
       if (at == data_.classes.end() || *at != name)
         fail(ExitCode::bad_data, "{}: the class '{}' of '{}' is not in '{}'{}", config_.path, printable(name),
-             split, config_.train, suggestion(name, data_.classes));
+             printable(prefix), printable(layout_.train), suggestion(name, data_.classes));
       for (const auto item : members) out.push_back({item, at - data_.classes.begin()});
     }
     return out;
   }
 
-  [[noreturn]] void no_class_folders(const std::string& split) const {
-    std::set<std::string> tops;
-    const auto look = [&](const std::string& name) {
-      if (const auto slash = name.find('/'); slash != std::string::npos)
-        tops.insert(printable(name.substr(0, slash)));
-    };
-    for (const auto& entry : opened_.tree->entries()) look(entry.name);
-    for (const auto& name : opened_.others) look(name);
-    const std::vector<std::string> known(tops.begin(), tops.end());
-    fail(ExitCode::missing_input, "{}: no folder '{}' with class folders of pictures in it{}", config_.path,
-         split, suggestion(split, known));
+  // Why there are fewer than two classes: folders lie one level too deep, or the path is one too deep.
+  std::string hint() const {
+    bool any = false;
+    for_each_name([&](const std::string& name) { any = any || is_picture_name(name); });
+    if (!any)
+      return fmt::format("; expected CLASS/PICTURE ({}){}", picture_endings(),
+                         data_.unused.empty() ? ", got nothing" : ", got " + unused_text(data_.unused));
+    if (data_.classes.empty())
+      return "; pictures lie right in the folder: expected a folder for each class, so give the folder above "
+             "this one, "
+             "or sort them";
+    const std::string folder = layout_.train + data_.classes[0] + "/";
+    std::vector<std::string> inside;
+    for (const auto& name : picture_classes(folder)) inside.push_back(printable(name));
+    if (inside.size() < 2)
+      return "; expected a folder for each class: give the folder above this one, or add the other classes";
+    inside.resize(2);
+    const std::string wanted =
+        printable(folder.substr(layout_.root.size(), folder.size() - layout_.root.size() - 1));
+    return fmt::format("; its folders '{}', '{}' look like classes, one level deeper: data.train={}",
+                       inside[0], inside[1], wanted);
   }
 
-  bool all_grey() const {
-    constexpr std::size_t kLooks = 16;
-    std::vector<std::int64_t> all;
-    for (const auto* split : {&data_.train, &data_.test})
-      for (const auto& item : *split) all.push_back(item.item);
-    bool any = false;
-    for (std::size_t k = 0; k < std::min(kLooks, all.size()); ++k) {
-      Image image;
-      try {
-        image = decode_image(
-            opened_.tree->read(static_cast<std::size_t>(all[k * all.size() / std::min(kLooks, all.size())])),
-            3);
-      } catch (const Error& e) {
-        if (e.code() != ExitCode::bad_data) throw;
-        continue;  // counted by the loader
+  void count_unused() {
+    std::vector<std::string> used = {layout_.train};
+    for (const auto& split : {layout_.validation, layout_.test})
+      if (split) used.push_back(*split);
+    for_each_name([&](const std::string& name) {
+      if (!is_picture_name(name)) {
+        const std::string ending = ending_of(name);
+        ++data_.unused[ending.empty() ? "without an ending" : ending];
+      } else if (std::none_of(used.begin(), used.end(),
+                              [&](auto& u) { return !class_of(name, u).empty(); })) {
+        const std::string top = class_of(name, layout_.root);
+        ++data_.unused[top.empty() ? "pictures in no class folder" : "pictures in '" + top + "'"];
       }
-      any = true;
-      for (std::size_t i = 0; i < image.pixels.size(); i += 3)
-        if (image.pixels[i] != image.pixels[i + 1] || image.pixels[i] != image.pixels[i + 2]) return false;
-    }
+    });
+  }
+
+  // By the headers of all: one stamp of colour among grey scans must not be lost. Stops at the first colour.
+  bool all_grey() const {
+    constexpr std::size_t kStart = 4096;
+    bool any = false;
+    const auto colour = [&](const LabelledItem& item) {
+      const auto index = static_cast<std::size_t>(item.item);
+      auto header = read_image_header(tree_->read_start(index, kStart));
+      if (!header) header = read_image_header(tree_->read(index));
+      any = any || header;  // the loader counts the damaged ones
+      return header && header->channels == 3;
+    };
+    const std::vector<LabelledItem> none;
+    for (const auto* split : {&data_.train, &data_.test, data_.validation ? &*data_.validation : &none})
+      if (std::any_of(split->begin(), split->end(), colour)) return false;
     return any;
   }
 
   const DataConfig& config_;
-  const OpenedTree& opened_;
+  std::shared_ptr<const FileTree> tree_;
+  FolderLayout layout_;
   Dataset data_;
 };
 
 }  // namespace
 
-bool is_picture_name(const std::string& name) {
-  const auto dot = name.rfind('.');
-  if (dot == std::string::npos) return false;
-  std::string extension = name.substr(dot);
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
-}
-
 Dataset read_image_folder(const DataConfig& config, const OpenedTree& opened, WantedSplits wanted) {
-  return FolderReader(config, opened).read(wanted);
+  std::shared_ptr<const FileTree> tree = opened.tree;
+  FolderLayout layout = find_layout(*tree, config, wanted);
+  // A guess by names alone said what to hold in memory; the layout knows better.
+  const auto needed = [&](const std::string& name) {
+    const auto in = [&](const std::string& prefix) { return !class_of(name, prefix).empty(); };
+    return is_picture_name(name) && (((wanted.train || layout.hold_out) && in(layout.train)) ||
+                                     (wanted.train && layout.validation && in(*layout.validation)) ||
+                                     (wanted.test && layout.test && in(*layout.test)));
+  };
+  if (std::any_of(tree->others().begin(), tree->others().end(), needed))
+    tree = open_file_tree(config.path, needed);
+  return FolderReader(config, tree, std::move(layout)).read(wanted);
 }
 
 }  // namespace mgd

@@ -7,9 +7,11 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
+#include "mgd/data/picture_names.h"
 #include "mgd/data/sources.h"
 #include "mgd/format/archive_tree.h"
 #include "mgd/format/gzip.h"
+#include "mgd/format/npz.h"
 
 namespace mgd {
 namespace {
@@ -45,23 +47,42 @@ bool is_table_text(std::string_view head) {
          });
 }
 
+// The checksum of its first header tells also a tar of the old kind, which has no mark.
+bool is_tar(std::string_view head) {
+  constexpr std::size_t kHeader = 512, kChecksum = 148, kDigits = 8;
+  if (head.size() < kHeader) return false;
+  unsigned stored = 0, sum = 0;
+  for (std::size_t i = 0; i < kHeader; ++i) {
+    const bool inside = i >= kChecksum && i < kChecksum + kDigits;
+    sum += inside ? ' ' : static_cast<std::uint8_t>(head[i]);
+    if (inside && head[i] >= '0' && head[i] <= '7')
+      stored = stored * 8 + static_cast<unsigned>(head[i] - '0');
+  }
+  return head[0] != '\0' && stored == sum;
+}
+
 WantedSplits wanted_by(Split split) {
   return {.train = split != Split::test, .test = split == Split::test};
 }
 
-Dataset read_dataset(const DataConfig& config, WantedSplits wanted) {
+Dataset read_format(const DataConfig& config, WantedSplits wanted) {
   std::error_code error;
   if (!fs::exists(config.path, error))
     fail(ExitCode::missing_input, "{}: no such file or folder", config.path);
   const bool automatic = config.format == "auto";
   std::string format = config.format;
   if (automatic) format = fs::is_directory(config.path, error) ? "imagefolder" : detect_format(config.path);
-  if (format == "csv") return read_csv_images(config);
+  if (format == "csv") return read_csv_images(config, wanted);
   if (format == "npz") return read_npz_images(config, wanted);
   const OpenedTree opened = open_tree(config, wanted);
   if (automatic) format = detect_format(opened, config.path);
-  if (format == "cifar") return read_cifar(config, opened, wanted);
-  if (format == "idx") return read_idx_images(config, opened, wanted);
+  if (format == "cifar" || format == "idx") {
+    Dataset data =
+        format == "idx" ? read_idx_images(config, opened, wanted) : read_cifar(config, opened, wanted);
+    for (const auto& name : opened.tree->others())
+      ++data.unused[ending_of(name).empty() ? "without an ending" : ending_of(name)];
+    return data;
+  }
   if (format == "imagefolder") return read_image_folder(config, opened, wanted);
   const std::vector<std::string> known = {"auto", "cifar", "csv", "idx", "imagefolder", "npz"};
   fail(ExitCode::usage, "data.format: got '{}', which is not known{}", format, suggestion(format, known));
@@ -73,10 +94,12 @@ std::string detect_format(const std::string& path) {
   const std::string head = head_of(path);
   const auto starts = [&](std::string_view magic) { return head.starts_with(magic); };
   if (head.empty()) fail(ExitCode::bad_data, "{}: empty file, expected a dataset", path);
-  if (starts("PK\x03\x04")) return "npz";
-  if (starts("\xFD\x37zXZ\0"sv) || starts("\x28\xB5\x2F\xFD") ||
-      (head.size() > 262 && head.compare(257, 5, "ustar") == 0))
+  if (starts("PK\x03\x04") || starts("PK\x05\x06")) return is_npz(path) ? "npz" : "imagefolder";
+  if (starts("\xFD\x37zXZ\0"sv) || starts("\x28\xB5\x2F\xFD") || starts("BZh") || is_tar(head))
     return "imagefolder";
+  if (starts("7z\xBC\xAF\x27\x1C") || starts("Rar!"))
+    fail(ExitCode::bad_data, "{}: a {} archive, which is not read; unpack it and give the folder", path,
+         starts("Rar!") ? "RAR" : "7z");
   if (starts("\x80") && head.size() > 1 && head[1] >= 2 && head[1] <= 5)
     fail(ExitCode::refused,
          "{}: a Python pickle, which can run code when read; convert it to .npz (x_train, y_train, ...)",
@@ -87,37 +110,31 @@ std::string detect_format(const std::string& path) {
   if (starts("\0\0"sv) && head.size() > 3 && head[2] >= 8 && head[2] <= 14)
     fail(ExitCode::bad_data,
          "{}: a single IDX file; give data.path the folder that holds pictures and labels", path);
-  if (starts("\xFF\xD8\xFF") || starts("\x89PNG"))
-    fail(ExitCode::bad_data, "{}: a single picture, expected a dataset", path);
+  if (read_image_header(head)) fail(ExitCode::bad_data, "{}: a single picture, expected a dataset", path);
   if (is_table_text(head)) return "csv";
   if (is_cifar_name(path))
     fail(ExitCode::bad_data, "{}: a single CIFAR file; give data.path the folder that holds all of them",
          path);
   fail(ExitCode::bad_data,
-       "{}: no known dataset, expected a folder, a .tar(.xz|.zst|.gz), .npz or .csv(.gz); data.format names "
-       "one",
+       "{}: no known dataset, expected a folder, a .tar(.xz|.zst|.gz|.bz2), .zip, .npz or .csv(.gz); "
+       "data.format "
+       "names one",
        path);
 }
 
 OpenedTree open_tree(const DataConfig& config, WantedSplits wanted) {
   const bool automatic = config.format == "auto";
-  const auto in_split = [](const std::string& name, const std::string& split) {
-    return split.empty() || name.starts_with(split + "/");
+  // What lies in a split that nobody wants need not be held in memory.
+  const auto unwanted = [](const std::string& name, const std::string& split) {
+    return !split.empty() && name.starts_with(split + "/") && name.find('/', split.size() + 1) != name.npos;
   };
-  const auto readable = [&](const std::string& name) {
+  return {open_file_tree(config.path, [=](const std::string& name) {
     if ((automatic || config.format == "cifar") && is_cifar_name(name)) return true;
     if ((automatic || config.format == "idx") && is_idx_name(name)) return true;
     if (!automatic && config.format != "imagefolder") return false;
-    return is_picture_name(name) &&
-           ((wanted.train && in_split(name, config.train)) || (wanted.test && in_split(name, config.test)));
-  };
-  OpenedTree opened;
-  opened.tree = open_file_tree(config.path, [&](const std::string& name) {
-    if (readable(name)) return true;
-    opened.others.push_back(name);
-    return false;
-  });
-  return opened;
+    return is_picture_name(name) && (wanted.train || !unwanted(name, config.train)) &&
+           (wanted.test || !unwanted(name, config.test));
+  })};
 }
 
 std::string detect_format(const OpenedTree& opened, const std::string& path) {
@@ -132,7 +149,7 @@ std::string detect_format(const OpenedTree& opened, const std::string& path) {
          path);
   if (cifar > 0) return "cifar";
   if (idx > 0) return "idx";
-  for (const auto& name : opened.others)
+  for (const auto& name : opened.tree->others())
     if (base_name(name) == "data_batch_1" || base_name(name) == "batches.meta")
       fail(ExitCode::refused,
            "{}: CIFAR's Python version ('{}') is made of pickles, which can run code when read; "
@@ -141,13 +158,20 @@ std::string detect_format(const OpenedTree& opened, const std::string& path) {
   return "imagefolder";
 }
 
-std::string base_name(const std::string& name) {
-  return name.substr(name.rfind('/') + 1);
-}
-
 void no_such_split(const std::string& path, const std::string& split, const std::vector<std::string>& known) {
   fail(ExitCode::missing_input, "{}: no split '{}'{}", path, split, suggestion(split, known));
 }
+
+namespace {
+
+Dataset read_dataset(const DataConfig& config, WantedSplits wanted) {
+  Dataset data = read_format(config, wanted);
+  if (wanted.train) check_labels(data, config.path);
+  if (config.channels > 0) data.channels = config.channels;
+  return data;
+}
+
+}  // namespace
 
 std::shared_ptr<const ImageSource> open_images(const DataConfig& config, Split split) {
   return select_split(read_dataset(config, wanted_by(split)), config, split);
@@ -157,8 +181,9 @@ OpenedSplits open_splits(const DataConfig& config) {
   const Dataset data = read_dataset(config, {.train = true, .test = !config.test.empty()});
   OpenedSplits out;
   out.train = select_split(data, config, Split::train);
-  if (config.validation > 0) out.validation = select_split(data, config, Split::validation);
-  if (!config.test.empty()) out.test = select_split(data, config, Split::test);
+  if (config.validation > 0 || data.validation)
+    out.validation = select_split(data, config, Split::validation);
+  if (!config.test.empty() && data.has_test) out.test = select_split(data, config, Split::test);
   return out;
 }
 

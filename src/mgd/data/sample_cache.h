@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,22 +22,26 @@ class SampleCache {
   SampleCache(const SampleCache&) = delete;
   SampleCache& operator=(const SampleCache&) = delete;
 
-  // 0: pictures keep their size. Call before the first get().
-  void set_size(std::int64_t height, std::int64_t width) { height_ = height, width_ = width; }
+  // What is done to a picture before it is kept. Call before the first get().
+  void prepare_with(std::function<Image(Image)> prepare) { prepare_ = std::move(prepare); }
 
   // The picture of `index`, or of the next good sample after it (cyclic); `index` becomes the one used. The
   // picture lives at least as long as the cache or the pointer. Throws Error(bad_data) when more than max(1,
   // floor(max_corrupt_frac n)) samples are corrupt or none is good.
   std::shared_ptr<const Image> get(std::int64_t& index);
+  // The picture of `index` alone; null when it is corrupt. Throws as get() does.
+  std::shared_ptr<const Image> find(std::int64_t index);
   std::map<std::string, std::string> corrupt() const;  // sample name -> what was wrong
 
  private:
   std::shared_ptr<const Image> keep(std::int64_t index, Image image);
   void mark(std::int64_t index, const std::string& what);
   bool is_marked(std::int64_t index) const;
+  void require_few() const;  // under the lock
 
   const ImageSource& source_;
-  std::int64_t max_bytes_, max_corrupt_, height_ = 0, width_ = 0;
+  std::int64_t max_bytes_, max_corrupt_;
+  std::function<Image(Image)> prepare_;
   std::vector<std::atomic<const Image*>> slots_;
   std::atomic<std::int64_t> used_bytes_{0};
   mutable std::mutex mutex_;

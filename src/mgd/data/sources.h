@@ -18,14 +18,11 @@ std::string detect_format(const std::string& path);
 // A folder or archive, opened once: readable are the entries that some reader could want.
 struct OpenedTree {
   std::shared_ptr<const FileTree> tree;
-  std::vector<std::string> others;  // the names that are there besides, in any order
 };
 OpenedTree open_tree(const DataConfig& config, WantedSplits wanted);
 // imagefolder | cifar | idx, by the names inside. Throws Error(refused) for the Python version of CIFAR.
 std::string detect_format(const OpenedTree& opened, const std::string& path);
 
-std::string base_name(const std::string& name);  // "a/b.bin" -> "b.bin"
-bool is_picture_name(const std::string& name);   // .jpg, .jpeg, .png in any case
 bool is_cifar_name(const std::string& name);
 bool is_idx_name(const std::string& name);
 
@@ -33,10 +30,16 @@ bool is_idx_name(const std::string& name);
 [[noreturn]] void no_such_split(const std::string& path, const std::string& split,
                                 const std::vector<std::string>& known);
 
+// Which of the splits `known` is the validation part by DataConfig::validation_split, with a note; "" = none,
+// it is held out of train. Throws Error(missing_input) for one that is not there, Error(usage) when two could
+// be it.
+std::string validation_name(const DataConfig& config, const std::vector<std::string>& known,
+                            std::vector<std::string>& notes);
+
 Dataset read_image_folder(const DataConfig& config, const OpenedTree& opened, WantedSplits wanted);
 Dataset read_cifar(const DataConfig& config, const OpenedTree& opened, WantedSplits wanted);
 Dataset read_idx_images(const DataConfig& config, const OpenedTree& opened, WantedSplits wanted);
 Dataset read_npz_images(const DataConfig& config, WantedSplits wanted);
-Dataset read_csv_images(const DataConfig& config);
+Dataset read_csv_images(const DataConfig& config, WantedSplits wanted);
 
 }  // namespace mgd

@@ -22,7 +22,9 @@ LoaderOptions loader_options(const EvalOptions& options) {
   loader.std = options.std;
   loader.height = options.height;
   loader.width = options.width;
+  loader.view = options.view;
   loader.cache_mb = 0;  // every picture is looked at once
+  loader.replace_corrupt = false;
   return loader;
 }
 
@@ -35,19 +37,28 @@ Answers answer_all(ImageModel& model, const ImageSource& source, const EvalOptio
   if (source.size() == 0) return answers;
   const at::NoGradGuard no_grad;
   Loader loader(source, AugmentChain{}, loader_options(options));
-  std::vector<at::Tensor> parts;
+  std::vector<at::Tensor> parts, inputs;
   for (std::int64_t step = 0, steps = loader.steps_per_epoch(); step < steps; ++step) {
     for (const Batch& batch : loader.next().micro) {
+      if (batch.size() == 0) continue;
       const AutocastGuard autocast(bf16, options.device);
       Forward forward(false);
+      forward.keep_input_of(options.keep_input_of);
       const at::Tensor logits = model.forward(batch.input.to(options.device), forward);
       parts.push_back(logits.to(at::kCPU, at::kFloat));
+      if (forward.kept_input().defined()) inputs.push_back(forward.kept_input().to(at::kCPU, at::kFloat));
       const at::Tensor target = batch.target.contiguous();
       const auto* label = target.const_data_ptr<std::int64_t>();
       answers.labels.insert(answers.labels.end(), label, label + target.numel());
+      answers.samples.insert(answers.samples.end(), batch.sample_ids.begin(), batch.sample_ids.end());
     }
   }
+  answers.corrupt = loader.corrupt();
+  if (parts.empty())
+    fail(ExitCode::bad_data, "data: none of {} samples could be read, e.g. {}", source.size(),
+         printable(answers.corrupt.begin()->first));
   answers.logits = at::cat(parts);
+  if (!inputs.empty()) answers.inputs = at::cat(inputs);
   return answers;
 }
 
@@ -56,6 +67,7 @@ ClassifyMetrics evaluate_classifier(ImageModel& model, const ImageSource& source
   const double start = now_seconds();
   const Answers answers = answer_all(model, source, options);
   ClassifyMetrics metrics = classify_metrics(answers.logits, answers.labels);
+  metrics.corrupt = answers.corrupt;
   metrics.seconds = now_seconds() - start;
   metrics.throughput = metrics.seconds > 0 ? static_cast<double>(metrics.samples) / metrics.seconds : 0;
   return metrics;

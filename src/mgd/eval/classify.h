@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ struct ClassifyMetrics {
   double calibration_error = 0;   // expected calibration error, 15 bins of equal width (Guo et al. 2017)
   std::vector<std::vector<std::int64_t>> confusion;  // [true][predicted]
   std::vector<ClassMetrics> per_class;
-  double seconds = 0, throughput = 0;  // whole evaluation; samples/s
+  double seconds = 0, throughput = 0;          // whole evaluation; samples/s
+  std::map<std::string, std::string> corrupt;  // left out: sample name -> what was wrong
 };
 
 // One sample a model got wrong (or right), for the report.
@@ -37,14 +39,18 @@ struct EvalOptions {
   std::int64_t loader_threads = 2;
   std::vector<double> mean, std;
   std::int64_t height = 0, width = 0;
+  EvalTransform view;              // from a picture of any size to height x width
   std::string precision = "fp32";  // fp32 | bf16
   at::Device device = at::kCPU;
+  std::string keep_input_of = {};  // path of a linear layer; what it is given is kept in Answers::inputs
 };
 
 struct Answers {
-  at::Tensor logits;  // (N, K) float, on the CPU, in the order of the source
-  std::vector<std::int64_t>
-      labels;  // N; they come from the batches: a corrupt sample is replaced by another with another label
+  at::Tensor inputs = {};  // (N, F) float, on the CPU: see EvalOptions::keep_input_of
+  at::Tensor logits;  // (N, K) float, on the CPU, in the order of the source, without its corrupt samples
+  std::vector<std::int64_t> labels;            // N
+  std::vector<std::int64_t> samples;           // N, their numbers in the source
+  std::map<std::string, std::string> corrupt;  // what was left out: sample name -> what was wrong
 };
 
 // Eval mode, no gradient.

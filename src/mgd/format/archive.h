@@ -19,21 +19,25 @@ class FileTree {
  public:
   virtual ~FileTree() = default;
   virtual const std::vector<ArchiveEntry>& entries() const = 0;  // sorted by name (byte order)
-  virtual std::string read(std::size_t index) const = 0;         // thread-safe; throws Error(bad_data | io)
+  virtual const std::vector<std::string>& others() const = 0;    // names that were not wanted, in any order
+  // Every folder that is named, empty ones too; sorted. (An archive need not name any.)
+  virtual const std::vector<std::string>& folders() const = 0;
+  virtual std::string read(std::size_t index) const = 0;  // thread-safe; throws Error(bad_data | io)
+  virtual std::string read_start(std::size_t index, std::size_t most) const = 0;  // its first bytes
 };
 
-// A folder, .tar, .tar.xz, .tar.zst or .tar.gz (by magic bytes, never by name).
+// A folder, .tar (.gz, .xz, .zst, .bz2) or .zip (by magic bytes, never by name).
 //
 // A folder and a plain .tar are read on demand; `max_bytes` then bounds a single read(). A compressed archive
 // is unpacked once, into memory, holding only the entries that `wanted(name)` accepts, at most `max_bytes` of
-// them. Names are normalised ("./a//b" -> "a/b"). Folders are no entries; hidden files and folders
-// (".DS_Store", ".git/"),
-// "__MACOSX" and "Thumbs.db" are left out silently: they are no data, and in an ImageFolder they would be
-// classes.
+// them and not much more than a hundred times its own size. Names are normalised ("./a//b" -> "a/b"). Folders
+// are no entries; hidden files and folders (".DS_Store", ".git/"), "__MACOSX" and "Thumbs.db" are left out
+// silently: they are no data, and in an ImageFolder they would be classes.
 //
-// Throws Error(missing_input) when nothing is there; Error(refused) for "../" and absolute names, devices,
-// every link inside an archive, and links inside a folder that lead out of it or to another folder;
-// Error(bad_data) for a damaged archive, a name that comes twice, or more than `max_bytes`.
+// Links in a folder are followed, wherever they lead. Throws Error(missing_input) when nothing is there or a
+// wanted entry is a link to nothing; Error(refused) for a loop of links, "../" and absolute names, devices,
+// every link inside an archive, encrypted entries and bombs; Error(bad_data) for a damaged archive, a name
+// that comes twice, or more than `max_bytes`.
 std::unique_ptr<FileTree> open_file_tree(const std::string& path,
                                          const std::function<bool(const std::string& name)>& wanted = {},
                                          std::uint64_t max_bytes = std::uint64_t{8} << 30);

@@ -1,4 +1,4 @@
-// What folders and tar archives share behind open_file_tree.
+// What folders and archives share behind open_file_tree.
 #pragma once
 
 #include <string>
@@ -30,7 +30,12 @@ class OpenFile {
 // "./a//b" -> "a/b"; "" for hidden files. Throws Error(refused) for a name that leaves the archive.
 std::string safe_entry_name(const std::string& archive, std::string_view name);
 
-std::unique_ptr<FileTree> open_tar(const std::string& path, const WantedName& wanted,
-                                   std::uint64_t max_bytes);
+// Hidden files, and what systems leave in folders without being asked.
+bool is_hidden_name(std::string_view component);
+
+std::unique_ptr<FileTree> open_folder(const std::string& path, const WantedName& wanted,
+                                      std::uint64_t max_bytes);
+std::unique_ptr<FileTree> open_packed(const std::string& path, const WantedName& wanted,
+                                      std::uint64_t max_bytes);
 
 }  // namespace mgd

@@ -5,29 +5,60 @@ namespace mgd {
 
 void DataConfig::visit(OptionVisitor& v) {
   v.option("path", path,
-           {.help = "folder of class folders, .tar(.xz|.zst|.gz), CIFAR binary, IDX, .npz or .csv(.gz); "
-                    "texts: a file, "
-                    "or a folder of them"});
+           {.help = "folder of class folders, .tar(.xz|.zst|.gz|.bz2), .zip, CIFAR binary, IDX, .npz or "
+                    ".csv(.gz); texts: a file, or a folder of them"});
   v.option("format", format,
            {.help = "what path holds; auto looks",
             .choices = {"auto", "imagefolder", "cifar", "idx", "npz", "csv"}});
   v.option("train", train, {.help = "name of the training split inside path"});
   v.option("test", test, {.help = "name of the test split inside path"});
+  v.option("validation_split", validation_split,
+           {.help = "name of the validation split inside path; auto = val, valid, validation or dev where "
+                    "one is there, else data.validation of the training split; empty = always the latter"});
   v.option(
       "validation", validation,
       {.help = "fraction of the training samples held out to pick the best epoch", .min = 0, .max = 0.9});
   v.option("per_class", per_class,
            {.help = "use only the first N training images of each class; 0 = all", .min = 0});
+  v.option(
+      "label_column", label_column,
+      {.help = "of a .csv of pixels: name of the column of labels, or first, or last; empty = by its name"});
+  v.option("channels", channels,
+           {.help = "1 = grey, 3 = colour, whatever the files hold; 0 = colour when any picture has it",
+            .min = 0,
+            .max = 3});
+  v.option("max_megapixels", max_megapixels,
+           {.help = "larger pictures are refused from their header; a progressive JPEG counts threefold",
+            .min = 0,
+            .max = 4096,
+            .min_open = true});
   v.entries("augment", augment, {.help = "changes to training images, in order: crop, flip, mixup, ..."});
   v.option("views", views,
            {.help = "augmented variants of each image, cycled by epoch; 0 = new ones every epoch",
             .min = 0,
             .max = 1000});
-  v.option("image_size", image_size,
-           {.help = "resize images to this square, in pixels; 0 = as stored", .min = 0, .max = 16384});
+  v.option(
+      "image_size", image_size,
+      {.help = "side of the square that the models see, in pixels; 0 = what the teacher or student wants",
+       .min = 0,
+       .max = 16384});
+  v.option("crop_pct", crop_pct,
+           {.help = "share of the scaled picture's side that evaluation cuts out; 0 = the models' own",
+            .min = 0,
+            .max = 2});
+  v.option(
+      "crop_mode", crop_mode,
+      {.help = "how evaluation fits a picture: center scales the short side and cuts, squash scales both "
+               "sides, border scales the long side and fills up; empty = the models' own",
+       .choices = {"", "center", "squash", "border"}});
+  v.option("interpolation", interpolation,
+           {.help = "how pictures are scaled; empty = the models' own",
+            .choices = {"", "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}});
   v.option("mean", mean,
            {.help = "normalisation, a value a channel in 0..1; empty = the teacher's, else ImageNet's"});
   v.option("std", std, {.help = "normalisation, a value a channel", .min = 0, .min_open = true});
+  v.option("classes", classes,
+           {.help = "names of the classes of weights that come without, in the order of their outputs"});
   v.option("loader_threads", loader_threads,
            {.help = "threads that decode and augment; 0 = the training thread itself", .min = 0, .max = 256});
   v.option("cache_mb", cache_mb, {.help = "decoded images kept in memory, in MB", .min = 0, .max = 1 << 20});
@@ -39,6 +70,10 @@ void ModelConfig::visit(OptionVisitor& v) {
   v.option("path", path, {.help = "a model folder; instead of model and weights"});
   v.option("width", width,
            {.help = "multiplier of every channel count of `model`", .min = 0, .max = 64, .min_open = true});
+  v.option("head", head,
+           {.help = "classifier of given weights: auto takes its rows over by the names of the classes and "
+                    "makes a fresh one where the classes are others; fresh always does",
+            .choices = {"auto", "fresh"}});
   sizes.visit(v);
 }
 
@@ -57,7 +92,19 @@ void visit_steps(TrainConfig& t, OptionVisitor& v) {
 
 void visit_optimizer(TrainConfig& t, OptionVisitor& v) {
   v.option("optimizer", t.optimizer, {.help = "update rule", .choices = {"sgd", "adamw"}});
-  v.option("lr", t.lr, {.help = "learning rate after warm-up", .min = 0, .min_open = true});
+  v.option(
+      "lr", t.lr,
+      {.help = "learning rate after warm-up; 0 = sgd 0.1, adamw 0.001, and a tenth of it for weights that "
+               "were trained before",
+       .min = 0});
+  v.option(
+      "freeze", t.freeze,
+      {.help = "what of the student does not train: layers or tensors by name, with * and ?, or 'all but "
+               "the head'"});
+  v.option("lr_scale", t.lr_scale,
+           {.help = "factor of the learning rate by layer or tensor, as in freeze; the last that fits counts",
+            .min = 0,
+            .min_open = true});
   v.option("momentum", t.momentum,
            {.help = "sgd: share of the last step that is kept, below 1", .min = 0, .max = 1});
   v.option("nesterov", t.nesterov, {.help = "sgd: Nesterov momentum"});
@@ -126,6 +173,8 @@ void TrainConfig::visit(OptionVisitor& v) {
             .choices = {"eval", "batch"}});
   v.option("check_teacher", check_teacher,
            {.help = "refuse a teacher that does no better than guessing on a first batch"});
+  v.option("check_memory", check_memory,
+           {.help = "refuse to start when a step would need more memory than is free"});
   v.option(
       "export_weights", export_weights,
       {.help = "which weights the model folder gets: the best epoch's by validation accuracy, or the last",

@@ -10,29 +10,41 @@
 namespace mgd {
 
 struct DataConfig {
-  std::string path;             // folder, .tar(.xz|.zst), CIFAR binary, IDX, .npz, .csv(.gz)
+  std::string path;             // folder, .tar(.gz|.xz|.zst|.bz2), .zip, CIFAR binary, IDX, .npz, .csv(.gz)
   std::string format = "auto";  // auto | imagefolder | cifar | idx | npz | csv
   std::string train = "train";  // name of each split inside `path`
   std::string test = "test";
+  std::string validation_split = "auto";  // auto: val, valid, validation or dev where one is there; "" = none
   double validation = 0.1;     // fraction of train held out, evenly from each class, by a fixed rule
   std::int64_t per_class = 0;  // use only the first N training images of each class; 0 = all
-  std::vector<Node> augment;   // training only
+  std::string label_column;    // of a .csv: its name, or first | last; "" = found by name and content
+  std::int64_t channels = 0;   // 1 = grey, 3 = colour: pictures are converted; 0 = by the pictures
+  double max_megapixels =
+      64;  // larger pictures are refused from their header; a progressive JPEG counts threefold
+  std::vector<Node> augment;  // training only
   std::int64_t views =
       0;  // augmentation cycles through this many variants of each image; 0 = new ones every epoch
-  std::int64_t image_size = 0;  // resize to this square; 0 = as stored
+  std::int64_t image_size =
+      0;                      // side of the square that the models see; 0 = what they want (docs/pictures.md)
+  double crop_pct = 0;        // share of the scaled picture that evaluation cuts out; 0 = the models' own
+  std::string crop_mode;      // center | squash | border; "" = the models' own
+  std::string interpolation;  // nearest | bilinear | bicubic | lanczos | ...; "" = the models' own
   std::vector<double> mean,
       std;  // normalisation; empty: the teacher's or model's own, else ImageNet's (grey: 0.5)
+  std::vector<std::string>
+      classes;  // names of the classes of weights that come without names, in their order
   std::int64_t loader_threads = 2;
   std::int64_t cache_mb = 1024;  // decoded images kept in memory
   void visit(OptionVisitor& v);
 };
 
 struct ModelConfig {
-  std::string model;    // architecture name
-  std::string weights;  // safetensors file, or "" = fresh (student) / required (teacher)
-  std::string path;     // a model folder; instead of model + weights
-  double width = 1.0;   // of image models
-  TextSizes sizes;      // of text models made from scratch
+  std::string model;          // architecture name
+  std::string weights;        // safetensors file, or "" = fresh (student) / required (teacher)
+  std::string path;           // a model folder; instead of model + weights
+  double width = 1.0;         // of image models
+  std::string head = "auto";  // auto | fresh: what becomes of the classifier of given weights
+  TextSizes sizes;            // of text models made from scratch
   void visit(OptionVisitor& v);
 };
 
@@ -50,7 +62,9 @@ struct TrainConfig {
   std::int64_t batch_size = 128;      // samples of one optimizer step
   std::int64_t micro_batch_size = 0;  // samples of one forward pass; 0 = batch_size
   std::string optimizer = "sgd";      // sgd | adamw
-  double lr = 0.1;
+  double lr = 0;                      // 0 = by the optimizer and the start (train/learning_rate.h)
+  std::vector<std::string> freeze;    // layers or tensors that do not train; "all but the head"
+  std::vector<NamedNumber> lr_scale;  // factor of the rate, by layer or tensor; the last that fits counts
   double momentum = 0.9;
   bool nesterov = false;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
@@ -75,6 +89,7 @@ struct TrainConfig {
   TeacherCacheConfig teacher_cache;     // keeps the teacher's outputs between epochs and runs
   std::string teacher_norm = "eval";    // eval | batch (reproduces the reference code's train-mode teacher)
   bool check_teacher = true;            // refuse a teacher that does no better than guessing on a first batch
+  bool check_memory = true;             // refuse what does not fit into the memory that is free
   std::string export_weights = "best";  // best (by validation accuracy) | last
   void visit(OptionVisitor& v);
 };

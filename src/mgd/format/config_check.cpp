@@ -65,6 +65,8 @@ void check_data(const Config& config) {
            fmt::format("got {} values, expected {} as in data.mean", data.std.size(), data.mean.size()));
   if (data.mean.empty() != data.std.empty())
     refuse(config, data.mean.empty() ? "data.std" : "data.mean", "give both mean and std, or neither");
+  if (data.channels == 2)
+    refuse(config, "data.channels", "got 2, expected 1 (grey), 3 (colour) or 0 (by the pictures)");
 }
 
 void check_train(const Config& config) {

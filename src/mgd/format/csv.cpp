@@ -49,6 +49,14 @@ bool all_numbers(const std::vector<std::string_view>& cells) {
   return true;
 }
 
+// "0,1,2,...": the names that pandas gives to columns without any. Pixels do not count up from nothing.
+bool counts_up(const std::vector<std::string_view>& cells) {
+  constexpr std::size_t kFewest = 5;
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    if (cells[i] != std::to_string(i)) return false;
+  return cells.size() >= kFewest;
+}
+
 NumberTable read_plain(std::string_view text, const std::string& source) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   NumberTable table;
@@ -61,7 +69,7 @@ NumberTable read_plain(std::string_view text, const std::string& source) {
     split(row, cells);
     if (table.columns == 0) {
       table.columns = static_cast<std::int64_t>(cells.size());
-      if (!all_numbers(cells)) {
+      if (!all_numbers(cells) || counts_up(cells)) {
         table.header.assign(cells.begin(), cells.end());
         continue;
       }

@@ -17,7 +17,8 @@ struct NumberTable {
   }
 };
 
-// Comma-separated finite numbers; the first row is a header when any of its cells is no number. Blank lines
+// Comma-separated finite numbers; the first row is a header when any of its cells is no number, or when
+// they count up from 0 (as pandas numbers columns). Blank lines
 // are skipped, a byte-order mark and \r\n are accepted, quoted cells may hold no line break. gzip is
 // recognised by its magic bytes. Throws Error(bad_data) "FILE:LINE: ..." for a cell that is no number, a row
 // of another length, or no row.

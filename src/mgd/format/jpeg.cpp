@@ -1,6 +1,3 @@
-#include "mgd/format/jpeg.h"
-
-#include <algorithm>
 #include <array>
 #include <csetjmp>
 #include <cstdio>
@@ -11,6 +8,7 @@
 #include <jpeglib.h>
 
 #include "mgd/core/error.h"
+#include "mgd/format/picture_codec.h"
 
 namespace mgd {
 namespace {
@@ -97,39 +95,22 @@ bool read_pixels(Decoder& decoder, std::uint8_t* out, std::size_t row_bytes) {
   return true;
 }
 
-// Adobe stores CMYK inverted, and every writer of CMYK JPEGs follows it; the rounding is Pillow's.
-std::vector<std::uint8_t> cmyk_to_rgb(const std::vector<std::uint8_t>& cmyk) {
-  std::vector<std::uint8_t> rgb(cmyk.size() / 4 * 3);
-  for (std::size_t i = 0; i < cmyk.size() / 4; ++i) {
-    const int light = cmyk[4 * i + 3];
-    for (std::size_t c = 0; c < 3; ++c) {
-      const int product = (255 - cmyk[4 * i + c]) * light + 128;
-      rgb[3 * i + c] = static_cast<std::uint8_t>(std::max(0, light - (((product >> 8) + product) >> 8)));
-    }
-  }
-  return rgb;
-}
-
 int orientation_of(const jpeg_decompress_struct& info) {
-  constexpr std::string_view kExif("Exif\0\0", 6);
   for (auto* marker = info.marker_list; marker != nullptr; marker = marker->next) {
     const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
-    if (data.starts_with(kExif)) return exif_orientation(data.substr(kExif.size()));
+    if (data.starts_with("Exif")) return exif_orientation(data);
   }
   return 1;
 }
 
 // Before the pixels are allocated: what the header promises must be able to stand in the file.
-void check_promise(jpeg_decompress_struct& info, std::size_t bytes, ImageLimits limits) {
+void check_header(jpeg_decompress_struct& info, std::size_t bytes, const ImageLimits& limits) {
   const std::uint64_t width = info.image_width, height = info.image_height;
-  check_image_size("JPEG", width, height, limits);
-  // With several scans libjpeg keeps all coefficients, two bytes a value, beside the pixels: three times the
-  // memory.
-  limits.max_pixels /= 3;
-  if (jpeg_has_multiple_scans(&info)) check_image_size("progressive JPEG", width, height, limits);
+  // With several scans libjpeg keeps all coefficients, two bytes a value, beside the pixels.
+  const bool scans = jpeg_has_multiple_scans(&info);
+  check_image_size(scans ? "progressive JPEG" : "JPEG", width, height, limits, scans ? 3 : 1);
   // Huffman coding spends at least one bit on each block of 8 x 8.
-  if (!info.arith_code && (width + 7) / 8 * ((height + 7) / 8) > 8 * std::uint64_t{bytes})
-    fail(ExitCode::bad_data, "truncated JPEG: {} x {} pixels in {} bytes", width, height, bytes);
+  if (!info.arith_code) check_promise("JPEG", width, height, bytes, 8 * 64);
 }
 
 struct Destroy {
@@ -142,15 +123,25 @@ struct Destroy {
   fail(ExitCode::bad_data, "damaged JPEG: {}", decoder.message.data());
 }
 
-}  // namespace
+bool matches(std::string_view start) {
+  return start.starts_with("\xff\xd8\xff");
+}
 
-StoredImage decode_jpeg(std::string_view bytes, const ImageLimits& limits) {
+std::optional<ImageHeader> header(std::string_view start) {
+  Decoder decoder;
+  const Destroy destroy{decoder.info};
+  if (!read_header(decoder, start)) return std::nullopt;
+  const auto& info = decoder.info;
+  return ImageHeader{info.image_height, info.image_width, info.out_color_space == JCS_GRAYSCALE ? 1 : 3};
+}
+
+StoredImage decode(std::string_view bytes, const ImageLimits& limits) {
   Decoder decoder;
   decoder.max_scans = limits.max_scans;
   const Destroy destroy{decoder.info};
   if (!read_header(decoder, bytes)) report(decoder);
   auto& info = decoder.info;
-  check_promise(info, bytes.size(), limits);
+  check_header(info, bytes.size(), limits);
 
   StoredImage result;
   result.orientation = orientation_of(info);
@@ -159,9 +150,19 @@ StoredImage decode_jpeg(std::string_view bytes, const ImageLimits& limits) {
   const std::size_t row_bytes = std::size_t{info.image_width} * static_cast<std::size_t>(stored_channels);
   std::vector<std::uint8_t> pixels(row_bytes * info.image_height);
   if (!read_pixels(decoder, pixels.data(), row_bytes)) report(decoder);
-  if (stored_channels == 4) pixels = cmyk_to_rgb(pixels);
+  if (stored_channels == 4) {
+    // Adobe stores CMYK inverted, and every writer of CMYK JPEGs follows it.
+    for (auto& value : pixels) value = static_cast<std::uint8_t>(255 - value);
+    pixels = cmyk_to_rgb(pixels);
+  }
   result.image = {info.image_height, info.image_width, stored_channels == 1 ? 1 : 3, std::move(pixels)};
   return result;
+}
+
+}  // namespace
+
+PictureCodec jpeg_codec() {
+  return {"JPEG", matches, header, decode};
 }
 
 }  // namespace mgd

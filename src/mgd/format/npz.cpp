@@ -65,4 +65,18 @@ std::map<std::string, NumberArray> read_npz(std::string_view bytes, const std::s
   return arrays;
 }
 
+bool is_npz(const std::string& path) {
+  const Handle zip(archive_read_new(), archive_read_free);
+  if (!zip) fail(ExitCode::out_of_memory, "{}: no memory for the archive reader", path);
+  archive_read_support_format_zip_seekable(zip.get());
+  constexpr std::size_t kBlockBytes = 64 * 1024;
+  if (archive_read_open_filename(zip.get(), path.c_str(), kBlockBytes) != ARCHIVE_OK) return false;
+  ::archive_entry* header = nullptr;
+  const int status = archive_read_next_header(zip.get(), &header);
+  if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return false;
+  const char* name = archive_entry_pathname_utf8(header);
+  if (name == nullptr) name = archive_entry_pathname(header);
+  return name != nullptr && std::string_view(name).ends_with(".npy");
+}
+
 }  // namespace mgd

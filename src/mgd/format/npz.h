@@ -12,4 +12,8 @@ namespace mgd {
 std::map<std::string, NumberArray> read_npz(std::string_view bytes, const std::string& source,
                                             std::uint64_t max_bytes = std::uint64_t{8} << 30);
 
+// Whether a zip holds arrays: its first entry says so. (Zips of pictures begin with the same bytes.) Damaged:
+// false.
+bool is_npz(const std::string& path);
+
 }  // namespace mgd

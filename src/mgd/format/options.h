@@ -62,6 +62,8 @@ struct OptionSpec {
   const char* name_key = "name";          // of entries(): the key that names the thing (masks: "mask")
 };
 
+using NamedNumber = std::pair<std::string, double>;
+
 class OptionVisitor {
  public:
   virtual ~OptionVisitor() = default;
@@ -73,6 +75,8 @@ class OptionVisitor {
                       const OptionSpec& spec) = 0;  // a bare scalar is a list of one
   virtual void option(const char* name, std::vector<std::int64_t>& value, const OptionSpec& spec) = 0;
   virtual void option(const char* name, std::vector<double>& value, const OptionSpec& spec) = 0;
+  // A map from texts to numbers, in the order written: `{layer1: 0.1, "*.bias": 0.5}`.
+  virtual void option(const char* name, std::vector<NamedNumber>& value, const OptionSpec& spec) = 0;
 
   // A list of named things (losses, masks, augmentations) whose options belong to the thing itself. Each item
   // is normalised to a map with a "name": `flip` -> {name: flip}; `crop: 4` -> {name: crop, value: 4}; `crop:

@@ -19,6 +19,12 @@ Node node_of(const std::string& value) {
   return Node::make_scalar(value);
 }
 
+Node node_of(const std::vector<NamedNumber>& values) {
+  Node map = Node::make_map();
+  for (const auto& [name, number] : values) map.set(name, node_of(number));
+  return map;
+}
+
 template <class T>
 Node node_of(const std::vector<T>& values) {
   Node list = Node::make_list();
@@ -47,6 +53,9 @@ const char* type_of(const std::vector<std::int64_t>&) {
 const char* type_of(const std::vector<double>&) {
   return "numbers";
 }
+const char* type_of(const std::vector<NamedNumber>&) {
+  return "map";
+}
 
 // One function for every type of option, given the value as a node and the name of its type.
 class EachOption : public OptionVisitor {
@@ -68,6 +77,9 @@ class EachOption : public OptionVisitor {
     pass(name, value, spec);
   }
   void option(const char* name, std::vector<double>& value, const OptionSpec& spec) override {
+    pass(name, value, spec);
+  }
+  void option(const char* name, std::vector<NamedNumber>& value, const OptionSpec& spec) override {
     pass(name, value, spec);
   }
   void entries(const char* name, std::vector<Node>& value, const OptionSpec& spec) override {

@@ -108,6 +108,17 @@ class OptionReader : public OptionVisitor {
   void option(const char* name, std::vector<double>& value, const OptionSpec& spec) override {
     read_many(name, value, spec);
   }
+  void option(const char* name, std::vector<NamedNumber>& value, const OptionSpec& spec) override {
+    const Node* node = take(name);
+    if (node == nullptr) return;
+    const std::string where = join_path(frames_.back().where, name);
+    if (node->kind != Node::Kind::map && !node->is_null()) refuse(*node, where, "a map of name: number");
+    value.clear();
+    for (const auto& [key, number] : node->fields) {
+      value.emplace_back(key, 0.0);
+      read_scalar(number, join_path(where, key), value.back().second, spec);
+    }
+  }
 
   void entries(const char* name, std::vector<Node>& value, const OptionSpec& spec) override {
     const Node* node = take(name);

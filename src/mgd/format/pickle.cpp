@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "mgd/core/error.h"
 #include "mgd/format/safetensors.h"
@@ -32,6 +34,25 @@ bool looks_like_pickle(std::string_view bytes) {
   return false;
 }
 
+// Between double quotes of a shell: no $, `, ", \ or ! in it. Of all dictionaries of tensors, nested at any
+// depth, it takes the one with the most, of two as big the averaged one; the rest of a training program's
+// file (its arguments, the optimizer's state) is let be. Only types that hold nothing but values are allowed
+// beside tensors.
+constexpr const char* kConverter = R"(import sys, argparse, pathlib, torch, safetensors.torch as s
+getattr(torch.serialization, 'add_safe_globals', print)([argparse.Namespace, pathlib.PosixPath])
+def found(d, name):
+    if isinstance(d, dict):
+        yield name, {k: v for k, v in d.items() if isinstance(k, str) and torch.is_tensor(v)}
+        for k, v in d.items():
+            yield from found(v, name + '/' + str(k))
+d = torch.load(sys.argv[1], map_location='cpu', weights_only=True)
+name, d = max(found(d, ''), key=lambda f: (len(f[1]), 'ema' in f[0]))
+for p in ['module.', '_orig_mod.', 'module.']:
+    if all(k.startswith(p) for k in d):
+        d = {k[len(p):]: v for k, v in d.items()}
+s.save_file({k: v.detach().contiguous().clone() for k, v in d.items()}, sys.argv[1] + '.safetensors')
+print(len(d), 'tensors', name))";
+
 }  // namespace
 
 void refuse_pickle(std::string_view bytes, const std::string& source) {
@@ -41,11 +62,24 @@ void refuse_pickle(std::string_view bytes, const std::string& source) {
   fail(
       ExitCode::refused,
       "{}: a pickle file; loading one can run any code, so it is never read. Convert it where you trust it:\n"
-      "  python3 -c \"import sys, torch, safetensors.torch as s; "
-      "d = torch.load(sys.argv[1], map_location='cpu', weights_only=True); "
-      "d = d.get('state_dict', d); "
-      "s.save_file({{k: v.contiguous().clone() for k, v in d.items()}}, sys.argv[1] + '.safetensors')\" {}",
-      source, shell_quoted(source));
+      "  python3 -c \"{}\" {}",
+      source, kConverter, shell_quoted(source));
+}
+
+void refuse_stand_in(std::string_view bytes, const std::string& source) {
+  if (bytes.starts_with("version https://git-lfs."))
+    fail(ExitCode::bad_data,
+         "{}: a Git LFS pointer, not the file that it stands for; fetch that with `git lfs pull` in its "
+         "repository",
+         source);
+  constexpr std::string_view kPage = "<!doctype html", kTag = "<html";
+  const auto starts = [&](std::string_view word) {
+    return bytes.size() >= word.size() &&
+           std::equal(word.begin(), word.end(), bytes.begin(),
+                      [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
+  };
+  if (starts(kPage) || starts(kTag))
+    fail(ExitCode::bad_data, "{}: a web page, not the file that was asked for; download it again", source);
 }
 
 }  // namespace mgd

@@ -1,5 +1,3 @@
-#include "mgd/format/png.h"
-
 #include <png.h>
 
 #include <array>
@@ -8,6 +6,7 @@
 #include <cstring>
 
 #include "mgd/core/error.h"
+#include "mgd/format/picture_codec.h"
 
 namespace mgd {
 namespace {
@@ -95,9 +94,19 @@ bool start_write(png_structp png, png_infop info, const Image& image, std::strin
   fail(ExitCode::bad_data, "damaged PNG: {}", message);
 }
 
-}  // namespace
+bool matches(std::string_view start) {
+  return start.starts_with("\x89PNG\r\n\x1a\n");
+}
 
-StoredImage decode_png(std::string_view bytes, const ImageLimits& limits) {
+std::optional<ImageHeader> header(std::string_view start) {
+  constexpr std::size_t kHeaderBytes = 26;  // signature, length, IHDR, width, height, depth, colour type
+  if (start.size() < kHeaderBytes || start.substr(12, 4) != "IHDR") return std::nullopt;
+  const auto* bytes = reinterpret_cast<png_const_bytep>(start.data());
+  return ImageHeader{png_get_uint_32(bytes + 20), png_get_uint_32(bytes + 16),
+                     (bytes[25] & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1};
+}
+
+StoredImage decode(std::string_view bytes, const ImageLimits& limits) {
   Reader reader;
   reader.bytes = bytes;
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
@@ -121,6 +130,12 @@ StoredImage decode_png(std::string_view bytes, const ImageLimits& limits) {
   if (!set_conversions(reader) || !read_pixels(reader, result.image.pixels.data(), row_bytes, height))
     report(reader);
   return result;
+}
+
+}  // namespace
+
+PictureCodec png_codec() {
+  return {"PNG", matches, header, decode};
 }
 
 std::string encode_png(const Image& image) {

@@ -62,6 +62,10 @@ std::string write_safetensors(std::vector<TensorView> tensors,
 // any code. The message holds the command that converts it, safe to paste whatever the file's name.
 void refuse_pickle(std::string_view bytes, const std::string& source);
 
+// Throws Error(bad_data) when `bytes` are what a download left in place of the file: a Git LFS pointer, a web
+// page.
+void refuse_stand_in(std::string_view bytes, const std::string& source);
+
 // *.safetensors.index.json: tensor name -> shard file name. Throws Error(refused) for a shard outside the
 // folder and Error(bad_data) for anything that is no such index.
 std::map<std::string, std::string> parse_shard_index(std::string_view json, const std::string& source);

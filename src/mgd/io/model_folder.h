@@ -17,8 +17,15 @@ struct ModelFolderInfo {
   std::int64_t in_channels = 3, height = 0, width = 0;
   double width_multiplier = 1.0;
   std::vector<double> mean, std;
+  // How pictures are scaled and cut (data/eval_transform.h); without these keys a folder means timm's
+  // defaults, bicubic and 0.875.
   std::string interpolation = "bilinear";
   double crop_pct = 1.0;
+  std::string crop_mode = "center";
+  // test_input_size and test_crop_pct: another size that the model is said to do better with; 0: none.
+  std::int64_t test_height = 0, test_width = 0;
+  double test_crop_pct = 0;
+  bool fixed_input_size = false;  // it takes no other size
 };
 
 std::string model_config_json(const ModelFolderInfo& info);

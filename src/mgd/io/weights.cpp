@@ -2,7 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
+#include <ATen/ops/isfinite.h>
 #include <fmt/ranges.h>
 
 #include <cstring>
@@ -49,10 +49,23 @@ Dtype dtype_of(const at::Tensor& tensor, const std::string& name) {
        c10::toString(tensor.scalar_type()));
 }
 
+// A LoRA adapter's file: products that are to be added to the weights of another.
+void refuse_adapter_tensors(const SafetensorsContent& content, const std::string& source) {
+  for (const auto& view : content.tensors)
+    if (view.name.find(".lora_A.") != std::string::npos || view.name.find(".lora_B.") != std::string::npos)
+      fail(ExitCode::bad_data,
+           "{}: the weights of an adapter (LoRA), e.g. '{}', without those of the model that it changes; "
+           "merge the "
+           "two with peft's merge_and_unload() and save the result",
+           source, printable(view.name));
+}
+
 void load_file(const fs::path& path, TensorMap& tensors, std::map<std::string, std::string>* metadata) {
   const std::string bytes = read_file(path, std::uint64_t{1} << 40);
   refuse_pickle(bytes, path.string());
+  refuse_stand_in(bytes, path.string());
   const SafetensorsContent content = parse_safetensors(bytes, path.string());
+  refuse_adapter_tensors(content, path.string());
   for (const auto& view : content.tensors) {
     at::Tensor tensor = at::empty(view.shape, at::TensorOptions().dtype(scalar_type(view.dtype)));
     if (!view.bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
@@ -65,6 +78,7 @@ void load_shards(const fs::path& index_path, TensorMap& tensors,
                  std::map<std::string, std::string>* metadata) {
   const std::string text = read_file(index_path, 100'000'000);
   refuse_pickle(text, index_path.string());
+  refuse_stand_in(text, index_path.string());
   const auto index = parse_shard_index(text, index_path.string());
   std::map<std::string, std::vector<std::string>> files;  // shard -> the tensors that it must hold
   for (const auto& [name, file] : index) files[file].push_back(name);
@@ -107,7 +121,18 @@ TensorMap load_tensors(const std::string& path, std::map<std::string, std::strin
   return tensors;
 }
 
+void refuse_adapter(const fs::path& folder) {
+  for (const char* name : {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"})
+    if (fs::exists(folder / name) && !fs::exists(folder / "config.json"))
+      fail(ExitCode::bad_data,
+           "{}: holds {}: an adapter (LoRA) alone, without the model that it changes; merge the two with "
+           "peft's "
+           "merge_and_unload() and save the result",
+           folder.string(), name);
+}
+
 fs::path weights_of_folder(const fs::path& folder) {
+  refuse_adapter(folder);
   if (!fs::exists(folder / "config.json"))
     fail(ExitCode::missing_input, "{}: no config.json there; not a model folder", folder.string());
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"})
@@ -115,7 +140,9 @@ fs::path weights_of_folder(const fs::path& folder) {
   for (const char* name : {"pytorch_model.bin", "pytorch_model.pt", "model.pth"})
     if (fs::exists(folder / name)) {
       const fs::path pickle = folder / name;
-      refuse_pickle(read_file(pickle, std::uint64_t{1} << 40), pickle.string());
+      const std::string bytes = read_file(pickle, std::uint64_t{1} << 40);
+      refuse_stand_in(bytes, pickle.string());
+      refuse_pickle(bytes, pickle.string());
     }
   fail(ExitCode::missing_input, "{}: no model.safetensors there; not a model folder", folder.string());
 }
@@ -138,7 +165,7 @@ std::string tensors_to_safetensors(const TensorMap& tensors,
 
 void load_state(Module& module, const TensorMap& tensors, const std::string& source) {
   at::NoGradGuard no_grad;
-  std::vector<std::string> missing, unexpected, misshaped;
+  std::vector<std::string> missing, unexpected, misshaped, mistyped;
   std::set<std::string> known;
   const auto state = module.state();
   for (const auto& entry : state) {
@@ -149,16 +176,28 @@ void load_state(Module& module, const TensorMap& tensors, const std::string& sou
     } else if (it->second.sizes() != entry.tensor.sizes()) {
       misshaped.push_back(fmt::format("{} is {}, expected {}", entry.name, shape_text(it->second.sizes()),
                                       shape_text(entry.tensor.sizes())));
+    } else if (entry.tensor.is_floating_point() && !it->second.is_floating_point()) {
+      mistyped.push_back(fmt::format("{} is {}", entry.name, c10::toString(it->second.scalar_type())));
     }
   }
   for (const auto& [name, tensor] : tensors)
     if (!known.contains(name)) unexpected.push_back(name);
-  const std::string problems =
-      listed("missing", missing) + listed("unexpected", unexpected) + listed("wrong shape", misshaped);
+  const std::string problems = listed("missing", missing) + listed("unexpected", unexpected) +
+                               listed("wrong shape", misshaped) +
+                               listed("no floating-point numbers", mistyped);
   if (!problems.empty())
     fail(ExitCode::bad_data, "{}: its tensors do not fit the model:{}", source, problems);
   for (const auto& entry : state)
     if (auto it = tensors.find(entry.name); it != tensors.end()) entry.tensor.detach().copy_(it->second);
+}
+
+void require_finite(const Module& module, const std::string& source) {
+  std::vector<std::string> broken;
+  for (const auto& entry : module.state())
+    if (entry.tensor.is_floating_point() && !at::isfinite(entry.tensor.detach()).all().item<bool>())
+      broken.push_back(entry.name);
+  if (!broken.empty())
+    fail(ExitCode::bad_data, "{}: NaN or infinity in its weights:{}", source, listed("tensors", broken));
 }
 
 TensorMap state_of(const Module& module) {

@@ -27,9 +27,13 @@ std::string tensors_to_safetensors(const TensorMap& tensors,
                                    const std::map<std::string, std::string>& metadata = {});
 
 // Copies by name into the module (parameters and buffers), converting the dtype. Throws Error(bad_data)
-// listing missing, unexpected and misshaped tensors (at most 8 of each, then a count). A missing
-// num_batches_tracked is no mismatch.
+// listing missing, unexpected and misshaped tensors and integers in the place of floating-point numbers (at
+// most 8 of each, then a count). A missing num_batches_tracked is no mismatch.
 void load_state(Module& module, const TensorMap& tensors, const std::string& source);
+
+// Throws Error(bad_data) naming the tensors that hold NaN or infinity: nothing such a model says is worth
+// anything.
+void require_finite(const Module& module, const std::string& source);
 
 // Detached, on the CPU. The tensors of a module on the CPU share its storage: clone() what must not follow
 // it.

@@ -23,6 +23,7 @@ class KnowledgeDistillation final : public NamedLoss {
       : NamedLoss(entry, options), temperature_(options.temperature) {}
 
   bool needs_teacher() const override { return true; }
+  bool reads_teacher_logits() const override { return true; }
   double count(const CountInput& input) const override { return static_cast<double>(input.batch_size); }
 
   at::Tensor sum(const LossInput& input) override {

@@ -48,6 +48,7 @@ class Loss {
   virtual std::vector<std::string> student_taps() const { return {}; }
   virtual std::vector<std::string> teacher_taps() const { return {}; }
   virtual bool needs_teacher() const { return false; }
+  virtual bool reads_teacher_logits() const { return false; }  // which are then of the student's classes
 
   // The mask this loss wants drawn each step, as its recipe entry ({mask, mask_ratio, ...}), and the {C, Y,
   // X} it acts on; a null node when it wants none. The trainer draws it: a loss never samples.
@@ -59,6 +60,10 @@ class Loss {
 
   virtual double count(const CountInput& input) const = 0;
   virtual at::Tensor sum(const LossInput& input) = 0;  // scalar, float or double; unweighted
+
+  // Told before the first step between which numbers the scores of the training pairs lie. Error(usage) for
+  // those that this loss cannot ask of a cosine.
+  virtual void check_scores(double /*least*/, double /*largest*/) const {}
 
   // Blocks that train along with the student and are thrown away afterwards; nullptr when there are none.
   virtual Module* trainable() { return nullptr; }

@@ -43,7 +43,7 @@ at::Tensor Attention::heads_of(const at::Tensor& x) const {
 AttentionOptions Attention::kernel_options(Forward& forward) const {
   AttentionOptions kernel{
       .causal = options_.causal, .window = options_.window, .skip = forward.skips_hidden()};
-  if (forward.training() && forward.draws() && options_.dropout > 0) {
+  if (forward.training() && !frozen() && forward.draws() && options_.dropout > 0) {
     const ForwardDraws& draws = *forward.draws();
     kernel.dropout = options_.dropout;
     kernel.dropout_key =

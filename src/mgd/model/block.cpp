@@ -16,9 +16,10 @@ at::Tensor Stage::forward(const at::Tensor& x, Forward& forward) {
   return forward.node(path(), std::move(y));
 }
 
-ConvNorm::ConvNorm(Conv2dOptions options, RandomStream& random, Init init, Activation activation)
+ConvNorm::ConvNorm(Conv2dOptions options, RandomStream& random, Init init, Activation activation,
+                   NormOptions norm)
     : conv_(make_child<Conv2d>("0", options, random, init)),
-      norm_(make_child<BatchNorm2d>("1", options.out)),
+      norm_(make_child<BatchNorm2d>("1", options.out, norm)),
       activation_(activation) {}
 
 at::Tensor ConvNorm::forward(const at::Tensor& x, Forward& forward) {
@@ -31,6 +32,14 @@ Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, std::int64_t stride) {
 
 Conv2dOptions conv1x1(std::int64_t in, std::int64_t out, std::int64_t stride) {
   return {.in = in, .out = out, .kernel = 1, .stride = stride, .padding = 0};
+}
+
+std::int64_t nearest_multiple(double channels, std::int64_t divisor) {
+  const auto unit = static_cast<double>(divisor);
+  std::int64_t rounded =
+      std::max(divisor, static_cast<std::int64_t>(channels + unit / 2) / divisor * divisor);
+  if (static_cast<double>(rounded) < 0.9 * channels) rounded += divisor;
+  return rounded;
 }
 
 std::int64_t scaled_channels(std::int64_t channels, const ModelSpec& spec) {

@@ -36,7 +36,8 @@ class Stage : public Block {
 // and the unit of MobileNets.
 class ConvNorm : public Block {
  public:
-  ConvNorm(Conv2dOptions options, RandomStream& random, Init init, Activation activation = Activation::none);
+  ConvNorm(Conv2dOptions options, RandomStream& random, Init init, Activation activation = Activation::none,
+           NormOptions norm = {});
   at::Tensor forward(const at::Tensor& x, Forward& forward) override;
 
  private:
@@ -48,6 +49,10 @@ class ConvNorm : public Block {
 // The two parts of a residual network that every family repeats.
 Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, std::int64_t stride = 1);
 Conv2dOptions conv1x1(std::int64_t in, std::int64_t out, std::int64_t stride = 1);
+
+// The nearest multiple of `divisor`, at least that, never more than 10 % below `channels`: the rule of
+// MobileNets and EfficientNets, which their widths depend on.
+std::int64_t nearest_multiple(double channels, std::int64_t divisor = 8);
 
 // Channels under spec.width: the nearest whole number, at least 1.
 std::int64_t scaled_channels(std::int64_t channels, const ModelSpec& spec);

@@ -1,5 +1,5 @@
-// ResNets for small images: a 3x3 stem without pooling and three stages. The option-A and the "x4" family
-// differ in widths, shortcuts, initialisation and the classifier's name only.
+// ResNets for small images: a 3x3 stem without pooling and three stages. The option-A and the projected
+// family differ in widths, shortcuts, initialisation and the classifier's name only.
 #include <array>
 
 #include "mgd/core/error.h"
@@ -62,22 +62,56 @@ class SmallImageResNet : public ImageModel {
   Linear* classifier_ = nullptr;
 };
 
-}  // namespace
-
-std::unique_ptr<ImageModel> make_cifar_resnet(const ModelSpec& spec, std::int64_t depth,
-                                              RandomStream& random) {
-  return std::make_unique<SmallImageResNet>(spec, SmallImageOptions{.depth = depth}, random);
+template <std::int64_t kDepth>
+std::unique_ptr<ImageModel> plain(const ModelSpec& spec, RandomStream& random) {
+  return std::make_unique<SmallImageResNet>(spec, SmallImageOptions{.depth = kDepth}, random);
 }
 
-std::unique_ptr<ImageModel> make_resnet_x4(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
-  const SmallImageOptions options{.depth = depth,
-                                  .stem = 32,
-                                  .widths = {64, 128, 256},
-                                  .shortcut = Shortcut::project,
-                                  .conv_init = Init::kaiming_fan_out,
-                                  .classifier_init = Init::torch_default,
-                                  .classifier = "fc"};
+template <std::int64_t kDepth>
+std::unique_ptr<ImageModel> projected(const ModelSpec& spec, SmallImageOptions options,
+                                      RandomStream& random) {
+  options.depth = kDepth;
+  options.shortcut = Shortcut::project;
+  options.conv_init = Init::kaiming_fan_out;
+  options.classifier_init = Init::torch_default;
+  options.classifier = "fc";
   return std::make_unique<SmallImageResNet>(spec, options, random);
+}
+
+template <std::int64_t kDepth>
+std::unique_ptr<ImageModel> times1(const ModelSpec& spec, RandomStream& random) {
+  return projected<kDepth>(spec, {}, random);
+}
+
+template <std::int64_t kDepth>
+std::unique_ptr<ImageModel> times4(const ModelSpec& spec, RandomStream& random) {
+  return projected<kDepth>(spec, {.stem = 32, .widths = {64, 128, 256}}, random);
+}
+
+constexpr Architecture kCifarResNets[] = {
+    {"cifar_resnet8", kCifarHabit, plain<8>},     {"cifar_resnet14", kCifarHabit, plain<14>},
+    {"cifar_resnet20", kCifarHabit, plain<20>},   {"cifar_resnet32", kCifarHabit, plain<32>},
+    {"cifar_resnet44", kCifarHabit, plain<44>},   {"cifar_resnet56", kCifarHabit, plain<56>},
+    {"cifar_resnet110", kCifarHabit, plain<110>},
+};
+
+constexpr Architecture kProjectedResNets[] = {
+    {"resnet8", kCifarHabit, times1<8>},     {"resnet14", kCifarHabit, times1<14>},
+    {"resnet20", kCifarHabit, times1<20>},   {"resnet32", kCifarHabit, times1<32>},
+    {"resnet44", kCifarHabit, times1<44>},   {"resnet56", kCifarHabit, times1<56>},
+    {"resnet110", kCifarHabit, times1<110>}, {"resnet8x4", kCifarHabit, times4<8>},
+    {"resnet14x4", kCifarHabit, times4<14>}, {"resnet20x4", kCifarHabit, times4<20>},
+    {"resnet32x4", kCifarHabit, times4<32>},
+};
+
+}  // namespace
+
+std::span<const Architecture> cifar_resnets() {
+  return kCifarResNets;
+}
+
+std::span<const Architecture> projected_cifar_resnets() {
+  return kProjectedResNets;
 }
 
 }  // namespace mgd

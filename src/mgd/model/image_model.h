@@ -32,6 +32,12 @@ class ImageModel : public Model {
   // input (B, C, Y, X) -> logits (B, K). Nodes are named by layer path; "input" is the batch itself.
   virtual at::Tensor forward(at::Tensor input, Forward& forward) = 0;
 
+  // Path of the layer that gives the logits, a Linear or a convolution 1x1 with one row of its tensors for
+  // each class: the last layer that was defined. An architecture that defines something after it says so
+  // here.
+  virtual std::string head_path() const;
+  bool of_head(const std::string& tensor) const final;
+
   ModelOutput run(const Batch& batch, Forward& forward) final {
     return {.logits = this->forward(batch.input, forward)};
   }

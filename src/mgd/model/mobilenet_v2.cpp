@@ -1,128 +1,49 @@
-// MobileNetV2 (Sandler et al., CVPR 2018) under torchvision's names.
-#include <algorithm>
-
-#include "mgd/model/architectures.h"
-#include "mgd/model/block.h"
+// MobileNetV2 (Sandler et al., CVPR 2018), under torchvision's names and under timm's.
+#include "mgd/model/mobile_net.h"
 
 namespace mgd {
 
 namespace {
 
-constexpr Init kInit = Init::kaiming_fan_out;
+constexpr MobileRow kRows[] = {
+    {1, 3, 1, 1, 16}, {2, 3, 2, 6, 24},  {3, 3, 2, 6, 32}, {4, 3, 2, 6, 64},
+    {3, 3, 1, 6, 96}, {3, 3, 2, 6, 160}, {1, 3, 1, 6, 320}};  // table 2 of the paper
 
-// The nearest multiple of 8, at least 8, never more than 10 % below (the authors' rule, which the widths
-// depend on).
-std::int64_t multiple_of_8(double channels) {
-  std::int64_t rounded = std::max<std::int64_t>(8, static_cast<std::int64_t>(channels + 4) / 8 * 8);
-  if (static_cast<double>(rounded) < 0.9 * channels) rounded += 8;
-  return rounded;
+// The last layer does not shrink with the network (section 4 of the paper).
+MobilePlan plan_of(double width) {
+  return {.rows = kRows, .width = width, .last_follows = FollowsWidth::upwards};
 }
 
-struct InvertedOptions {
-  std::int64_t in = 0, out = 0, stride = 1, expansion = 1;
-  std::int64_t hidden() const { return in * expansion; }
-};
+std::unique_ptr<ImageModel> torchvision(const ModelSpec& spec, RandomStream& random) {
+  MobilePlan plan = plan_of(1);
+  plan.spelling = MobileSpelling::torchvision_v2;
+  plan.classifier_init = Init::normal_001;
+  plan.dropout = 0.2;
+  return make_mobile_net(spec, plan, random);
+}
 
-// "conv" of a block: [expand 1x1,] depthwise 3x3, project 1x1 and its norm, in one row of names.
-class InvertedLayers : public Block {
- public:
-  InvertedLayers(InvertedOptions options, RandomStream& random) {
-    const std::int64_t hidden = options.hidden();
-    auto next = [this] { return std::to_string(next_++); };
-    if (options.expansion != 1)
-      expand_ = &make_child<ConvNorm>(next(), conv1x1(options.in, hidden), random, kInit, Activation::relu6);
-    Conv2dOptions depthwise = conv3x3(hidden, hidden, options.stride);
-    depthwise.groups = hidden;
-    depthwise_ = &make_child<ConvNorm>(next(), depthwise, random, kInit, Activation::relu6);
-    project_ = &make_child<Conv2d>(next(), conv1x1(hidden, options.out), random, kInit);
-    norm_ = &make_child<BatchNorm2d>(next(), options.out);
-  }
+constexpr double kThird = 0.35, kHalf = 0.5, kThreeQuarters = 0.75, kOne = 1.0, kMore = 1.4;
 
-  at::Tensor forward(const at::Tensor& x, Forward& forward) override {
-    at::Tensor y = expand_ ? expand_->forward(x, forward) : x;
-    y = conv_norm(*project_, *norm_, depthwise_->forward(y, forward), forward);
-    return forward.node(path(), y);
-  }
+template <const double& kWidth>
+std::unique_ptr<ImageModel> timm(const ModelSpec& spec, RandomStream& random) {
+  MobilePlan plan = plan_of(kWidth);
+  plan.style.init = Init::kaiming_group;
+  return make_mobile_net(spec, plan, random);
+}
 
- private:
-  int next_ = 0;
-  ConvNorm *expand_ = nullptr, *depthwise_ = nullptr;
-  Conv2d* project_ = nullptr;
-  BatchNorm2d* norm_ = nullptr;
-};
-
-class InvertedResidual : public Block {
- public:
-  InvertedResidual(InvertedOptions options, RandomStream& random)
-      : layers_(make_child<InvertedLayers>("conv", options, random)),
-        residual_(options.stride == 1 && options.in == options.out) {}
-
-  at::Tensor forward(const at::Tensor& x, Forward& forward) override {
-    at::Tensor y = layers_.forward(x, forward);
-    return forward.node(path(), residual_ ? x.add(y) : y);
-  }
-
- private:
-  InvertedLayers& layers_;
-  bool residual_;
-};
-
-class Classifier : public Module {
- public:
-  Classifier(std::int64_t in, std::int64_t out, RandomStream& random)
-      : dropout_(make_child<Dropout>("0", 0.2)),
-        linear_(make_child<Linear>("1", in, out, random, Init::normal_001)) {}
-  at::Tensor forward(const at::Tensor& x, Forward& forward) {
-    return linear_.forward(dropout_.forward(x, forward), forward);
-  }
-
- private:
-  Dropout& dropout_;
-  Linear& linear_;
-};
-
-class MobileNetV2 : public ImageModel {
- public:
-  MobileNetV2(const ModelSpec& spec, RandomStream& random)
-      : ImageModel(spec), features_(make_child<Stage>("features")) {
-    struct Row {
-      std::int64_t expansion, channels, blocks, stride;
-    };
-    constexpr Row kRows[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
-                             {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};  // table 2 of the paper
-    std::int64_t in = multiple_of_8(32 * spec.width);
-    features_.append<ConvNorm>(conv3x3(spec.in_channels, in, 2), random, kInit, Activation::relu6);
-    for (const Row& row : kRows) {
-      const std::int64_t out = multiple_of_8(static_cast<double>(row.channels) * spec.width);
-      for (std::int64_t i = 0; i < row.blocks; ++i) {
-        const InvertedOptions options{
-            .in = in, .out = out, .stride = i == 0 ? row.stride : 1, .expansion = row.expansion};
-        features_.append<InvertedResidual>(options, random);
-        in = out;
-      }
-    }
-    // The last layer does not shrink with the network (section 4 of the paper).
-    const std::int64_t last = multiple_of_8(1280 * std::max(1.0, spec.width));
-    features_.append<ConvNorm>(conv1x1(in, last), random, kInit, Activation::relu6);
-    classifier_ = &make_child<Classifier>("classifier", last, spec.num_classes, random);
-  }
-
-  at::Tensor forward(at::Tensor input, Forward& forward) override {
-    const at::Tensor x = features_.forward(model_input(std::move(input), spec(), forward), forward);
-    return classifier_->forward(global_pool(x, forward), forward);
-  }
-
-  std::string default_tap() const override { return "features"; }
-
- private:
-  Stage& features_;
-  Classifier* classifier_ = nullptr;
+constexpr Architecture kMobileNetsV2[] = {
+    {"mobilenet_v2", kImageNetHabit, torchvision, timm<kOne>},
+    {"mobilenetv2_035", kBicubicHabit, timm<kThird>},
+    {"mobilenetv2_050", kBicubicHabit, timm<kHalf>},
+    {"mobilenetv2_075", kBicubicHabit, timm<kThreeQuarters>},
+    {"mobilenetv2_100", kBicubicHabit, timm<kOne>, torchvision},
+    {"mobilenetv2_140", kBicubicHabit, timm<kMore>},
 };
 
 }  // namespace
 
-std::unique_ptr<ImageModel> make_mobilenet_v2(const ModelSpec& spec, RandomStream& random) {
-  return std::make_unique<MobileNetV2>(spec, random);
+std::span<const Architecture> mobilenets_v2() {
+  return kMobileNetsV2;
 }
 
 }  // namespace mgd

@@ -50,22 +50,6 @@ struct StagePlan {
   std::array<std::int64_t, 4> blocks{};
 };
 
-StagePlan stage_plan(std::int64_t depth) {
-  switch (depth) {
-    case 18:
-      return {false, {2, 2, 2, 2}};
-    case 34:
-      return {false, {3, 4, 6, 3}};
-    case 50:
-      return {true, {3, 4, 6, 3}};
-    case 101:
-      return {true, {3, 4, 23, 3}};
-    default:
-      MGD_ASSERT(false);
-  }
-  return {};
-}
-
 class ResNet : public ImageModel {
  public:
   ResNet(const ModelSpec& spec, const StagePlan& plan, RandomStream& random)
@@ -111,10 +95,27 @@ class ResNet : public ImageModel {
   Linear* fc_ = nullptr;
 };
 
+template <const StagePlan& kPlan>
+std::unique_ptr<ImageModel> build(const ModelSpec& spec, RandomStream& random) {
+  return std::make_unique<ResNet>(spec, kPlan, random);
+}
+
+constexpr StagePlan kResNet18{.bottleneck = false, .blocks = {2, 2, 2, 2}};
+constexpr StagePlan kResNet34{.bottleneck = false, .blocks = {3, 4, 6, 3}};
+constexpr StagePlan kResNet50{.bottleneck = true, .blocks = {3, 4, 6, 3}};
+constexpr StagePlan kResNet101{.bottleneck = true, .blocks = {3, 4, 23, 3}};
+
+constexpr Architecture kResNets[] = {
+    {"resnet18", kImageNetHabit, build<kResNet18>},
+    {"resnet34", kImageNetHabit, build<kResNet34>},
+    {"resnet50", kImageNetHabit, build<kResNet50>},
+    {"resnet101", kImageNetHabit, build<kResNet101>},
+};
+
 }  // namespace
 
-std::unique_ptr<ImageModel> make_resnet(const ModelSpec& spec, std::int64_t depth, RandomStream& random) {
-  return std::make_unique<ResNet>(spec, stage_plan(depth), random);
+std::span<const Architecture> resnets() {
+  return kResNets;
 }
 
 }  // namespace mgd

@@ -1,5 +1,7 @@
 
 #include <array>
+#include <charconv>
+#include <optional>
 
 #include "mgd/core/error.h"
 #include "mgd/model/architectures.h"
@@ -90,12 +92,56 @@ class WideResNet : public ImageModel {
   Linear* fc_ = nullptr;
 };
 
+// 1 ... 9999; nothing for anything else.
+std::optional<std::int64_t> small_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > 9999)
+    return std::nullopt;
+  return value;
+}
+
+struct WideSize {
+  std::int64_t depth, widen;
+};
+
+// wrn_{depth}_{widen} -> its numbers; nothing when the name is not of that form.
+std::optional<WideSize> wide_size(std::string_view name) {
+  constexpr std::string_view kPrefix = "wrn_";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  name.remove_prefix(kPrefix.size());
+  const std::size_t bar = name.find('_');
+  if (bar == std::string_view::npos) return std::nullopt;
+  const auto depth = small_number(name.substr(0, bar)), widen = small_number(name.substr(bar + 1));
+  if (!depth || !widen) return std::nullopt;
+  return WideSize{*depth, *widen};
+}
+
+std::unique_ptr<ImageModel> build(const ModelSpec& spec, RandomStream& random) {
+  const WideSize size = wide_size(spec.architecture).value();
+  if (size.depth < 10 || (size.depth - 4) % 6 != 0)
+    fail(ExitCode::usage, "model '{}': depth: got {}, expected 4 + 6 n, such as 10, 16, 22, 28 or 40{}",
+         spec.architecture, size.depth, suggestion(spec.architecture, known_models()));
+  if (size.depth > 1000 || size.widen > 64)
+    fail(ExitCode::usage, "model '{}': got depth {} and width {}, expected at most 1000 and 64",
+         spec.architecture, size.depth, size.widen);
+  return std::make_unique<WideResNet>(spec, (size.depth - 4) / 6, size.widen, random);
+}
+
+constexpr Architecture kWideResNets[] = {
+    {"wrn_10_1", kCifarHabit, build}, {"wrn_16_1", kCifarHabit, build}, {"wrn_16_2", kCifarHabit, build},
+    {"wrn_16_4", kCifarHabit, build}, {"wrn_28_2", kCifarHabit, build}, {"wrn_28_10", kCifarHabit, build},
+    {"wrn_40_1", kCifarHabit, build}, {"wrn_40_2", kCifarHabit, build},
+};
+
 }  // namespace
 
-std::unique_ptr<ImageModel> make_wide_resnet(const ModelSpec& spec, std::int64_t depth, std::int64_t widen,
-                                             RandomStream& random) {
-  MGD_ASSERT(depth >= 10 && (depth - 4) % 6 == 0 && widen >= 1);
-  return std::make_unique<WideResNet>(spec, (depth - 4) / 6, widen, random);
+std::span<const Architecture> wide_resnets() {
+  return kWideResNets;
+}
+
+bool is_wide_resnet_name(std::string_view name) {
+  return wide_size(name).has_value();
 }
 
 }  // namespace mgd

@@ -12,32 +12,23 @@ namespace mgd {
 
 namespace {
 
-constexpr double kMomentum = 0.1;
-
-ActivationLimits limits_of(Activation activation) {
-  switch (activation) {
-    case Activation::none:
-      return {};
-    case Activation::relu:
-      return {.low = 0};
-    case Activation::relu6:
-      return {.low = 0, .high = 6};
-  }
-  MGD_ASSERT(false);
-  return {};
-}
-
 // The output of a norm, and what comes after it. In place only in a tensor that nobody else has seen.
 at::Tensor finished(at::Tensor y, bool seen, const AfterNorm& after) {
   const ActivationLimits limits = limits_of(after.activation);
-  return seen || at::GradMode::is_enabled() ? finish_norm(y, after.shortcut, limits)
-                                            : finish_norm_(std::move(y), after.shortcut, limits);
+  const bool smooth = !only_limits(after.activation);
+  if (seen || at::GradMode::is_enabled()) {
+    y = finish_norm(y, after.shortcut, limits);
+    return smooth ? activated(y, after.activation) : y;
+  }
+  y = finish_norm_(std::move(y), after.shortcut, limits);
+  return smooth ? activated_(std::move(y), after.activation) : y;
 }
 
 }  // namespace
 
-BatchNorm2d::BatchNorm2d(std::int64_t channels)
-    : weight_(add_parameter("weight", at::ones({channels}, at::kFloat), TensorKind::norm)),
+BatchNorm2d::BatchNorm2d(std::int64_t channels, NormOptions options)
+    : options_(options),
+      weight_(add_parameter("weight", at::ones({channels}, at::kFloat), TensorKind::norm)),
       bias_(add_parameter("bias", at::zeros({channels}, at::kFloat), TensorKind::norm)),
       running_mean_(add_buffer("running_mean", at::zeros({channels}, at::kFloat))),
       running_var_(add_buffer("running_var", at::ones({channels}, at::kFloat))),
@@ -50,18 +41,21 @@ at::Tensor BatchNorm2d::train(const at::Tensor& x, const AfterNorm& after) {
          "use a larger batch or a larger image",
          path(), x.size(0), x.size(1), x.size(2), x.size(3));
   num_batches_tracked_.add_(1);
-  return batch_norm_in_training(
+  const at::Tensor y = batch_norm_in_training(
       x, {.weight = weight_, .bias = bias_, .running_mean = running_mean_, .running_var = running_var_},
-      after.shortcut, {.momentum = kMomentum, .eps = kEps, .limits = limits_of(after.activation)});
+      after.shortcut,
+      {.momentum = options_.momentum, .eps = options_.eps, .limits = limits_of(after.activation)});
+  return only_limits(after.activation) ? y : activated(y, after.activation);
 }
 
 at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward, const AfterNorm& after) {
   const bool seen = forward.wants(path()) || forward.edits(path());
-  if (forward.training() && !seen) return train(x, after);
-  at::Tensor y = forward.training() ? train(x, {})
-                                    : at::batch_norm(x, weight_, bias_, running_mean_, running_var_,
-                                                     /*training=*/false, kMomentum, kEps,
-                                                     /*cudnn_enabled=*/true);
+  const bool training = forward.training() && !frozen();
+  if (training && !seen) return train(x, after);
+  at::Tensor y = training ? train(x, {})
+                          : at::batch_norm(x, weight_, bias_, running_mean_, running_var_,
+                                           /*training=*/false, options_.momentum, options_.eps,
+                                           /*cudnn_enabled=*/true);
   return finished(forward.node(path(), std::move(y)), seen, after);
 }
 
@@ -78,7 +72,8 @@ at::Tensor conv_norm_folded(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x
                             .norm_bias = norm.bias_,
                             .running_mean = norm.running_mean_,
                             .running_var = norm.running_var_,
-                            .num_batches_tracked = norm.num_batches_tracked_};
+                            .num_batches_tracked = norm.num_batches_tracked_,
+                            .eps = norm.options_.eps};
   if (conv.weight_.requires_grad()) {  // it trains between two evaluations
     if (x.numel() < kWorthFolding) return {};
     const Folded fresh = folded(sources);

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "mgd/core/error.h"
-#include "mgd/nn/conv_norm.h"
+#include "mgd/nn/conv_padding.h"
+#include "mgd/nn/layers.h"
 #include "mgd/ops/conv3x3.h"
 #include "mgd/ops/mixed_precision.h"
 #include "mgd/ops/winograd.h"
@@ -57,7 +58,7 @@ std::int64_t versions_of(const FoldSources& s) {
 }  // namespace
 
 Folded folded(const FoldSources& s) {
-  const at::Tensor scale = s.norm_weight * at::rsqrt(s.running_var + BatchNorm2d::kEps);
+  const at::Tensor scale = s.norm_weight * at::rsqrt(s.running_var + s.eps);
   at::Tensor shift = s.norm_bias - s.running_mean * scale;
   if (s.conv_bias != nullptr) shift = shift + *s.conv_bias * scale;
   return {.weight = s.conv_weight * scale.view({-1, 1, 1, 1}), .shift = shift};
@@ -71,38 +72,38 @@ FoldedConv::Form FoldedConv::form_of(const at::Tensor& input, const Conv2dOption
   return can_pack(input) ? Form::packed : Form::plain;
 }
 
-void FoldedConv::fold(const FoldSources& sources, const Conv2dOptions& o, const at::Tensor& input,
+void FoldedConv::fold(const FoldSources& sources, const Conv2dOptions& o, const PaddedInput& input,
                       Form form) {
   const Folded fresh = folded(sources);
-  weight_ = fresh.weight.to(input.scalar_type());
-  shift_ = fresh.shift.to(input.scalar_type());
+  weight_ = fresh.weight.to(input.x.scalar_type());
+  shift_ = fresh.shift.to(input.x.scalar_type());
   if (form == Form::packed)
-    weight_ = call(*Operators::get().reorder,
-                   {weight_, twice(o.padding), twice(o.stride), twice(1), o.groups, input.sizes().vec()});
+    weight_ = call(*Operators::get().reorder, {weight_, input.padding_vector(), twice(o.stride), twice(1),
+                                               o.groups, input.x.sizes().vec()});
   if (form == Form::winograd) weight_ = winograd_filter(weight_);
   versions_ = versions_of(sources);
   data_ = sources.conv_weight.const_data_ptr();
-  type_ = input.scalar_type();
+  type_ = input.x.scalar_type();
   form_ = form;
 }
 
 at::Tensor FoldedConv::run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& o,
                            bool winograd) {
-  const at::Tensor input = x.is_cpu() && cpu_autocast() ? x.to(at::kBFloat16) : x;
-  const Form form = form_of(input, o, winograd);
+  const PaddedInput input = padded_input(x.is_cpu() && cpu_autocast() ? x.to(at::kBFloat16) : x, o);
+  const Form form = form_of(input.x, o, winograd);
   if (versions_ != versions_of(sources) || data_ != sources.conv_weight.const_data_ptr() ||
-      type_ != input.scalar_type() || form_ != form)
+      type_ != input.x.scalar_type() || form_ != form)
     fold(sources, o, input, form);
   switch (form) {
     case Form::plain:
-      return at::conv2d(input, weight_, shift_, o.stride, o.padding, 1, o.groups);
+      return at::conv2d(input.x, weight_, shift_, o.stride, input.padding, 1, o.groups);
     case Form::packed:
       // "none": oneDNN's fused relu turns NaN into 0, and a broken teacher must be seen.
       return call(*Operators::get().convolve,
-                  {input, weight_, shift_, twice(o.padding), twice(o.stride), twice(1), o.groups, "none",
-                   c10::List<std::optional<c10::Scalar>>(), c10::IValue()});
+                  {input.x, weight_, shift_, input.padding_vector(), twice(o.stride), twice(1), o.groups,
+                   "none", c10::List<std::optional<c10::Scalar>>(), c10::IValue()});
     case Form::winograd:
-      return winograd_conv_with(input.contiguous(at::MemoryFormat::ChannelsLast), weight_, o.out)
+      return winograd_conv_with(input.x.contiguous(at::MemoryFormat::ChannelsLast), weight_, o.out)
           .add_(shift_.view({1, -1, 1, 1}));
   }
   MGD_ASSERT(false);

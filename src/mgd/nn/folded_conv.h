@@ -8,6 +8,7 @@
 namespace mgd {
 
 struct Conv2dOptions;
+struct PaddedInput;
 
 // Everything that norm(conv(x)) depends on.
 struct FoldSources {
@@ -16,6 +17,7 @@ struct FoldSources {
   const at::Tensor &norm_weight, &norm_bias;     // (out)
   const at::Tensor &running_mean, &running_var;  // (out)
   const at::Tensor& num_batches_tracked;         // moves whenever the statistics do
+  double eps = 1e-5;                             // of the norm; the same for all its life
 };
 
 class FoldedConv {
@@ -29,7 +31,7 @@ class FoldedConv {
 
  private:
   enum class Form { plain, packed, winograd };
-  void fold(const FoldSources& sources, const Conv2dOptions& options, const at::Tensor& input, Form form);
+  void fold(const FoldSources& sources, const Conv2dOptions& options, const PaddedInput& input, Form form);
   static Form form_of(const at::Tensor& input, const Conv2dOptions& options, bool winograd);
 
   std::int64_t versions_ = -1;

@@ -46,6 +46,12 @@ class Forward {
 
   void capture(const std::string& name) { captured_[name]; }
   void edit(const std::string& name, Edit edit) { edits_[name] = std::move(edit); }
+  // Keeps what the layer of this path is given; linear layers tell.
+  void keep_input_of(const std::string& path) { input_of_ = path; }
+  void tell_input(const std::string& path, const at::Tensor& input) {
+    if (!input_of_.empty() && path == input_of_) input_ = input;
+  }
+  const at::Tensor& kept_input() const { return input_; }
   void observe(Observer observer) { observer_ = std::move(observer); }
 
   // Whether anybody looks at this node: what is costly and needed by nobody else is computed only then.
@@ -71,6 +77,8 @@ class Forward {
   std::int64_t macs_ = 0;
   std::map<std::string, at::Tensor> captured_;
   std::map<std::string, Edit> edits_;
+  std::string input_of_;
+  at::Tensor input_;
   Observer observer_;
 };
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "mgd/core/error.h"
+#include "mgd/nn/conv_padding.h"
 #include "mgd/nn/init.h"
 #include "mgd/ops/conv3x3.h"
 #include "mgd/ops/dense.h"
@@ -23,7 +24,7 @@ namespace mgd {
 namespace {
 
 struct Fans {
-  std::int64_t in, out;
+  std::int64_t in, out, groups = 1;
 };
 
 double default_bound(Fans fans) {
@@ -38,23 +39,31 @@ at::Tensor initial_weight(at::IntArrayRef shape, Fans fans, RandomStream& random
       return drawn_normal(shape, random, std::sqrt(2.0 / static_cast<double>(fans.out)));
     case Init::kaiming_fan_in:
       return drawn_normal(shape, random, std::sqrt(2.0 / static_cast<double>(fans.in)));
+    case Init::kaiming_group:
+      return drawn_normal(shape, random,
+                          std::sqrt(2.0 * static_cast<double>(fans.groups) / static_cast<double>(fans.out)));
+    case Init::uniform_fan_out:
+      return drawn_uniform(shape, random, 1.0 / std::sqrt(static_cast<double>(fans.out)));
     case Init::normal_001:
       return drawn_normal(shape, random, 0.01);
+    case Init::normal_002:
+      return drawn_normal(shape, random, 0.02);
   }
   MGD_ASSERT(false);
   return {};
 }
 
 at::Tensor initial_bias(std::int64_t size, Fans fans, RandomStream& random, Init init) {
-  if (init == Init::kaiming_fan_out || init == Init::normal_001) return at::zeros({size}, at::kFloat);
-  return drawn_uniform({size}, random, default_bound(fans));
+  if (init == Init::torch_default || init == Init::kaiming_fan_in)
+    return drawn_uniform({size}, random, default_bound(fans));
+  return at::zeros({size}, at::kFloat);
 }
 
 Fans conv_fans(const Conv2dOptions& options) {
   MGD_ASSERT(options.in > 0 && options.out > 0 && options.kernel > 0 && options.groups > 0);
   MGD_ASSERT(options.in % options.groups == 0 && options.out % options.groups == 0);
   const std::int64_t area = options.kernel * options.kernel;
-  return {options.in / options.groups * area, options.out * area};
+  return {options.in / options.groups * area, options.out * area, options.groups};
 }
 
 }  // namespace
@@ -79,8 +88,12 @@ at::Tensor Conv2d::forward(const at::Tensor& x, Forward& forward) {
 at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias, Forward& forward) const {
   const bool ours = options_.is_plain_3x3() && !bias && (forward.winograd() || at::GradMode::is_enabled());
-  at::Tensor y = ours ? conv3x3(x, weight, forward.winograd() ? Winograd::automatic : Winograd::never)
-                      : at::conv2d(x, weight, bias, options_.stride, options_.padding, 1, options_.groups);
+  const auto plain = [&] {
+    const PaddedInput input = padded_input(x, options_);
+    return at::conv2d(input.x, weight, bias, options_.stride, input.padding, 1, options_.groups);
+  };
+  at::Tensor y =
+      ours ? conv3x3(x, weight, forward.winograd() ? Winograd::automatic : Winograd::never) : plain();
   forward.add_macs(y.numel() * conv_fans(options_).in);
   return y;
 }
@@ -101,6 +114,7 @@ Linear::Linear(LinearOptions options, RandomStream& random)
 }
 
 at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
+  forward.tell_input(path(), x);
   at::Tensor y = linear(x, in_first_ ? weight_.t() : weight_, bias_ ? *bias_ : at::Tensor());
   forward.add_macs(y.numel() * x.size(-1));
   return forward.node(path(), std::move(y));
@@ -111,14 +125,14 @@ Dropout::Dropout(double p) : p_(p) {
 }
 
 at::Tensor Dropout::forward(const at::Tensor& x, Forward& forward) {
-  if (!forward.training() || !forward.draws() || p_ == 0) return forward.node(path(), x);
+  if (!forward.training() || frozen() || !forward.draws() || p_ == 0) return forward.node(path(), x);
   SampleRows rows{.offsets = {}, .ids = forward.draws()->sample_ids};
   for (std::size_t b = 0; b <= rows.ids.size(); ++b) rows.offsets.push_back(static_cast<std::int64_t>(b));
   return this->forward(x, rows, forward);
 }
 
 at::Tensor Dropout::forward(const at::Tensor& x, const SampleRows& rows, Forward& forward) {
-  if (!forward.training() || !forward.draws() || p_ == 0) return forward.node(path(), x);
+  if (!forward.training() || frozen() || !forward.draws() || p_ == 0) return forward.node(path(), x);
   const ForwardDraws& draws = *forward.draws();
   const auto batch = static_cast<std::int64_t>(rows.ids.size());
   MGD_ASSERT(x.dim() > 0 && rows.offsets.size() == rows.ids.size() + 1 && x.size(0) == rows.offsets.back());

@@ -17,7 +17,8 @@ namespace mgd {
 struct Conv2dOptions {
   std::int64_t in = 0, out = 0, kernel = 3, stride = 1, padding = 0, groups = 1;
   bool bias = false;
-  bool is_plain_3x3() const { return kernel == 3 && stride == 1 && padding == 1 && groups == 1; }
+  bool same = false;  // TensorFlow's padding in place of `padding`: see nn/conv_padding.h
+  bool is_plain_3x3() const { return kernel == 3 && stride == 1 && (padding == 1 || same) && groups == 1; }
 };
 
 // How the weights of a convolution or linear layer start. fan_in = in / groups * kernel^2, fan_out = out *
@@ -25,8 +26,11 @@ struct Conv2dOptions {
 enum class Init {
   torch_default,    // U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weight and bias: nn.Conv2d and nn.Linear
   kaiming_fan_out,  // N(0, 2 / fan_out), bias 0 (He et al. 2015): torchvision's networks
+  kaiming_group,    // N(0, 2 groups / fan_out), bias 0: EfficientNets, where a depthwise filter starts larger
   kaiming_fan_in,   // N(0, 2 / fan_in), bias as torch_default: the CIFAR ResNets
-  normal_001        // N(0, 0.01^2), bias 0: the classifier of MobileNetV2
+  uniform_fan_out,  // U(-1/sqrt(fan_out), 1/sqrt(fan_out)), bias 0: the classifier of EfficientNets
+  normal_001,       // N(0, 0.01^2), bias 0: the classifier of MobileNets
+  normal_002        // N(0, 0.02^2), bias 0: ConvNeXt
 };
 
 class BatchNorm2d;

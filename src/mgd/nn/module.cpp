@@ -2,6 +2,8 @@
 
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
+
 #include "mgd/core/error.h"
 
 namespace mgd {
@@ -47,6 +49,29 @@ void Module::set_requires_grad(bool requires_grad) {
   for (auto& entry : tensors_)
     if (entry->kind != TensorKind::buffer) entry->tensor.set_requires_grad(requires_grad);
   for (auto& [name, child] : children_) child->set_requires_grad(requires_grad);
+}
+
+void Module::settle_frozen() {
+  settle_frozen(false);
+}
+
+void Module::settle_frozen(bool above) {
+  const auto own = parameters();
+  const auto trains = [](const NamedTensor& entry) { return entry.tensor.requires_grad(); };
+  frozen_ = own.empty() ? above : std::none_of(own.begin(), own.end(), trains);
+  for (auto& [name, child] : children_) child->settle_frozen(frozen_);
+}
+
+void Module::for_each(const std::function<void(Module&)>& visit) {
+  visit(*this);
+  for (auto& [name, child] : children_) child->for_each(visit);
+}
+
+Module* Module::find(const std::string& path) {
+  if (path == path_) return this;
+  for (auto& [name, child] : children_)
+    if (Module* found = child->find(path)) return found;
+  return nullptr;
 }
 
 void Module::to(at::Device device) {

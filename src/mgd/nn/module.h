@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,6 +34,12 @@ class Module {
   const std::string& path() const { return path_; }  // "" for the root
   void set_path(const std::string& path);  // done once by whoever finishes the root; names the nodes
   void set_requires_grad(bool requires_grad);
+  // Call after requires_grad has been set tensor by tensor: what has parameters, none of which trains, and
+  // whatever lies below it is in evaluation mode from now on, in every pass.
+  void settle_frozen();
+  bool frozen() const { return frozen_; }
+  void for_each(const std::function<void(Module&)>& visit);  // this one, then all below it
+  Module* find(const std::string& path);  // below this one, by layer path; nullptr when there is none
   void to(at::Device device);
   void to(at::ScalarType dtype);  // floating-point tensors only
   void to_channels_last();        // the layout of convolution weights that channels-last activations want
@@ -53,10 +60,12 @@ class Module {
   }
 
  private:
+  void settle_frozen(bool above);
   template <class Visit>
   void visit(const std::string& prefix, const Visit& visit_tensor) const;
 
   std::string path_;
+  bool frozen_ = false;
   // unique_ptr keeps the addresses of the tensors stable: layers hold references to them.
   std::vector<std::unique_ptr<NamedTensor>> tensors_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;

@@ -4,11 +4,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 
 #include "mgd/core/error.h"
+#include "mgd/report/judgement.h"
+#include "mgd/report/number.h"
 
 namespace mgd {
 
@@ -16,6 +19,10 @@ namespace {
 
 constexpr std::size_t kMistakes = 12;
 constexpr std::size_t kIllustrations = 4;
+
+Interval interval_of(const ClassifyMetrics& m) {
+  return share_interval(std::llround(m.accuracy * static_cast<double>(m.samples)), m.samples);
+}
 
 ReportModel model_row(const char* role, const ModelSummary& summary, const ModelMeasures& measures) {
   return {.role = role,
@@ -25,10 +32,28 @@ ReportModel model_row(const char* role, const ModelSummary& summary, const Model
           .bytes = static_cast<std::int64_t>(measures.bytes),
           .latency_ms = measures.latency_ms,
           .accuracy = measures.classes.samples > 0 ? measures.classes.accuracy : -1,
+          .interval = measures.classes.samples > 0 ? interval_of(measures.classes) : Interval{-1, -1},
           .seeds = 1};
 }
 
-// The student alone, from the summary.json of an earlier run.
+// The answers that the baseline's run left; a run of an earlier version left none.
+BaselineAnswers baseline_answers(const std::string& folder) {
+  if (folder.empty()) return {};
+  const fs::path file = fs::path(folder) / "answers.jsonl";
+  if (!fs::exists(file)) return {.name = folder, .answers = {}};
+  return {.name = folder, .answers = parse_answers(read_file(file), file.string())};
+}
+
+std::string latency_note(const Circumstances& c) {
+  std::string text = fmt::format("Latency: one sample at a time, median, {} thread{} of {} cores", c.threads,
+                                 c.threads == 1 ? "" : "s", c.cores);
+  if (c.other_load < 0) return text + ".";
+  return text + fmt::format("; other programs kept {:.1f} cores busy meanwhile{}.", c.other_load,
+                            c.other_load >= 0.2 ? ", so it is slower than on a quiet machine" : "");
+}
+
+// The student alone, from the summary.json of an earlier run: what does not depend on the day it was
+// measured.
 std::optional<ReportModel> baseline_row(const std::string& folder) {
   if (folder.empty()) return std::nullopt;
   const auto s = nlohmann::json::parse(read_file(fs::path(folder) / "summary.json"), nullptr,
@@ -41,7 +66,6 @@ std::optional<ReportModel> baseline_row(const std::string& folder) {
                      .parameters = student.value("parameters", std::int64_t{0}),
                      .macs = student.value("macs", std::int64_t{0}),
                      .bytes = student.value("bytes", std::int64_t{0}),
-                     .latency_ms = student.value("latency_ms", -1.0),
                      .accuracy = s["metrics"].value("accuracy", -1.0),
                      .seeds = 1};
 }
@@ -60,16 +84,18 @@ std::vector<ReportMistake> worst_mistakes(const FinalMeasures& m) {
   const at::Tensor answers = probs.argmax(1).contiguous();
   const auto* answer = answers.const_data_ptr<std::int64_t>();
   std::vector<std::pair<double, std::int64_t>> wrong;
-  for (std::int64_t i = 0; i < source.size(); ++i)
-    if (answer[i] != source.label(i)) wrong.emplace_back(top(probs, i).second, i);
+  const auto& samples = m.student.samples;
+  const auto sample = [&](std::int64_t row) { return samples[static_cast<std::size_t>(row)]; };
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(samples.size()); ++i)
+    if (answer[i] != source.label(sample(i))) wrong.emplace_back(top(probs, i).second, i);
   std::sort(wrong.rbegin(), wrong.rend());
   std::vector<ReportMistake> mistakes;
   const auto& names = source.class_names();
   for (std::size_t w = 0; w < std::min(wrong.size(), kMistakes); ++w) {
     const std::int64_t i = wrong[w].second;
-    ReportMistake mistake{.image = source.image(i),
-                          .name = source.name(i),
-                          .label = names.at(static_cast<std::size_t>(source.label(i))),
+    ReportMistake mistake{.image = source.image(sample(i)),
+                          .name = source.name(sample(i)),
+                          .label = names.at(static_cast<std::size_t>(source.label(sample(i)))),
                           .student_answer = names.at(static_cast<std::size_t>(answer[i])),
                           .student_score = wrong[w].first};
     if (teacher.defined()) {
@@ -83,10 +109,12 @@ std::vector<ReportMistake> worst_mistakes(const FinalMeasures& m) {
 }
 
 // One sample of each of the first classes, by index order: a fixed choice, not a flattering one.
-std::vector<std::int64_t> spread_over_classes(const ImageSource& source, std::size_t count) {
+std::vector<std::int64_t> spread_over_classes(const ImageSource& source,
+                                              const std::vector<std::int64_t>& readable, std::size_t count) {
   std::vector<std::int64_t> chosen;
-  for (std::int64_t i = 0; i < source.size() && chosen.size() < count; ++i)
-    if (source.label(i) == static_cast<std::int64_t>(chosen.size())) chosen.push_back(i);
+  for (const std::int64_t i : readable)
+    if (chosen.size() < count && source.label(i) == static_cast<std::int64_t>(chosen.size()))
+      chosen.push_back(i);
   return chosen;
 }
 
@@ -106,17 +134,17 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
   data.subtitle = fmt::format("{}: {} steps, {} samples in {:.0f} s, seed {}", run.config.data.path,
                               result.steps, result.samples, result.seconds, run.config.run.seed);
   if (m.source) {
-    data.findings.push_back(fmt::format("On {} {} images the student is right in {:.2f} % of cases.",
-                                        m.source->size(), m.split, 100 * m.student.classes.accuracy));
+    judge_student(m, baseline_answers(run.config.run.baseline), data);
     if (run.has_teacher())
       data.findings.push_back(
-          fmt::format("The teacher is right in {:.2f} %; the student has {:.1f} times fewer parameters.",
-                      100 * m.teacher.classes.accuracy,
-                      static_cast<double>(run.teacher_summary.parameters) /
-                          static_cast<double>(run.student_summary.parameters)));
+          fmt::format("The student has {} times fewer parameters and {} times fewer multiply-accumulates.",
+                      times_text(static_cast<double>(run.teacher_summary.parameters) /
+                                 static_cast<double>(run.student_summary.parameters)),
+                      times_text(static_cast<double>(run.teacher_summary.macs) /
+                                 static_cast<double>(run.student_summary.macs))));
     data.findings.push_back(
         "This is one run with one seed: whether distillation helps here takes the same budget without it, "
-        "several seeds each.");
+        "several seeds each (mgd compare puts them side by side).");
   }
   if (run.text != nullptr) collect_text(run, m, data);
   if (run.has_teacher() && !run.teacher)
@@ -127,12 +155,14 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
   if (run.has_teacher()) data.models.push_back(model_row("teacher", run.teacher_summary, m.teacher));
   if (auto alone = baseline_row(run.config.run.baseline)) data.models.push_back(std::move(*alone));
   data.models.push_back(model_row("this student", run.student_summary, m.student));
+  data.latency_note = latency_note(m.circumstances);
   data.curves = read_curves(read_if_there(folder / "metrics.jsonl"));
   if (m.source) {
     data.class_names = m.source->class_names();
     data.confusion = m.student.classes.confusion;
     data.mistakes = worst_mistakes(m);
-    data.illustrations = illustrate(run, *m.source, spread_over_classes(*m.source, kIllustrations));
+    data.illustrations =
+        illustrate(run, *m.source, spread_over_classes(*m.source, m.student.samples, kIllustrations));
   }
   data.config_yaml = read_if_there(folder / "config.yaml");
   data.environment_json = read_if_there(folder / "env.json");

@@ -30,7 +30,10 @@ void count_tile(Html& html, const std::string& name, std::int64_t subject, const
 void accuracy_tile(Html& html, const ReportModel& subject, const ReportModel* reference) {
   if (!(subject.accuracy >= 0)) return;
   std::string note;
-  if (reference != nullptr && reference->accuracy >= 0) note = "teacher " + percent_text(reference->accuracy);
+  if (subject.interval.low >= 0)
+    note = fmt::format("{:.1f} \u2013 {:.1f} %", 100 * subject.interval.low, 100 * subject.interval.high);
+  if (reference != nullptr && reference->accuracy >= 0)
+    note += (note.empty() ? "" : "; ") + ("teacher " + percent_text(reference->accuracy));
   tile(html, percent_text(subject.accuracy), "Accuracy", note);
 }
 
@@ -93,7 +96,7 @@ void render_header(Html& html, const ReportData& data) {
   render_tiles(html, data);
   html.open("nav", {{"aria-label", "Sections"}});
   for (const Section& section : report_sections()) {
-    if (section.present(data)) html.element("a", section.title, {{"href", "#" + section.id}});
+    if (section.present(data)) html.element("a", title_of(section, data), {{"href", "#" + section.id}});
   }
   html.close("nav").close("header");
 }

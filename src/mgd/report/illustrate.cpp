@@ -2,6 +2,8 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/mean.h>
 
+#include <algorithm>
+
 #include "mgd/data/loader.h"
 #include "mgd/report/collect.h"
 #include "mgd/train/step.h"
@@ -19,6 +21,12 @@ ReportMap channel_mean(const std::string& title, const at::Tensor& map, std::int
   return out;
 }
 
+// Of a map of 2 x 2 nobody can say where anything is.
+bool too_small_to_see(const Features& maps) {
+  return std::any_of(maps.begin(), maps.end(),
+                     [](const auto& entry) { return entry.second.size(2) < 3 || entry.second.size(3) < 3; });
+}
+
 // The pictures of `indices` as one batch.
 Batch batch_of(const Run& run, const ImageSource& source, const std::vector<std::int64_t>& indices) {
   const EvalOptions eval = run.image->eval_options();
@@ -31,6 +39,7 @@ Batch batch_of(const Run& run, const ImageSource& source, const std::vector<std:
                    .std = eval.std,
                    .height = eval.height,
                    .width = eval.width,
+                   .view = eval.view,
                    .channels_last = false,
                    .cache_mb = 0});
     loader.seek(0, index);
@@ -66,7 +75,7 @@ std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
                                                           .student = forward.captured(),
                                                           .teacher = teacher.taps,
                                                           .keep = plan.loss_keep[0][i]});
-    if (maps.empty()) continue;
+    if (maps.empty() || too_small_to_see(maps)) continue;
     for (std::size_t b = 0; b < indices.size(); ++b) {
       const std::int64_t label = source.label(indices[b]);
       ReportIllustration row{

@@ -54,6 +54,8 @@ void accuracy_cell(Html& html, const ReportModel& model) {
   }
   html.element("span", percent_text(model.accuracy), {{"class", "value"}});
   std::string note;
+  if (model.interval.low >= 0)
+    note = fmt::format("{:.1f} \u2013 {:.1f} %", 100 * model.interval.low, 100 * model.interval.high);
   if (model.accuracy_spread >= 0) note = fmt::format("\u00B1 {:.2f}", model.accuracy_spread * 100);
   if (model.seeds > 0)
     note += fmt::format("{}{} seed{}", note.empty() ? "" : ", ", model.seeds, model.seeds == 1 ? "" : "s");
@@ -113,6 +115,12 @@ void row(Html& html, const ReportData& data, const ReportModel& model) {
   html.close("tr");
 }
 
+// The spread over seeds where there are several, else what the number of pictures leaves open.
+double whisker_of(const ReportModel& model) {
+  if (model.accuracy_spread >= 0 || model.interval.low < 0) return model.accuracy_spread;
+  return (model.interval.high - model.interval.low) / 2;
+}
+
 }  // namespace
 
 void render_models(Html& html, const ReportData& data) {
@@ -121,10 +129,11 @@ void render_models(Html& html, const ReportData& data) {
   html.open("tbody", {{"role", "rowgroup"}});
   for (const ReportModel& model : data.models) row(html, data, model);
   html.close("tbody").close("table");
+  if (!data.latency_note.empty()) html.element("p", data.latency_note, {{"class", "note"}});
   std::vector<DotRow> dots;
   for (const ReportModel& model : data.models) {
     if (!(model.accuracy >= 0)) continue;
-    dots.push_back({model.role, model.accuracy, model.accuracy_spread, &model == subject_of(data)});
+    dots.push_back({model.role, model.accuracy, whisker_of(model), &model == subject_of(data)});
   }
   if (dots.size() > 1) draw_dot_chart(html, "Accuracy", dots);
   html.close("div");

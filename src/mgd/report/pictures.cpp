@@ -110,6 +110,15 @@ void render_mistakes(Html& html, const ReportData& data) {
 }
 
 void render_illustrations(Html& html, const ReportData& data) {
+  html.element("p",
+               "Means over channels, bright is high. Look for two things: whether \u201Cregenerated\u201D is "
+               "bright where "
+               "\u201Cteacher\u201D is, although part of the student was hidden from it; and whether both "
+               "are bright on what the "
+               "picture is of, not on its background. Maps that agree at the border only say that the loss "
+               "is low for a "
+               "reason that has nothing to do with the picture.",
+               {{"class", "note"}});
   for (const ReportIllustration& illustration : data.illustrations) {
     html.open("div", {{"class", "card"}}).element("h3", illustration.tap);
     if (!illustration.caption.empty()) html.element("p", illustration.caption, {{"class", "note"}});

@@ -29,6 +29,10 @@ const std::vector<Section>& report_sections() {
   return sections;
 }
 
+std::string title_of(const Section& section, const ReportData& data) {
+  return section.id == "findings" ? data.findings_title : section.title;
+}
+
 std::string render_report(const ReportData& data) {
   Html html;
   html.raw("<!DOCTYPE html>\n").open("html", {{"lang", "en"}}).open("head");
@@ -47,7 +51,7 @@ std::string render_report(const ReportData& data) {
   for (const Section& section : report_sections()) {
     if (!section.present(data)) continue;
     html.open("section", {{"id", section.id}, {"aria-labelledby", section.id + "-title"}});
-    html.element("h2", section.title, {{"id", section.id + "-title"}});
+    html.element("h2", title_of(section, data), {{"id", section.id + "-title"}});
     section.render(html, data);
     html.close("section");
   }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "mgd/eval/intervals.h"
 #include "mgd/format/image.h"
 
 namespace mgd {
@@ -17,6 +18,7 @@ struct ReportModel {  // a row of the first table
   std::int64_t parameters = 0, macs = 0, bytes = 0;
   double latency_ms = -1;                      // -1: not measured
   double accuracy = -1, accuracy_spread = -1;  // 0..1; -1: not known
+  Interval interval = {-1, -1};                // 95 %, of the accuracy; -1: not known
   int seeds = 0;
 };
 
@@ -72,8 +74,11 @@ struct ReportTable {  // e.g. the demo's methods x seeds
 
 struct ReportData {
   std::string title, subtitle;
-  std::vector<ReportTile> tiles;      // empty: those of the model that the page is about
-  std::vector<std::string> findings;  // plain sentences: what it shows, what it does not
+  std::vector<ReportTile> tiles;  // empty: those of the model that the page is about
+  std::string findings_title = "Findings";
+  std::vector<std::string> findings;        // plain sentences: what it shows, what it does not
+  std::vector<ReportTable> finding_tables;  // what they rest on
+  std::string latency_note;                 // what the latencies were measured under
   std::vector<ReportModel> models;
   std::vector<ReportTable> tables;
   std::vector<ReportCurve> curves;

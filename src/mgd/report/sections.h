@@ -16,6 +16,8 @@ struct Section {
 };
 
 const std::vector<Section>& report_sections();
+std::string title_of(const Section& section,
+                     const ReportData& data);  // findings have a title of the page's own
 
 void render_header(Html& html, const ReportData& data);  // title, key figures, links to the sections
 std::string report_style();                              // the style sheet

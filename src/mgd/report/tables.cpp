@@ -55,6 +55,7 @@ void render_findings(Html& html, const ReportData& data) {
   html.open("ul", {{"class", "card findings"}});
   for (const std::string& finding : data.findings) html.element("li", finding);
   html.close("ul");
+  for (const ReportTable& table : data.finding_tables) render_table(html, table);
 }
 
 void render_tables(Html& html, const ReportData& data) {

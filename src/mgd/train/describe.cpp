@@ -44,6 +44,10 @@ std::vector<std::string> describe_run(const Run& run) {
   lines.push_back(model_line(
       "student", run.student_summary,
       c.student.path.empty() ? (c.student.weights.empty() ? "fresh" : c.student.weights) : c.student.path));
+  for (std::string& line : describe_parts(run.parts, *run.student)) lines.push_back(std::move(line));
+  if (run.head_features) lines.push_back(fmt::format("{:<10} {}", "", run.head_features->describe()));
+  if (!run.no_head_features.empty())
+    lines.push_back(fmt::format("{:<10} the body runs in every step: {}", "", run.no_head_features));
   std::int64_t blocks = 0;
   for (const auto& active : run.losses) {
     lines.push_back(fmt::format("{:<10} {:<14} {}", "loss", active.loss->label(), active.loss->describe()));

@@ -1,10 +1,14 @@
 #include "mgd/train/finish.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
+#include "mgd/core/other_load.h"
+#include "mgd/train/environment.h"
 #include "mgd/train/teacher_note.h"
 
 namespace mgd {
@@ -26,7 +30,9 @@ ModelMeasures measure_model(const Run& run, Model& model, const FinalMeasures& w
   if (where.source != nullptr) {
     const Answers answers =
         answer_all(dynamic_cast<ImageModel&>(model), *where.source, run.image->eval_options());
+    run.image->remember_left_out(answers.corrupt);
     m.logits = answers.logits;
+    m.samples = answers.samples;
     m.classes = classify_metrics(answers.logits, answers.labels);
     m.figures = figures_of(m.classes);
   } else if (!where.split.empty()) {
@@ -76,9 +82,14 @@ FinalMeasures measure_final(Run& run) {
   FinalMeasures m;
   m.split = run.task->has_split("test") ? "test" : run.task->has_split("validation") ? "validation" : "";
   if (run.image != nullptr && !m.split.empty()) m.source = run.image->source(m.split);
+  const OtherLoad load;
   m.student = measure_model(run, *run.student, m);
   require_finite_loss(run, m);
-  if (run.has_teacher()) m.teacher = measure_teacher(run, m);
+  // Of a teacher of other classes only size and latency.
+  if (run.has_teacher())
+    m.teacher = measure_teacher(run, run.no_teacher_logits.empty() ? m : FinalMeasures{});
+  m.circumstances = {
+      .threads = at::get_num_threads(), .cores = environment().cores, .other_load = load.cores()};
   return m;
 }
 
@@ -97,6 +108,9 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
   s["split"] = measures.split.empty() ? json(nullptr) : json(measures.split);
   if (measures.source != nullptr) s["eval_samples"] = measures.student.classes.samples;
   s["metrics"] = figures_json(measures.student.figures);
+  s["measured_with"] = {{"threads", measures.circumstances.threads},
+                        {"cores", measures.circumstances.cores},
+                        {"other_load", measures.circumstances.other_load}};
   s["best"] = {{"epoch", result.best_epoch}, {run.task->headline().name, result.best_value}};
   s["steps"] = result.steps;
   s["samples"] = result.samples;

@@ -9,11 +9,18 @@ namespace mgd {
 
 struct ModelMeasures {
   Figures figures;          // on the split; empty: there was none
-  double latency_ms = -1;   // median of one sample at a time
+  double latency_ms = -1;   // median of one sample at a time; -1: not measured in this run
   std::uint64_t bytes = 0;  // of the weights as stored
   // Images: every answer, and what can be counted of them.
-  at::Tensor logits;  // (N, K)
+  at::Tensor logits;                  // (N, K)
+  std::vector<std::int64_t> samples;  // N, numbers in the source: what could not be read is left out
   ClassifyMetrics classes;
+};
+
+// What the latencies were measured under.
+struct Circumstances {
+  int threads = 0, cores = 0;
+  double other_load = -1;  // cores kept busy by other programs meanwhile; -1: not known
 };
 
 // Measured once, after training, on the test split; on the validation part where the data has no test split.
@@ -21,6 +28,7 @@ struct FinalMeasures {
   std::string split;                    // "test", "validation", or "" when there was neither
   const ImageSource* source = nullptr;  // its pictures
   ModelMeasures student, teacher;
+  Circumstances circumstances;
 };
 
 // Throws Error(diverged) when the student's loss is not finite: weights may all be numbers and their answers

@@ -1,6 +1,6 @@
 #include "mgd/train/identity.h"
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 namespace mgd {
 
@@ -22,6 +22,10 @@ std::map<std::string, std::string> run_identity(const Run& run) {
   id["losses"] = entries(c.losses);
   id["masks"] = entries(c.masks);
   id["optimizer"] = c.train.optimizer;
+  // Only where there is something to say: a checkpoint of a run without them has no such line.
+  if (run.parts.frozen_parameters > 0) id["frozen"] = fmt::format("{}", fmt::join(c.train.freeze, ", "));
+  for (const auto& [pattern, factor] : c.train.lr_scale)
+    id["lr_scale"] += fmt::format("{}: {} ", pattern, factor);
   id["batch_size"] = fmt::format("{} / {}", c.train.batch_size, c.train.micro_batch_size);
   id["precision"] = c.train.precision + (c.train.winograd ? ", Winograd" : "") +
                     (c.train.skip_hidden ? "" : ", nothing skipped");

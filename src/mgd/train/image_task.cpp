@@ -7,6 +7,8 @@
 
 #include "mgd/core/error.h"
 #include "mgd/data/loader.h"
+#include "mgd/data/prepared_images.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/train/run.h"
 
 namespace mgd {
@@ -15,43 +17,10 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-std::vector<double> or_else(const std::vector<double>& first, const std::vector<double>& second) {
-  return first.empty() ? second : first;
-}
-
-// The recipe's normalisation, else the teacher's own (it was trained with it), else ImageNet's, the field's
-// habit.
-void resolve_normalisation(const DataConfig& data, const ModelFolderInfo& teacher,
-                           const ModelFolderInfo& given_student, std::int64_t channels,
-                           ModelFolderInfo& student) {
-  const Normalisation usual = default_normalisation(channels);
-  student.mean = or_else(data.mean, or_else(teacher.mean, or_else(given_student.mean, usual.mean)));
-  student.std = or_else(data.std, or_else(teacher.std, or_else(given_student.std, usual.std)));
-  for (const auto* values : {&student.mean, &student.std})
-    if (static_cast<std::int64_t>(values->size()) != channels)
-      fail(ExitCode::usage, "data: mean and std need one value a channel: got {}, the images have {}",
-           values->size(), channels);
-}
-
-void check_classes(const ImageModel& model, const char* role, const ImageSource& source,
-                   const std::string& path) {
-  const auto& names = source.class_names();
-  const auto classes = static_cast<std::int64_t>(names.size());
-  if (model.spec().num_classes != classes)
-    fail(ExitCode::usage, "{}: {} has {} classes, the data in {} has {} ({})", role,
-         model.spec().architecture, model.spec().num_classes, path, classes,
-         fmt::join(names.begin(), names.begin() + std::min<std::int64_t>(classes, 5), ", "));
-}
-
-// The first picture that can be read: a corrupt one is no reason to stop, the loader skips it.
-Image first_picture(const ImageSource& source) {
-  for (std::int64_t i = 0; i + 1 < std::min<std::int64_t>(source.size(), 100); ++i) {
-    try {
-      return source.image(i);
-    } catch (const Error&) {
-    }
-  }
-  return source.image(source.size() - 1);
+std::vector<std::string> marked(const char* role, const std::vector<std::string>& notes) {
+  std::vector<std::string> lines;
+  for (const std::string& note : notes) lines.push_back(fmt::format("{:<10} {}", role, note));
+  return lines;
 }
 
 json split_json(const ImageSource* source) {
@@ -62,9 +31,17 @@ json split_json(const ImageSource* source) {
   json classes = json::object();
   for (std::size_t c = 0; c < counts.size(); ++c) classes[source->class_names()[c]] = counts[c];
   return {{"samples", source->size()},
-          {"ignored_files", source->num_ignored()},
+          {"unused_files", source->unused_files()},
+          {"notes", source->notes()},
           {"classes", classes},
           {"fingerprint", source->fingerprint()}};
+}
+
+// "" for what pictures of every run went through before there was a choice.
+std::string view_text(const EvalTransform& view) {
+  if (view.crop_pct == 1 && view.mode == CropMode::center && view.filter == Filter::bilinear) return "";
+  return fmt::format(", {}, crop {:g} {}", filter_name(view.filter), view.crop_pct,
+                     crop_mode_name(view.mode));
 }
 
 // This task makes image models only.
@@ -87,31 +64,43 @@ ImageTask::ImageTask(const Config& config, at::Device device) : config_(config),
   const DataConfig& data = config.data;
   if (data.path.empty())
     fail(ExitCode::usage, "data.path: no data given; write data: {{path: FOLDER_OR_ARCHIVE}}");
-  OpenedSplits splits = open_splits(data);
+  const std::vector<Viewer> viewers = viewers_of(config);
+  DataConfig wanted = data;
+  if (wanted.channels == 0) wanted.channels = wanted_channels(viewers);
+  OpenedSplits splits = open_splits(wanted);
   train_ = std::move(splits.train);
   validation_ = std::move(splits.validation);
   test_ = std::move(splits.test);
   if (train_->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data.path);
+  if (viewers.empty()) return;  // opening the student says so
+  survey_ = survey_pictures(*train_);
+  rules_ = settle_pictures(data, viewers, survey_, train_->channels());
+  if (validation_ && validation_->size() > 0) {
+    constexpr std::int64_t kShare = 4;  // of the memory for training pictures
+    validation_ = prepared_images(
+        validation_, [rules = rules_](const Image& image) { return rules.view.apply(image, rules.size); },
+        (data.cache_mb << 20) / kShare);
+  }
 }
 
-ModelDefaults ImageTask::model_defaults() const {
-  const Image first = first_picture(*train_);
-  const std::int64_t side = config_.data.image_size;
+ModelDefaults ImageTask::model_defaults(HeadUse use) const {
   return {.num_classes = num_classes(),
           .in_channels = train_->channels(),
-          .height = side > 0 ? side : first.height,
-          .width = side > 0 ? side : first.width,
-          .seed = static_cast<std::uint64_t>(config_.run.seed)};
+          .height = rules_.size.height,
+          .width = rules_.size.width,
+          .seed = static_cast<std::uint64_t>(config_.run.seed),
+          .classes = {.use = use,
+                      .data = train_->class_names(),
+                      .unnamed = config_.data.classes,
+                      .fresh = use == HeadUse::learn && config_.student.head == "fresh"}};
 }
 
 std::unique_ptr<ImageModel> ImageTask::open_teacher() const {
-  OpenedModel teacher = open_model(config_.teacher, model_defaults(), "teacher");
-  check_classes(*teacher.model, "teacher", *train_, config_.data.path);
-  return std::move(teacher.model);
+  return std::move(open_model(config_.teacher, model_defaults(HeadUse::teach), "teacher").model);
 }
 
 void ImageTask::open_models(Run& run) {
-  const ModelDefaults defaults = model_defaults();
+  const ModelDefaults defaults = model_defaults(HeadUse::teach);
   OpenedModel teacher;
   const ModelConfig& wanted = config_.teacher;
   if (!wanted.model.empty() || !wanted.path.empty()) {
@@ -120,21 +109,27 @@ void ImageTask::open_models(Run& run) {
            "teacher: {} has no weights; write teacher: {{model: {}, weights: FILE.safetensors}}",
            wanted.model, wanted.model);
     const bool cached = !config_.train.teacher_cache.path.empty();
-    teacher = cached ? outline_model(wanted, defaults) : open_model(wanted, defaults, "teacher");
-    check_classes(*teacher.model, "teacher", *train_, config_.data.path);
+    teacher = cached ? outline_model(wanted, defaults, "teacher") : open_model(wanted, defaults, "teacher");
+    notes_ = marked("teacher", teacher.notes);
+    run.no_teacher_logits = teacher.no_logits;
+    run.teacher_classes = teacher.model->spec().num_classes;
     run.teacher_summary = summarize(*teacher.model, defaults.height, defaults.width);
     run.teacher_default_tap = teacher.model->default_tap();
     if (!cached) run.teacher = std::move(teacher.model);
   }
-  OpenedModel student = open_model(config_.student, defaults, "student");
-  check_classes(*student.model, "student", *train_, config_.data.path);
+  OpenedModel student = open_model(config_.student, model_defaults(HeadUse::learn), "student");
+  run.student_given = !student.source.empty();
+  for (std::string& line : marked("student", student.notes)) notes_.push_back(std::move(line));
+  if (!config_.data.classes.empty() && !teacher.named && !student.named)
+    fail(
+        ExitCode::usage,
+        "data.classes: {} names, but neither teacher nor student has as many classes and no names of its own",
+        config_.data.classes.size());
   run.student_summary = summarize(*student.model, defaults.height, defaults.width);
   run.student = std::move(student.model);
   info_ = student.info;
-  info_.height = defaults.height;
-  info_.width = defaults.width;
   info_.label_names = train_->class_names();
-  resolve_normalisation(config_.data, teacher.info, student.info, defaults.in_channels, info_);
+  note_rules(rules_, info_);
 }
 
 LoaderOptions ImageTask::loader_options() const {
@@ -148,6 +143,7 @@ LoaderOptions ImageTask::loader_options() const {
           .std = info_.std,
           .height = info_.height,
           .width = info_.width,
+          .view = rules_.view,
           .channels_last = config_.train.channels_last,
           .cache_mb = config_.data.cache_mb,
           .views = config_.data.views};
@@ -185,12 +181,15 @@ EvalOptions ImageTask::eval_options() const {
           .std = info_.std,
           .height = info_.height,
           .width = info_.width,
+          .view = rules_.view,
           .precision = config_.train.precision,
           .device = device_};
 }
 
 Figures ImageTask::measure(Model& model, const std::string& split) const {
-  return figures_of(evaluate_classifier(image_model(model), *source(split), eval_options()));
+  const ClassifyMetrics metrics = evaluate_classifier(image_model(model), *source(split), eval_options());
+  remember_left_out(metrics.corrupt);
+  return figures_of(metrics);
 }
 
 double ImageTask::latency_ms(Model& model) const {
@@ -204,18 +203,22 @@ std::map<std::string, std::string> ImageTask::identity() const {
                                   info_.num_classes)},
           {"data", train_->fingerprint()},
           {"normalisation", fmt::format("{} / {}", fmt::join(info_.mean, " "), fmt::join(info_.std, " "))},
-          {"input size", fmt::format("{} x {}", info_.height, info_.width)},
+          {"input size", fmt::format("{} x {}{}", info_.height, info_.width, view_text(rules_.view))},
           {"augment", augment},
           {"views", fmt::format("{}", config_.data.views)}};
 }
 
 std::vector<std::string> ImageTask::describe() const {
   const auto size = [](const ImageSource* s) { return s ? s->size() : 0; };
-  return {fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes; {} x {} x {}", "data",
-                      config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
-                      info_.label_names.size(), info_.in_channels, info_.height, info_.width),
-          fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
-                      fmt::join(info_.std, " "))};
+  std::vector<std::string> lines = describe_pictures(rules_, survey_, info_.in_channels);
+  lines.insert(lines.begin(), fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes", "data",
+                                          config_.data.path, train_->size(), size(validation_.get()),
+                                          size(test_.get()), info_.label_names.size()));
+  for (auto& line : source_lines(*train_)) lines.push_back(std::move(line));
+  lines.push_back(fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
+                              fmt::join(info_.std, " ")));
+  lines.insert(lines.end(), notes_.begin(), notes_.end());
+  return lines;
 }
 
 std::string ImageTask::data_report_json(const BatchStream& stream) const {
@@ -224,6 +227,7 @@ std::string ImageTask::data_report_json(const BatchStream& stream) const {
               {"validation", split_json(validation_.get())},
               {"test", split_json(test_.get())}};
   report["corrupt"] = stream.corrupt();
+  report["left_out_of_measures"] = left_out_;
   return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

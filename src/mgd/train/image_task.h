@@ -5,6 +5,7 @@
 #include "mgd/eval/classify.h"
 #include "mgd/format/config.h"
 #include "mgd/train/open_model.h"
+#include "mgd/train/picture_rules.h"
 #include "mgd/train/task.h"
 
 namespace mgd {
@@ -17,8 +18,7 @@ class ImageTask final : public Task {
   // it.
   explicit ImageTask(const Config& config, at::Device device);
 
-  // Opens teacher and student into `run`, and settles size and normalisation of both: the recipe's, else the
-  // teacher's own (it was trained with it), else ImageNet's, the field's habit.
+  // Opens teacher and student into `run`. Both see pictures as settle_pictures says.
   // A teacher with a cache is only outlined: run.teacher stays null.
   void open_models(Run& run);
   std::unique_ptr<ImageModel> open_teacher() const;
@@ -26,6 +26,9 @@ class ImageTask final : public Task {
   std::unique_ptr<BatchStream> training_stream() const override;
   std::unique_ptr<BatchStream> sample_stream() const;  // the same samples, one at a time and in order
   std::int64_t num_samples() const override { return train_->size(); }
+  std::int64_t num_measured() const override {
+    return (validation_ ? validation_->size() : 0) + (test_ ? test_->size() : 0);
+  }
   std::int64_t num_views() const override;
   std::int64_t num_classes() const override {
     return static_cast<std::int64_t>(train_->class_names().size());
@@ -42,13 +45,22 @@ class ImageTask final : public Task {
   const ImageSource& train() const { return *train_; }
   const ImageSource* source(const std::string& split) const;  // nullptr: not there, or empty
   EvalOptions eval_options() const;
+  // What measures left out so far: sample name -> what was wrong.
+  std::map<std::string, std::string> left_out() const override { return left_out_; }
+  void remember_left_out(const std::map<std::string, std::string>& corrupt) const {
+    left_out_.insert(corrupt.begin(), corrupt.end());
+  }
 
  private:
-  ModelDefaults model_defaults() const;
+  ModelDefaults model_defaults(HeadUse use) const;
   LoaderOptions loader_options() const;
   const Config config_;
   const at::Device device_;
   std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
+  PictureSurvey survey_;                                          // of the training pictures
+  PictureRules rules_;
+  std::vector<std::string> notes_;  // on the models, for the console
+  mutable std::map<std::string, std::string> left_out_;
   ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run
 };
 

@@ -43,21 +43,23 @@ at::Tensor laid_out(const at::Tensor& values, const at::Tensor& parameter) {
 Optimizer::Optimizer(std::vector<NamedTensor> parameters, OptimizerOptions options)
     : options_(std::move(options)) {
   std::set<void*> seen;
-  std::vector<NamedTensor> decayed, exempt;
+  // One group for each rate and decay; those that decay come first.
+  std::map<std::pair<bool, double>, std::vector<NamedTensor>> groups;
   for (auto& parameter : parameters) {
     if (!seen.insert(parameter.tensor.unsafeGetTensorImpl()).second)
       throw std::logic_error("parameter '" + parameter.name + "' is in the optimizer twice");
     const bool decay = options_.decay_norm_bias || parameter.kind == TensorKind::weight;
-    (decay ? decayed : exempt).push_back(parameter);
+    const auto scale = options_.lr_scale.find(parameter.name);
+    groups[{!decay, scale == options_.lr_scale.end() ? 1.0 : scale->second}].push_back(parameter);
   }
-  add_group(decayed, options_.weight_decay);
-  add_group(exempt, 0.0);
+  for (const auto& [key, members] : groups)
+    add_group(members, key.first ? 0.0 : options_.weight_decay, key.second);
 }
 
-void Optimizer::add_group(const std::vector<NamedTensor>& parameters, double weight_decay) {
-  if (parameters.empty()) return;
+void Optimizer::add_group(const std::vector<NamedTensor>& parameters, double weight_decay, double lr_scale) {
   Group group;
   group.weight_decay = weight_decay;
+  group.lr_scale = lr_scale;
   for (const auto& parameter : parameters) {
     group.names.push_back(parameter.name);
     group.parameters.push_back(parameter.tensor);
@@ -83,9 +85,10 @@ void Optimizer::zero_grad() {
     for (auto& parameter : group.parameters) parameter.mutable_grad().reset();
 }
 
-void Optimizer::step(double lr) {
+void Optimizer::step(double base_lr) {
   at::NoGradGuard no_grad;
   for (auto& group : groups_) {
+    const double lr = base_lr * group.lr_scale;
     for (auto* state : {&group.first, &group.second})
       for (std::size_t i = 0; i < state->size(); ++i)
         (*state)[i] = laid_out((*state)[i], group.parameters[i]);

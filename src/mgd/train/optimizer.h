@@ -16,6 +16,7 @@ struct OptimizerOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // adamw
   double weight_decay = 0;  // sgd: added to the gradient (L2); adamw: decoupled (Loshchilov & Hutter 2019)
   bool decay_norm_bias = true;
+  std::map<std::string, double> lr_scale = {};  // factor of the rate by name of a parameter; not there: 1
 };
 
 class Optimizer {
@@ -38,9 +39,9 @@ class Optimizer {
     std::vector<std::string> names;
     std::vector<at::Tensor> parameters, first, second,
         steps;  // momentum or first moment; second moment; step counts
-    double weight_decay = 0;
+    double weight_decay = 0, lr_scale = 1;
   };
-  void add_group(const std::vector<NamedTensor>& parameters, double weight_decay);
+  void add_group(const std::vector<NamedTensor>& parameters, double weight_decay, double lr_scale);
   static std::vector<at::Tensor> gradients(const Group& group);
 
   OptimizerOptions options_;

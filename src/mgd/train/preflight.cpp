@@ -14,7 +14,7 @@ namespace mgd {
 
 namespace {
 
-constexpr std::int64_t kSamples = 256;
+constexpr std::int64_t kSamples = 256, kAtOnce = 32;
 
 std::string normalisation_text(const Run& run) {
   const EvalOptions eval = run.image->eval_options();
@@ -26,6 +26,7 @@ Preflight show_first_batch(Run& run) {
   const EvalOptions eval = run.image->eval_options();
   Loader loader(train, {},
                 {.batch_size = std::min(kSamples, train.size()),
+                 .micro_batch_size = kAtOnce,
                  .shuffle = true,
                  .seed = static_cast<std::uint64_t>(run.config.run.seed),
                  .threads = 0,
@@ -33,21 +34,24 @@ Preflight show_first_batch(Run& run) {
                  .std = eval.std,
                  .height = eval.height,
                  .width = eval.width,
+                 .view = eval.view,
                  .cache_mb = 0});
-  const StepBatches batches = loader.next();
-  const Batch& batch = batches.micro.at(0);
   at::NoGradGuard no_grad;
-  Forward forward;
-  Batch shown = batch;
-  shown.input = batch.input.to(run.device);
-  const at::Tensor logits = run.teacher->run(shown, forward).logits;
-  if (!at::isfinite(logits).all().item<bool>())
-    fail(ExitCode::usage,
-         "teacher: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong",
-         run.teacher->architecture(), normalisation_text(run));
-  return {.teacher_accuracy = logits.argmax(1).cpu().eq(batch.target).sum().item<double>() /
-                              static_cast<double>(batch.size()),
-          .samples = batch.size()};
+  double right = 0;
+  std::int64_t samples = 0;
+  for (const Batch& batch : loader.next().micro) {
+    Forward forward;
+    Batch shown = batch;
+    shown.input = batch.input.to(run.device);
+    const at::Tensor logits = run.teacher->run(shown, forward).logits;
+    if (!at::isfinite(logits).all().item<bool>())
+      fail(ExitCode::usage,
+           "teacher: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong",
+           run.teacher->architecture(), normalisation_text(run));
+    if (run.no_teacher_logits.empty()) right += logits.argmax(1).cpu().eq(batch.target).sum().item<double>();
+    samples += batch.size();
+  }
+  return {.teacher_accuracy = right / static_cast<double>(samples), .samples = samples};
 }
 
 void refuse_untrained(const Run& run, const Preflight& result) {
@@ -68,8 +72,9 @@ void refuse_untrained(const Run& run, const Preflight& result) {
 Preflight preflight(Run& run) {
   if (!run.has_teacher() || run.image == nullptr) return {};
   const Preflight result = run.teacher ? show_first_batch(run) : noted_preflight(run).value();
-  refuse_untrained(run, result);
   if (run.teacher) note_preflight(run, result);
+  if (!run.no_teacher_logits.empty()) return {};
+  refuse_untrained(run, result);
   return result;
 }
 

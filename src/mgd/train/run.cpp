@@ -39,6 +39,21 @@ void settle_models(Run& run) {
   if (run.image != nullptr && run.config.train.channels_last) run.student->to_channels_last();
 }
 
+// What trains, and the rate that suits it where the recipe gives none.
+void settle_training(Run& run) {
+  run.parts = choose_trained_parts(*run.student, run.config);
+  TrainConfig& train = run.config.train;
+  if (train.lr == 0)
+    train.lr = default_learning_rate(train.optimizer, run.student_given && !run.parts.head_alone);
+}
+
+void refuse_missing_logits(const Run& run, const Node& entry, const Loss& loss) {
+  if (loss.reads_teacher_logits() && !run.no_teacher_logits.empty())
+    fail(ExitCode::usage,
+         "{}: losses.{}: it compares logits, and {}; losses on features (mgd, mimic, at) serve",
+         entry.origin.text(), loss.label(), run.no_teacher_logits);
+}
+
 void open_losses(Run& run) {
   const auto seed = static_cast<std::uint64_t>(run.config.run.seed);
   LossContext context{.student = run.student_summary.tap_shapes(),
@@ -51,6 +66,8 @@ void open_losses(Run& run) {
                       .skip_hidden = run.config.train.skip_hidden};
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
+      refuse_missing_logits(run, entry, *loss);
+      if (run.text != nullptr) loss->check_scores(run.text->scores().least, run.text->scores().largest);
       for (const auto& other : run.losses)
         if (other.loss->label() == loss->label())
           fail(ExitCode::usage, "{}: losses: '{}' is there twice; merge them or name different taps",
@@ -103,7 +120,7 @@ void open_teacher_cache(Run& run) {
                               .facts = run.task->identity(),
                               .num_samples = run.task->num_samples(),
                               .num_views = run.task->num_views(),
-                              .num_classes = run.task->num_classes(),
+                              .num_classes = run.teacher_classes,
                               .taps = {}};
   const TapShapes shapes = run.teacher_summary.tap_shapes();
   for (const auto& active : run.losses)
@@ -118,7 +135,7 @@ void open_teacher_cache(Run& run) {
 
 }  // namespace
 
-std::vector<NamedTensor> Run::trainable() const {
+std::vector<NamedTensor> Run::parameters() const {
   std::vector<NamedTensor> all;
   const auto append = [&](const Module& module, const std::string& prefix) {
     for (NamedTensor entry : module.parameters()) {
@@ -130,6 +147,12 @@ std::vector<NamedTensor> Run::trainable() const {
   for (const auto& active : losses)
     if (Module* blocks = active.loss->trainable()) append(*blocks, "loss/" + active.loss->label() + "/");
   for (const auto& mask : node_masks) append(*mask, "mask/" + mask->label() + "/");
+  return all;
+}
+
+std::vector<NamedTensor> Run::trainable() const {
+  std::vector<NamedTensor> all = parameters();
+  std::erase_if(all, [](const NamedTensor& entry) { return !entry.tensor.requires_grad(); });
   return all;
 }
 
@@ -147,7 +170,9 @@ std::unique_ptr<Run> make_run(const Config& config) {
   if (!config.run.baseline.empty()) require_regular_file(fs::path(config.run.baseline) / "summary.json");
   open_task(*run);
   settle_models(*run);
+  settle_training(*run);
   open_losses(*run);
+  run->head_features = HeadFeatures::open(*run, run->no_head_features);
   open_stream(*run);
   open_teacher_cache(*run);
   return run;

@@ -33,7 +33,7 @@ std::vector<fs::path> files_of_run(const fs::path& path) {
   std::vector<fs::path> files;
   for (const char* name :
        {"config.yaml", "recipe.yaml", "env.json", "metrics.jsonl", "summary.json", "report.html",
-        "data_report.json", "diverged.txt", "checkpoints", "student", "model"})
+        "answers.jsonl", "data_report.json", "diverged.txt", "checkpoints", "student", "model"})
     if (is_there(path / name)) files.push_back(path / name);
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path, error))

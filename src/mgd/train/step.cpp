@@ -42,6 +42,7 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
 
 ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,
                             const std::vector<at::Tensor>& node_keep) {
+  if (run.head_features) return run.head_features->forward(run, batch, step);
   AutocastGuard autocast(run.bf16(), run.device);
   Forward forward(/*training=*/true);
   forward.use_winograd(run.config.train.winograd);

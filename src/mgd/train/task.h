@@ -28,7 +28,8 @@ class Task {
   virtual ~Task() = default;
 
   virtual std::unique_ptr<BatchStream> training_stream() const = 0;
-  virtual std::int64_t num_samples() const = 0;  // of one training epoch
+  virtual std::int64_t num_samples() const = 0;            // of one training epoch
+  virtual std::int64_t num_measured() const { return 0; }  // in validation and test together
   // Variants in which a sample comes; 0: new ones in every epoch.
   virtual std::int64_t num_views() const { return 0; }
   virtual std::int64_t num_classes() const { return 0; }  // of classifiers
@@ -38,6 +39,9 @@ class Task {
   // Eval mode, no gradient. The split must be there.
   virtual Figures measure(Model& model, const std::string& split) const = 0;
   virtual double latency_ms(Model& model) const = 0;  // median of one sample at a time
+
+  // Samples that measures could not read and left out: name -> what was wrong.
+  virtual std::map<std::string, std::string> left_out() const { return {}; }
 
   // What must not change between a checkpoint and its resume.
   virtual std::map<std::string, std::string> identity() const = 0;

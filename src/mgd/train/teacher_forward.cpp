@@ -11,6 +11,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/nn/autocast.h"
+#include "mgd/train/even_slices.h"
 
 namespace mgd {
 
@@ -27,35 +28,6 @@ ModelOutput run_teacher(Run& run, const Batch& batch) {
   return output;
 }
 
-// Pictures of one pass. In evaluation mode they know nothing of each other, and on the CPU activations of a
-// few megabytes stay in its caches.
-std::int64_t teacher_slice(const Run& run) {
-  const TrainConfig& train = run.config.train;
-  const std::int64_t batch = train.micro_batch_size > 0 ? train.micro_batch_size : train.batch_size;
-  if (!run.device.is_cpu()) return batch;
-  constexpr std::int64_t kFloats = 1 << 20,
-                         kFewest = 16;  // of the largest activation, a thread; samples of a slice
-  std::int64_t largest = 1;
-  for (const auto& node : run.teacher_summary.nodes)
-    largest = std::max(
-        largest, std::accumulate(node.shape.begin(), node.shape.end(), std::int64_t{1}, std::multiplies<>()));
-  const std::int64_t most = std::max(kFewest, kFloats * at::get_num_threads() / largest);
-  const std::int64_t slices = (batch + most - 1) / most;
-  return (batch + slices - 1) / slices;
-}
-
-// `size` pictures, the last one repeated where there are fewer.
-at::Tensor filled_up(const at::Tensor& pictures, std::int64_t size) {
-  const std::int64_t lack = size - pictures.size(0);
-  if (lack == 0) return pictures;
-  std::vector<std::int64_t> sizes = pictures.sizes().vec();
-  sizes[0] = lack;
-  return at::cat({pictures, pictures.narrow(0, pictures.size(0) - 1, 1).expand(sizes)})
-      .contiguous(pictures.suggest_memory_format());
-}
-
-// Every pass is of the same size: the kernels that a library chooses depend on it, and with them the last
-// bits of every output.
 ModelOutput in_slices(Run& run, const at::Tensor& pictures) {
   const std::int64_t size = teacher_slice(run), count = pictures.size(0);
   std::vector<at::Tensor> logits;
@@ -97,6 +69,23 @@ Batch picked(const Batch& batch, const std::vector<std::int64_t>& places) {
 }
 
 }  // namespace
+
+// Pictures of one pass. In evaluation mode they know nothing of each other, and on the CPU activations of a
+// few megabytes stay in its caches.
+std::int64_t teacher_slice(const Run& run) {
+  const TrainConfig& train = run.config.train;
+  const std::int64_t batch = train.micro_batch_size > 0 ? train.micro_batch_size : train.batch_size;
+  if (!run.device.is_cpu()) return batch;
+  constexpr std::int64_t kFloats = 1 << 20,
+                         kFewest = 16;  // of the largest activation, a thread; samples of a slice
+  std::int64_t largest = 1;
+  for (const auto& node : run.teacher_summary.nodes)
+    largest = std::max(
+        largest, std::accumulate(node.shape.begin(), node.shape.end(), std::int64_t{1}, std::multiplies<>()));
+  const std::int64_t most = std::max(kFewest, kFloats * at::get_num_threads() / largest);
+  const std::int64_t slices = (batch + most - 1) / most;
+  return (batch + slices - 1) / slices;
+}
 
 ModelOutput teacher_forward(Run& run, const Batch& batch) {
   if (!run.has_teacher()) return {};

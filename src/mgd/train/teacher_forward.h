@@ -10,6 +10,9 @@ namespace mgd {
 // sample's outputs do not depend, bit for bit, on what else is in the batch, nor on its size.
 ModelOutput teacher_forward(Run& run, const Batch& batch);
 
+// Pictures of one pass of the teacher: the same in every step of a run.
+std::int64_t teacher_slice(const Run& run);
+
 // Computes what no epoch has asked for: each leaves out the samples that fill no batch. Gives the number of
 // samples added.
 std::int64_t complete_teacher_cache(Run& run);

@@ -1,5 +1,6 @@
 #include "mgd/train/teacher_note.h"
 
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,14 @@ json read_note(const Run& run) {
   if (!run.teacher_cache) return json::object();
   json note = json::parse(run.teacher_cache->note(), nullptr, /*allow_exceptions=*/false);
   return note.is_object() ? note : json::object();
+}
+
+constexpr std::size_t kMostNotedClasses = 100;
+
+json classes_json(const std::vector<ClassMetrics>& classes) {  // [[pictures, recall], ...]
+  json rows = json::array();
+  for (const ClassMetrics& c : classes) rows.push_back({c.support, std::round(1e4 * c.recall) / 1e4});
+  return rows;
 }
 
 // NaN is null in JSON.
@@ -49,11 +58,13 @@ std::optional<ModelMeasures> noted_measures(const Run& run, const std::string& s
     return std::nullopt;
   const json& kept = note["measures"];
   ModelMeasures m;
-  m.latency_ms = kept.value("latency_ms", -1.0);
+  // A time of another run, under another load, is not this run's: latency stays unknown.
   m.bytes = kept.value("bytes", std::uint64_t{0});
   for (const auto& [name, value] : kept["figures"].items()) m.figures.emplace_back(name, number(value));
   m.classes.samples = kept.value("samples", std::int64_t{0});
   m.classes.accuracy = figure(m.figures, "accuracy");
+  for (const json& row : kept.value("classes", json::array()))
+    m.classes.per_class.push_back({.support = row.at(0).get<std::int64_t>(), .recall = number(row.at(1))});
   return m;
 }
 
@@ -64,9 +75,11 @@ void note_measures(Run& run, const std::string& split, const ModelMeasures& meas
   json note = read_note(run);
   note["measures"] = {{"on", fingerprint_of_split(run, split)},
                       {"samples", measures.classes.samples},
-                      {"latency_ms", measures.latency_ms},
                       {"bytes", measures.bytes},
                       {"figures", figures}};
+  // The note has room for the classes of most data, not of all.
+  if (measures.classes.per_class.size() <= kMostNotedClasses)
+    note["measures"]["classes"] = classes_json(measures.classes.per_class);
   run.teacher_cache->set_note(note.dump());
 }
 

@@ -24,15 +24,18 @@ namespace mgd {
 
 namespace {
 
-OptimizerOptions optimizer_options(const TrainConfig& c) {
-  return {.name = c.optimizer,
-          .momentum = c.momentum,
-          .nesterov = c.nesterov,
-          .beta1 = c.beta1,
-          .beta2 = c.beta2,
-          .eps = c.eps,
-          .weight_decay = c.weight_decay,
-          .decay_norm_bias = c.decay_norm_bias};
+OptimizerOptions optimizer_options(const Run& run) {
+  const TrainConfig& c = run.config.train;
+  OptimizerOptions options{.name = c.optimizer,
+                           .momentum = c.momentum,
+                           .nesterov = c.nesterov,
+                           .beta1 = c.beta1,
+                           .beta2 = c.beta2,
+                           .eps = c.eps,
+                           .weight_decay = c.weight_decay,
+                           .decay_norm_bias = c.decay_norm_bias};
+  for (const auto& [name, factor] : run.parts.lr_scale) options.lr_scale["student/" + name] = factor;
+  return options;
 }
 
 ScheduleOptions schedule_options(const Run& run) {
@@ -113,7 +116,7 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
     : run_(run),
       folder_(folder),
       events_(events),
-      optimizer_(run.trainable(), optimizer_options(run.config.train)),
+      optimizer_(run.trainable(), optimizer_options(run)),
       schedule_(schedule_options(run)),
       buffers_(*run.student) {
   if (run.config.train.ema_decay > 0) ema_ = std::make_unique<Ema>(*run.student, run.config.train.ema_decay);
@@ -128,7 +131,7 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
 
 TensorMap Trainer::trained_state() const {
   TensorMap all;
-  for (const auto& entry : run_.trainable()) all[entry.name] = entry.tensor.detach();
+  for (const auto& entry : run_.parameters()) all[entry.name] = entry.tensor.detach();
   for (const auto& entry : run_.student->buffers()) all["student/" + entry.name] = entry.tensor;
   return all;
 }
@@ -284,7 +287,8 @@ void Trainer::tend_teacher_cache(std::int64_t epoch) {
 
 void Trainer::evaluate(std::int64_t epoch) {
   if (ema_) ema_->swap();
-  const Figures figures = run_.task->measure(*run_.student, "validation");
+  const Figures figures = run_.head_features ? run_.head_features->measure(run_, "validation")
+                                             : run_.task->measure(*run_.student, "validation");
   const Headline headline = run_.task->headline();
   const double value = figure(figures, headline.name);
   MetricRow row;

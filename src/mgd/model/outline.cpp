@@ -1,0 +1,18 @@
+#include "mgd/model/outline.h"
+
+#include "mgd/model/architectures.h"
+
+namespace mgd {
+
+std::optional<Outline> outline_of(const ModelSpec& spec, Naming naming) {
+  const Architecture& architecture = checked_architecture(spec);
+  BuildModel* build = naming == Naming::own ? architecture.build : architecture.other_names;
+  if (build == nullptr) return std::nullopt;
+  RandomStream nothing = RandomStream::idle_stream();
+  const auto model = build(spec, nothing);
+  Outline outline;
+  for (const NamedTensor& entry : model->state()) outline.push_back({entry.name, entry.tensor.sizes().vec()});
+  return outline;
+}
+
+}  // namespace mgd

@@ -1,0 +1,246 @@
+#include "mgd/train/estimate.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "mgd/core/clock.h"
+#include "mgd/core/error.h"
+#include "mgd/core/free_memory.h"
+#include "mgd/ops/allocator.h"
+#include "mgd/train/step.h"
+#include "mgd/train/teacher_forward.h"
+
+namespace mgd {
+
+namespace {
+
+constexpr double kFloat = 4;            // bytes
+constexpr double kMeasuredMacs = 8e9;   // of all that is tried out: under a second on one core
+constexpr double kSmallRunMacs = 3e11;  // half a minute: nobody waits for an estimate
+constexpr double kSmallBytes = 512.0 * (1 << 20);
+constexpr double kBackward = 3;  // arithmetic of forward and backward, in forwards
+
+double elements(const std::vector<std::int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), 1.0, std::multiplies<>());
+}
+
+double all_activations(const ModelSummary& summary) {
+  double sum = 0;
+  for (const auto& node : summary.nodes) sum += elements(node.shape);
+  return sum;
+}
+
+double largest_activation(const ModelSummary& summary) {
+  double most = 0;
+  for (const auto& node : summary.nodes) most = std::max(most, elements(node.shape));
+  return most;
+}
+
+std::int64_t micro_batch(const Run& run) {
+  const TrainConfig& train = run.config.train;
+  return train.micro_batch_size > 0 ? std::min(train.micro_batch_size, train.batch_size) : train.batch_size;
+}
+
+// Everything that a pass changes, and how it was.
+class Traces {
+ public:
+  explicit Traces(Run& run) : run_(run) {
+    const auto watch = [this](const Module* module) {
+      if (module == nullptr) return;
+      for (const auto& entry : module->buffers()) {
+        live_.push_back(entry.tensor);
+        saved_.push_back(entry.tensor.clone());
+      }
+    };
+    watch(run.student.get());
+    watch(run.teacher.get());
+    for (const auto& active : run.losses) watch(active.loss->trainable());
+    for (const auto& mask : run.node_masks) watch(mask.get());
+  }
+  ~Traces() {
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < live_.size(); ++i) live_[i].copy_(saved_[i]);
+    for (auto& entry : run_.parameters()) entry.tensor.mutable_grad().reset();
+  }
+  Traces(const Traces&) = delete;
+  Traces& operator=(const Traces&) = delete;
+
+ private:
+  Run& run_;
+  std::vector<at::Tensor> live_, saved_;
+};
+
+struct Probe {
+  double bytes = 0, student_seconds = 0, teacher_seconds = 0;
+};
+
+Batch noise(const Run& run, std::int64_t samples) {
+  const EvalOptions eval = run.image->eval_options();
+  Batch batch;
+  batch.input =
+      at::randn({samples, run.image->train().channels(), eval.height, eval.width}, at::kFloat).to(run.device);
+  if (run.config.train.channels_last) batch.input = batch.input.contiguous(at::MemoryFormat::ChannelsLast);
+  batch.target = at::zeros({samples}, at::TensorOptions().dtype(at::kLong)).to(run.device);
+  batch.sample_ids.resize(static_cast<std::size_t>(samples));
+  std::iota(batch.sample_ids.begin(), batch.sample_ids.end(), 0);
+  return batch;
+}
+
+// What the teacher would say, without asking it.
+ModelOutput silent_teacher(const Run& run, std::int64_t samples) {
+  ModelOutput output;
+  if (!run.has_teacher()) return output;
+  output.logits = at::zeros({samples, run.teacher_classes}, at::kFloat).to(run.device);
+  const TapShapes shapes = run.teacher_summary.tap_shapes();
+  for (const auto& active : run.losses)
+    for (const auto& tap : active.loss->teacher_taps()) {
+      std::vector<std::int64_t> shape = shapes.at(tap);
+      shape.insert(shape.begin(), samples);
+      output.taps[tap] = at::randn(shape, at::kFloat).to(run.device);
+    }
+  return output;
+}
+
+// The student's pass on `samples`, after the teacher's where `ask_teacher`.
+Probe try_out(Run& run, std::int64_t samples, bool ask_teacher) {
+  Probe probe;
+  StepBatches batches;
+  batches.micro.push_back(noise(run, samples));
+  const Batch& batch = batches.micro.front();
+  const std::uint64_t before = allocator_stats().live_bytes;
+  restart_allocator_peak();
+  const double start = now_seconds();
+  const ModelOutput teacher = ask_teacher ? teacher_forward(run, batch) : silent_teacher(run, samples);
+  const double middle = now_seconds();
+  const StepPlan plan = plan_step(run, batches, 0);
+  StepResult result;
+  const ModelOutput student = student_forward(run, batch, 0, plan.node_keep[0]);
+  const at::Tensor loss = distill_loss(run, batch, student, teacher, plan.loss_keep[0], plan.counts, result);
+  if (loss.defined() && loss.requires_grad()) loss.backward();
+  probe.teacher_seconds = middle - start;
+  probe.student_seconds = now_seconds() - middle;
+  probe.bytes = static_cast<double>(allocator_stats().peak_live_bytes - before);
+  return probe;
+}
+
+// Weights have gradients, moments, perhaps an average, and a copy of the best.
+double bytes_beside_weights(const Run& run) {
+  double parameters = 0;
+  for (const auto& entry : run.trainable()) parameters += static_cast<double>(entry.tensor.numel());
+  const TrainConfig& train = run.config.train;
+  return kFloat * parameters * (3 + (train.optimizer == "adamw" ? 1 : 0) + (train.ema_decay > 0 ? 1 : 0));
+}
+
+double bytes_of_pictures(const Run& run) {
+  const EvalOptions eval = run.image->eval_options();
+  const double input = static_cast<double>(run.image->train().channels() * eval.height * eval.width);
+  constexpr double kKeptTimes = 6;  // sides up to twice those of the input, and proportions
+  const double kept = std::min(static_cast<double>(run.config.data.cache_mb) * (1 << 20),
+                               kKeptTimes * input * static_cast<double>(run.task->num_samples()));
+  constexpr double kPrefetchedSteps = 4;
+  return kept + kPrefetchedSteps * kFloat * input * static_cast<double>(run.config.train.batch_size);
+}
+
+bool too_small(const Run& run, std::int64_t micro) {
+  const double samples =
+      static_cast<double>(run.total_steps) * static_cast<double>(run.config.train.batch_size);
+  const double macs = kBackward * static_cast<double>(run.student_summary.macs) +
+                      static_cast<double>(run.teacher_summary.macs);
+  const double bytes =
+      kFloat * 2 * static_cast<double>(micro) * all_activations(run.student_summary) + bytes_of_pictures(run);
+  return macs * samples < kSmallRunMacs && bytes < kSmallBytes;
+}
+
+std::string gibibytes(double bytes) {
+  return fmt::format("{:.1f} GiB", bytes / (1 << 30));
+}
+
+std::string duration(double seconds) {
+  if (seconds < 100) return fmt::format("{:.0f} s", seconds);
+  if (seconds < 100 * 60) return fmt::format("{:.0f} min", seconds / 60);
+  return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+}  // namespace
+
+RunEstimate estimate_run(Run& run, bool always) {
+  RunEstimate estimate{.micro_batch = micro_batch(run), .steps = run.total_steps};
+  const std::int64_t micro = estimate.micro_batch;
+  if (run.image == nullptr || run.head_features || !run.device.is_cpu() || !caching_allocator_in_use())
+    return estimate;
+  if (!always && too_small(run, micro)) return estimate;
+  estimate.free_bytes = static_cast<double>(free_memory_bytes());
+  const Traces traces(run);
+  const auto cache = std::move(run.teacher_cache);
+  // Three passes: one that only warms up, then two sizes, whose difference is that of their samples.
+  const double macs = kBackward * static_cast<double>(run.student_summary.macs);
+  const auto few = std::clamp<std::int64_t>(static_cast<std::int64_t>(kMeasuredMacs / (macs * 7 + 1)), 1, 4);
+  const std::int64_t less = std::min(few, std::max<std::int64_t>(1, micro / 2));
+  const std::int64_t more = std::min(micro, 2 * less);
+  const double slice = static_cast<double>(teacher_slice(run));
+  const double teacher_macs = static_cast<double>(run.teacher_summary.macs);
+  const bool ask = run.teacher && teacher_macs * slice <= kMeasuredMacs;
+  if (ask) teacher_forward(run, noise(run, 1));
+  try_out(run, less, false);
+  const Probe one = try_out(run, less, false);
+  const Probe two = more > less ? try_out(run, more, ask) : try_out(run, less, ask);
+  run.teacher_cache = std::move(cache);
+
+  const double student_seconds = two.student_seconds / static_cast<double>(more);
+  const double teacher_seconds =
+      ask ? two.teacher_seconds / slice
+          : (run.teacher ? student_seconds * teacher_macs / std::max(macs, 1.0) : 0);
+  estimate.step_seconds =
+      (student_seconds + teacher_seconds) * static_cast<double>(run.config.train.batch_size);
+  const Probe pure = ask ? try_out(run, more, false) : two;
+  estimate.sample_bytes = more > less
+                              ? std::max(0.0, pure.bytes - one.bytes) / static_cast<double>(more - less)
+                              : one.bytes / static_cast<double>(less);
+  constexpr double kTeacherMaps = 3, kScratch = 256.0 * (1 << 20);  // buffers of threads and libraries
+  const double teacher_bytes =
+      run.has_teacher() ? kFloat * kTeacherMaps * slice * largest_activation(run.teacher_summary) : 0;
+  estimate.fixed_bytes = bytes_beside_weights(run) + bytes_of_pictures(run) + teacher_bytes + kScratch;
+  estimate.measured = true;
+  return estimate;
+}
+
+std::string describe(const RunEstimate& e) {
+  return fmt::format("memory about {} of {} free, {:.2g} s a step, about {} for {} steps",
+                     gibibytes(e.bytes()), gibibytes(e.free_bytes), e.step_seconds,
+                     duration(e.step_seconds * static_cast<double>(e.steps)), e.steps);
+}
+
+void refuse_what_cannot_fit(const Run& run, const RunEstimate& e) {
+  if (!e.measured || e.fits() || !run.config.train.check_memory) return;
+  const EvalOptions eval = run.image->eval_options();
+  const double room = e.free_bytes - e.fixed_bytes;
+  std::string advice;
+  const auto micro = static_cast<std::int64_t>(room / e.sample_bytes);
+  if (room > 0 && micro >= 1) {
+    const auto power = std::int64_t{1} << static_cast<int>(std::log2(static_cast<double>(micro)));
+    advice += fmt::format("; train.micro_batch_size={} fits and gives the same update", power);
+  }
+  if (room > 0) {
+    constexpr std::int64_t kStep = 32;  // strides of the usual networks
+    const double shrink = std::sqrt(room / (e.sample_bytes * static_cast<double>(e.micro_batch)));
+    const auto side =
+        static_cast<std::int64_t>(shrink * static_cast<double>(std::min(eval.height, eval.width)));
+    if (side >= kStep) advice += fmt::format("; so does data.image_size={}", side / kStep * kStep);
+  }
+  if (room <= 0)
+    advice = fmt::format("; {} of it are not the batch: data.cache_mb, the teacher, the optimizer",
+                         gibibytes(e.fixed_bytes));
+  fail(ExitCode::out_of_memory,
+       "memory: {} pictures of {} x {} at once need about {}, {} are free{}; train.check_memory=false starts "
+       "all "
+       "the same",
+       e.micro_batch, eval.height, eval.width, gibibytes(e.bytes()), gibibytes(e.free_bytes), advice);
+}
+
+}  // namespace mgd

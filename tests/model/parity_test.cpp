@@ -1,0 +1,140 @@
+// Every architecture that timm or torchvision has, against what they make of the same weights and pictures
+// (scripts/fixtures/make_architectures.py): names, counts, logits, taps, and the gradients of a step.
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "mgd/model/outline.h"
+#include "model/support.h"
+
+namespace mgd {
+namespace {
+
+using nlohmann::json;
+using Names = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
+
+std::vector<std::string> fixtures() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(MGD_FIXTURES "/parity"))
+    names.push_back(entry.path().stem());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Names sorted(const Outline& outline) {
+  Names names;
+  for (const TensorOutline& tensor : outline) names.emplace_back(tensor.name, tensor.shape);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+at::Tensor picture(std::int64_t batch, const json& given) {
+  return pattern("input", {batch, given["in_channels"].get<std::int64_t>(),
+                           given["height"].get<std::int64_t>(), given["width"].get<std::int64_t>()})
+      .mul_(4);
+}
+
+std::unique_ptr<ImageModel> patterned(const std::string& architecture, const json& given) {
+  auto model = make_model({.architecture = architecture,
+                           .num_classes = given["num_classes"].get<std::int64_t>(),
+                           .in_channels = given["in_channels"].get<std::int64_t>()},
+                          1);
+  fill_with_pattern(*model);
+  return model;
+}
+
+// The largest difference over the largest value expected; every `step`-th value is compared.
+double error(const at::Tensor& got, const std::vector<double>& expected, std::int64_t step) {
+  const at::Tensor flat = got.detach().contiguous().view({-1}).to(at::kDouble);
+  double largest = 1e-300, worst = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::abs(expected[i]));
+    worst = std::max(worst, std::abs(flat[static_cast<std::int64_t>(i) * step].item<double>() - expected[i]));
+  }
+  return worst / largest;
+}
+
+class Parity : public testing::TestWithParam<std::string> {
+ protected:
+  json fixture = read_fixture("parity/" + GetParam());
+};
+
+TEST_P(Parity, NamesShapesAndCounts) {
+  const ModelSpec spec{.architecture = GetParam(), .num_classes = fixture["num_classes"].get<std::int64_t>()};
+  EXPECT_EQ(sorted(outline_of(spec).value()), fixture["tensors"].get<Names>());
+  const auto other = outline_of(spec, Naming::other);
+  ASSERT_EQ(other.has_value(), fixture.contains("other_tensors"));
+  if (other) {
+    EXPECT_EQ(sorted(*other), fixture["other_tensors"].get<Names>());
+  }
+
+  const auto model = make_model(spec, 1);
+  EXPECT_EQ(model->num_parameters(), fixture["parameters"].get<std::int64_t>());
+  const std::int64_t side = fixture["image_size"];
+  Forward forward;
+  forward.capture(model->default_tap());
+  const at::NoGradGuard no_grad;
+  model->forward(at::zeros({1, 3, side, side}), forward);
+  EXPECT_EQ(forward.macs(), fixture["macs"].get<std::int64_t>());
+  EXPECT_EQ(forward.captured().at(model->default_tap()).dim(), 4) << model->default_tap();
+}
+
+TEST_P(Parity, LogitsAndTaps) {
+  for (const json& given : fixture["cases"]) {
+    const auto model = patterned(GetParam(), given);
+    for (const bool channels_last : {false, true}) {
+      Forward forward;
+      for (const auto& [tap, value] : given["taps"].items()) forward.capture(tap);
+      const at::NoGradGuard no_grad;
+      at::Tensor images = picture(2, given).to(at::kFloat);
+      if (channels_last) images = images.contiguous(at::MemoryFormat::ChannelsLast);
+      const at::Tensor logits = model->forward(images, forward);
+      std::vector<double> expected;
+      for (const json& row : given["logits"])
+        for (const json& value : row) expected.push_back(value);
+      EXPECT_LT(error(logits, expected, 1), 1e-5);
+      for (const auto& [tap, value] : given["taps"].items()) {
+        const at::Tensor& got = forward.captured().at(tap);
+        ASSERT_TRUE(got.defined()) << tap;
+        EXPECT_EQ(got.sizes().vec(), value["shape"].get<std::vector<std::int64_t>>()) << tap;
+        EXPECT_LT(error(got, value["values"].get<std::vector<double>>(), value["step"]), 1e-5) << tap;
+        EXPECT_NEAR(got.norm().item<double>(), value["norm"].get<double>(),
+                    1e-5 * value["norm"].get<double>())
+            << tap;
+      }
+    }
+  }
+}
+
+// In double, where nothing but the formulas can differ.
+TEST_P(Parity, GradientsOfAStep) {
+  const json& given = fixture["cases"][0];
+  if (!given.contains("gradients")) return;
+  const auto model = patterned(GetParam(), given);
+  model->to(at::kDouble);
+  Forward forward(/*training=*/true);
+  model->forward(picture(4, given), forward).square().sum().backward();
+  const auto parameters = model->parameters();
+  EXPECT_EQ(parameters.size(), given["gradients"].size());
+  for (const NamedTensor& entry : parameters) {
+    const json& expected = given["gradients"].at(entry.name);
+    const double norm = expected[0];
+    const at::Tensor& grad = entry.tensor.grad();
+    ASSERT_TRUE(grad.defined()) << entry.name;
+    // A bias before a norm has no gradient but rounding.
+    const double allowed = 1e-8 * norm + 1e-9;
+    EXPECT_NEAR(grad.norm().item<double>(), norm, allowed) << entry.name;
+    EXPECT_NEAR(grad.mul(pattern("grad " + entry.name, grad.sizes())).sum().item<double>(),
+                expected[1].get<double>(), allowed)
+        << entry.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Parity, testing::ValuesIn(fixtures()),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace mgd
