@@ -10,9 +10,9 @@ help:  ## this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo:  ## set up, build, and distil a small network on handwritten digits (minutes)
+demo:  ## set up, build the program alone, and distil a small network on handwritten digits (minutes)
 	@scripts/setup.sh build digits
-	@scripts/build.sh
+	@scripts/build.sh release mgd
 	@$(MGD) demo digits
 
 test:  ## set up, build and run all tests
@@ -20,9 +20,9 @@ test:  ## set up, build and run all tests
 	@scripts/build.sh
 	@scripts/test.sh
 
-build:  ## set up and build: the program is build/release/mgd
+build:  ## set up and build the program (build/release/mgd) with the libraries, without the tests
 	@scripts/setup.sh build
-	@scripts/build.sh
+	@scripts/build.sh release mgd
 
 bench: build  ## time kernels and steps
 	@build/release/mgd bench

@@ -81,14 +81,6 @@ function(mgd_kernel_flags)
   endforeach()
 endfunction()
 
-function(mgd_program)
-  if(NOT EXISTS "${PROJECT_SOURCE_DIR}/src/mgd/cli/main.cpp")
-    return()
-  endif()
-  add_executable(mgd "${PROJECT_SOURCE_DIR}/src/mgd/cli/main.cpp")
-  target_link_libraries(mgd PRIVATE mgd_cli mgd_warnings)
-endfunction()
-
 # Programs beside `mgd bench`; no part of the ordinary build.
 function(mgd_bench_programs)
   add_executable(masked_conv_bench EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/masked_conv_bench.cpp")

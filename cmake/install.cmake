@@ -1,4 +1,4 @@
-# What `cmake --install` gives: bin/mgd, the headers, the libraries, and find_package(mgd) with the target mgd::mgd.
+# What `cmake --install` gives: bin/mgd with libexec/mgd/mgd-torch, the headers, the libraries, and find_package(mgd) with the target mgd::mgd.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -23,6 +23,7 @@ function(mgd_install)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/mgd" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
   if(TARGET mgd)
     install(TARGETS mgd RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(TARGETS mgd_torch RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/mgd)
   endif()
 
   set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mgd)

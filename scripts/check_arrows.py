@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLOORS = [
     ["core"],
     ["format", "kernels"],
-    ["text"],
+    ["text", "front"],
     ["types"],
     ["ops"],
     ["nn"],
@@ -23,7 +23,7 @@ FLOORS = [
     ["cli"],
 ]
 FLOOR = {folder: i for i, folders in enumerate(FLOORS) for folder in folders}
-TORCH_FREE = {"core", "format", "kernels", "text"}
+TORCH_FREE = {"core", "format", "kernels", "text", "front"}
 TORCH = re.compile(r"(torch|ATen|c10|caffe2)/")
 BANNED = {
     "torch/torch.h": "24 s and 1.3 GB a file",

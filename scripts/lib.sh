@@ -11,19 +11,41 @@ environment_error() {
   exit 78
 }
 
+# How far a stage is: the last "[done/total]" of its log, as ninja counts, and the seconds it has taken.
+_progress() {
+  local name=$1 log=$2 seconds=$3 count
+  count=$(tail -c 2000 "$log" 2>/dev/null | grep -ao '\[[0-9]*/[0-9]*\]' | tail -n 1 | tr -d '[]') || true
+  if [ -t 1 ]; then
+    printf '\r\033[K[%s] %s%s s; its log: build/logs/%s.log' "$name" "${count:+$count, }" "$seconds" "$name"
+  else
+    say "[$name] ${count:+$count, }$seconds s ..."
+  fi
+}
+
+# Says how far the stage is until it is killed: every second on a terminal, every ten elsewhere.
+_watch() {
+  local name=$1 log=$2 start=$SECONDS pause=10
+  [ ! -t 1 ] || pause=1
+  # A sleep that outlives its killed parent must not hold open what ours is piped into.
+  while sleep "$pause" >/dev/null 2>&1; do _progress "$name" "$log" $((SECONDS - start)); done
+}
+
 # stage NAME COMMAND...: runs a command or function with its output in build/logs/NAME.log and prints one line with the
-# time. A failure shows the end of the log and ends the script with the command's status.
+# time, and before that how far it is. A failure shows the end of the log and ends the script with the command's status.
 stage() {
-  local name=$1 log=$root/build/logs/$1.log start=$SECONDS status
+  local name=$1 log=$root/build/logs/$1.log start=$SECONDS status watcher
   shift
   mkdir -p "$root/build/logs"
-  [ ! -t 1 ] || printf '[%s] running; its log: build/logs/%s.log\r' "$name" "$name"
+  : >"$log"
+  _watch "$name" "$log" &
+  watcher=$!
   # Not `cmd || status=$?`: that would switch `set -e` off inside a function.
   set +e
   (set -euo pipefail && "$@") >"$log" 2>&1 </dev/null
   status=$?
+  kill "$watcher" && wait "$watcher" 2>/dev/null
   set -e
-  [ ! -t 1 ] || printf '\033[K'
+  [ ! -t 1 ] || printf '\r\033[K'
   if [ "$status" -eq 0 ]; then
     say "[$name] $((SECONDS - start)) s"
     return

@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/demo.h"
-#include "mgd/cli/text.h"
 #include "mgd/cli/training.h"
 #include "mgd/core/clock.h"
 #include "mgd/core/error.h"
 #include "mgd/eval/statistics.h"
+#include "mgd/front/text.h"
 #include "mgd/report/report.h"
 
 namespace mgd {

@@ -6,11 +6,12 @@
 
 #include "mgd/cli/builtin_text.h"
 #include "mgd/cli/demo.h"
-#include "mgd/cli/text.h"
 #include "mgd/cli/training.h"
 #include "mgd/core/clock.h"
 #include "mgd/core/error.h"
+#include "mgd/core/make_folder.h"
 #include "mgd/eval/frequency_baseline.h"
+#include "mgd/front/text.h"
 #include "mgd/generate/fill_mask.h"
 #include "mgd/generate/generate_text.h"
 #include "mgd/text/excerpt.h"
@@ -151,7 +152,7 @@ void print_result(const DemoTextResult& result, const fs::path& folder) {
 
 void split_text(const std::string& text, const fs::path& folder, DemoTextResult& result) {
   const auto [train, held_out] = split_off_end(text, kHeldOut);
-  fs::create_directories(folder / "text");
+  make_folder(folder / "text");
   write_file_atomic(folder / "text/train.txt", train);
   write_file_atomic(folder / "text/held-out.txt", held_out);
   result.train_bytes = train.size();

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "mgd/cli/verbs.h"
+#include "mgd/core/cpu_share.h"
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
 #include "mgd/kernels/gemm.h"
@@ -31,6 +32,11 @@ std::vector<std::string> problems_of(const Environment& env) {
   const auto has = [&](const char* feature) {
     return std::find(env.cpu_features.begin(), env.cpu_features.end(), feature) != env.cpu_features.end();
   };
+  if (env.waiting.starts_with("spinning"))
+    problems.emplace_back(
+        "threads that wait keep their cores busy, which makes runs several times slower where others use "
+        "them "
+        "too: start `mgd`, not mgd-torch, and leave OMP_WAIT_POLICY=active out");
   if (!has("avx2")) problems.emplace_back("the processor has no AVX2: everything works, slowly");
   std::error_code error;
   const auto space = fs::space(fs::current_path(), error);
@@ -63,7 +69,7 @@ int run_doctor(const DoctorFlags& flags) {
   const auto row = [](const char* name, const std::string& value) { fmt::print("{:<14} {}\n", name, value); };
   row("mgd", env.mgd_version);
   row("system", env.system);
-  row("processor", fmt::format("{}, {} cores", env.cpu, env.cores));
+  row("processor", fmt::format("{}, {}", env.cpu, cpu_share().describe()));
   row("features", fmt::format("{}", fmt::join(env.cpu_features, " ")));
   row("bf16",
       std::find(env.cpu_features.begin(), env.cpu_features.end(), "avx512_bf16") != env.cpu_features.end()
@@ -76,8 +82,9 @@ int run_doctor(const DoctorFlags& flags) {
                        : "the system's");
   row("kernels", kernels_state());
   row("products", gemm_state());
-  row("LibTorch", fmt::format("{} (built with {}), {} threads, {}", env.torch_running, env.torch_built,
-                              env.threads, env.torch_cuda ? "with CUDA" : "without CUDA"));
+  row("threads", fmt::format("{} by default; one that waits: {}", env.threads, env.waiting));
+  row("LibTorch", fmt::format("{} (built with {}), {}", env.torch_running, env.torch_built,
+                              env.torch_cuda ? "with CUDA" : "without CUDA"));
   if (!env.gpus.empty()) row("GPU", fmt::format("{}", fmt::join(env.gpus, ", ")));
   const auto problems = problems_of(env);
   for (const auto& problem : problems) row("problem", problem);

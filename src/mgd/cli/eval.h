@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "mgd/cli/args.h"
 #include "mgd/format/config.h"
+#include "mgd/front/args.h"
 
 namespace mgd {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "mgd/cli/args.h"
+#include "mgd/front/args.h"
 #include "mgd/export/check.h"
 #include "mgd/export/image_graph.h"
 #include "mgd/export/preprocessing.h"

@@ -7,10 +7,10 @@
 
 #include "mgd/cli/open_text.h"
 #include "mgd/cli/row_of.h"
-#include "mgd/cli/text.h"
 #include "mgd/cli/text_input.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
+#include "mgd/front/text.h"
 
 namespace mgd {
 

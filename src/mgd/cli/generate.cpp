@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/generate_flags.h"
-#include "mgd/cli/text.h"
 #include "mgd/cli/text_input.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
+#include "mgd/front/text.h"
 #include "mgd/generate/generate_text.h"
 #include "mgd/nn/device.h"
 

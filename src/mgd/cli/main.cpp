@@ -1,27 +1,19 @@
+// The part of the command that computes. `mgd` (front/main.cpp) becomes this program; it is no command of its
+// own.
 #include <fmt/core.h>
 #include <malloc.h>
 
-#include <cstdio>
 #include <string>
+#include <string_view>
 
+#include "mgd/cli/help_topics.h"
 #include "mgd/cli/verbs.h"
-#include "mgd/core/error.h"
-#include "mgd/core/memory.h"
+#include "mgd/front/command_table.h"
+#include "mgd/front/run_program.h"
 #include "mgd/ops/allocator.h"
 #include "mgd/train/environment.h"
 
 namespace {
-
-int report(mgd::ExitCode code, const std::string& message) {
-  fmt::print(stderr, "mgd: {}\n", message);
-  return static_cast<int>(code);
-}
-
-// LibTorch's own errors hold a stack trace behind the first line; a user needs the line.
-std::string first_line(const char* text) {
-  const std::string all = text;
-  return all.substr(0, all.find('\n'));
-}
 
 // By default malloc gives every large block back to the system when it is freed, and each step of a training
 // then pays for mapping it anew, page by page: a fifth of the time of an evaluation of ResNet-56. Tensors lie
@@ -48,20 +40,20 @@ std::vector<mgd::Verb> prepared(std::vector<mgd::Verb> verbs) {
   return verbs;
 }
 
+// The build's question for the table of the front (front/command_table.h).
+bool asks_for_description(int argc, char** argv) {
+  return argc == 2 && std::string_view(argv[1]) == "--describe";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   keep_freed_memory();
-  try {
-    return mgd::run_command_line(prepared(mgd::all_verbs()), argc, argv);
-  } catch (const mgd::Error& error) {
-    return report(error.code(), error.what());
-  } catch (const std::exception& error) {
-    if (const auto shortage = mgd::memory_shortage(error))
-      return report(mgd::ExitCode::out_of_memory,
-                    *shortage +
-                        "; lower train.batch_size or set train.micro_batch_size, lower data.cache_mb or "
-                        "data.loader_threads; checkpoints are safe");
-    return report(mgd::ExitCode::internal, "internal error: " + first_line(error.what()));
-  }
+  return mgd::run_program([&] {
+    if (asks_for_description(argc, argv)) {
+      fmt::print("{}", mgd::command_table_json(mgd::all_verbs(), mgd::help_topics()));
+      return 0;
+    }
+    return mgd::run_command_line(prepared(mgd::all_verbs()), argc, argv, mgd::help_topics());
+  });
 }

@@ -79,7 +79,9 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
     return outcome;
   }
   if (!flags.resume) write_start_files(*run, outcome.folder);
-  outcome.result = train(*run, *folder, {.strict = flags.strict}, console.events());
+  TrainEvents events = console.events();
+  events.started = [&] { folder->drop_replaced(); };
+  outcome.result = train(*run, *folder, {.strict = flags.strict}, events);
   outcome.exit_code = exit_code_of(outcome.result.reason);
   if (outcome.exit_code != 0) {
     console.note(

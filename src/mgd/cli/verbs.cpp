@@ -1,5 +1,7 @@
 #include "mgd/cli/verbs.h"
 
+#include "mgd/front/config_verb.h"
+
 namespace mgd {
 
 std::vector<Verb> all_verbs() {

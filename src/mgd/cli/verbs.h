@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "mgd/cli/args.h"
+#include "mgd/front/args.h"
 
 namespace mgd {
 
@@ -13,7 +13,6 @@ Verb eval_verb();
 Verb predict_verb();
 Verb inspect_verb();
 Verb compare_verb();
-Verb config_verb();
 Verb doctor_verb();
 Verb tokenize_verb();
 Verb fill_mask_verb();
@@ -22,6 +21,7 @@ Verb bench_verb();
 Verb demo_verb();
 Verb export_verb();
 
+// All that the command has, the one that the front has itself included.
 std::vector<Verb> all_verbs();
 
 }  // namespace mgd

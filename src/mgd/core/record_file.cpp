@@ -137,10 +137,16 @@ std::uint64_t RecordFile::bytes_of(std::string_view text, const RecordShape& sha
 RecordFile::RecordFile(const fs::path& path, std::string text, const RecordShape& shape)
     : path_(path), text_(std::move(text)), shape_(shape), bytes_(bytes_of(text_, shape)) {
   Descriptor file(path, O_RDWR);
+  writable_ = file.is_open() || (errno != EROFS && errno != EACCES && errno != EPERM);
+  if (!writable_) file = Descriptor(path, O_RDONLY);
   if (!file.is_open()) fail(ExitCode::io, "{}: cannot be opened: {}", path.string(), std::strerror(errno));
   const std::uint64_t size = size_of(file.get());
+  if (size < bytes_ && !writable_)
+    fail(ExitCode::bad_data, "{}: cut short: {} of {} bytes, and it may not be written", path.string(), size,
+         bytes_);
   if (size < bytes_) reserve(file, path, bytes_, size);
-  void* map = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  const int access = writable_ ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* map = ::mmap(nullptr, bytes_, access, MAP_SHARED, file.get(), 0);
   if (map == MAP_FAILED) fail(ExitCode::io, "{}: cannot be mapped: {}", path.string(), std::strerror(errno));
   map_ = static_cast<char*>(map);
   fd_ = ::dup(file.get());
@@ -162,6 +168,7 @@ RecordFile::RecordFile(RecordFile&& other) noexcept
       repair_(std::move(other.repair_)),
       shape_(other.shape_),
       bytes_(other.bytes_),
+      writable_(other.writable_),
       fd_(std::exchange(other.fd_, -1)),
       map_(std::exchange(other.map_, nullptr)) {}
 
@@ -234,7 +241,7 @@ RecordFile::State RecordFile::read(std::int64_t record, std::uint64_t key, std::
 }
 
 void RecordFile::write(std::int64_t record, std::uint64_t key, const std::uint64_t* words) {
-  place_of(record).write(key, words);
+  if (writable_) place_of(record).write(key, words);
 }
 
 bool RecordFile::is_written(std::int64_t record) const {
@@ -256,6 +263,7 @@ std::string RecordFile::note() const {
 
 void RecordFile::set_note(std::string_view note) {
   MGD_ASSERT(note.size() < kNoteBytes);
+  if (!writable_) return;
   std::vector<Word> words(kNoteBytes / sizeof(Word));
   std::memcpy(words.data(), note.data(), note.size());
   note_place().write(0, words.data());

@@ -40,8 +40,9 @@ class RecordFile {
   static RecordFile create(const fs::path& path, std::string_view text, const RecordShape& shape);
 
   // A file that is there; nullopt when its head is damaged, so that nothing of it can be used. One that was
-  // cut short gets its full size back (see repair()). Throws Error(bad_data) for a file of another kind or
-  // version, and like create().
+  // cut short gets its full size back (see repair()). One that may not be written (its mode, a read-only file
+  // system) is opened for reading only: see writable(). Throws Error(bad_data) for a file of another kind or
+  // version, and for one that is cut short and may not be written, and like create().
   static std::optional<RecordFile> open(const fs::path& path);
 
   RecordFile(RecordFile&& other) noexcept;
@@ -50,12 +51,14 @@ class RecordFile {
 
   const std::string& text() const { return text_; }
   const RecordShape& shape() const { return shape_; }
+  bool writable() const { return writable_; }
   const std::string& repair() const { return repair_; }  // what open() mended: "cut short: ..."; "" = nothing
 
   // `key` tells what the record was made from; `stale` is a whole record of another key. `bytes` holds
   // buffer_words() words, those of a record and padding, which is kept too.
   enum class State { missing, damaged, stale, good };
   State read(std::int64_t record, std::uint64_t key, std::uint64_t* words) const;
+  // Does nothing where the file is not writable.
   void write(std::int64_t record, std::uint64_t key, const std::uint64_t* words);
   std::size_t buffer_words() const;
 
@@ -63,7 +66,7 @@ class RecordFile {
   std::int64_t num_written() const;
 
   std::string note() const;              // "" when there is none, or a damaged one
-  void set_note(std::string_view note);  // less than kNoteBytes
+  void set_note(std::string_view note);  // less than kNoteBytes; as write()
 
   // Throws Error(io) when somebody has cut the file short since: reading beyond its end would end the
   // process.
@@ -81,6 +84,7 @@ class RecordFile {
   std::string text_, repair_;
   RecordShape shape_;
   std::uint64_t bytes_ = 0;
+  bool writable_ = true;
   int fd_ = -1;
   char* map_ = nullptr;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mgd/data/augment_steps.h"
+#include "mgd/data/describe_augment.h"
 
 namespace mgd {
 namespace {
@@ -13,16 +14,8 @@ struct Known {
   const char* name;
   Maker make;                   // nullptr: a mix
   double AugmentChain::*alpha;  // of a mix
-};
-
-constexpr Known kKnown[] = {
-    {"color_jitter", make_color_jitter, nullptr},
-    {"crop", make_crop, nullptr},
-    {"cutmix", nullptr, &AugmentChain::cutmix_alpha},
-    {"cutout", make_cutout, nullptr},
-    {"flip", make_flip, nullptr},
-    {"mixup", nullptr, &AugmentChain::mixup_alpha},
-    {"random_resized_crop", make_random_resized_crop, nullptr},
+  std::vector<OptionInfo> (*options)();
+  const char* what;
 };
 
 struct Mix {
@@ -34,6 +27,24 @@ struct Mix {
               .max = 100,
               .min_open = true});
   }
+};
+
+std::vector<OptionInfo> mix_options() {
+  return describe_options<Mix>();
+}
+
+constexpr Known kKnown[] = {
+    {"color_jitter", make_color_jitter, nullptr, color_jitter_options,
+     "brightness, contrast, saturation and hue, changed by chance"},
+    {"crop", make_crop, nullptr, crop_options, "pads on each side, then cuts the old size out at random"},
+    {"cutmix", nullptr, &AugmentChain::cutmix_alpha, mix_options,
+     "a box of another picture, and its share of that picture's label (Yun et al. 2019)"},
+    {"cutout", make_cutout, nullptr, cutout_options, "a square blacked out (DeVries and Taylor 2017)"},
+    {"flip", make_flip, nullptr, flip_options, "left to right"},
+    {"mixup", nullptr, &AugmentChain::mixup_alpha, mix_options,
+     "two pictures and their labels, weighted (Zhang et al. 2018)"},
+    {"random_resized_crop", make_random_resized_crop, nullptr, random_resized_crop_options,
+     "a part of random size and shape, scaled to the size of the model"},
 };
 
 void add(AugmentChain& chain, const Node& entry, const std::string& where) {
@@ -56,6 +67,13 @@ void add(AugmentChain& chain, const Node& entry, const std::string& where) {
 }
 
 }  // namespace
+
+std::vector<AugmentationDescription> describe_augmentations() {
+  std::vector<AugmentationDescription> all;
+  for (const Known& known : kKnown)
+    all.push_back({.name = known.name, .what = known.what, .options = known.options()});
+  return all;
+}
 
 std::vector<std::string> known_augmentations() {
   std::vector<std::string> names;

@@ -94,6 +94,10 @@ struct ColorJitter final : Augmentation {
 
 }  // namespace
 
+std::vector<OptionInfo> color_jitter_options() {
+  return describe_options_of<ColorJitter>();
+}
+
 std::unique_ptr<Augmentation> make_color_jitter(const Node& entry, const std::string& where) {
   auto step = std::make_unique<ColorJitter>();
   Node long_form = without_short_form(entry, where, "brightness");

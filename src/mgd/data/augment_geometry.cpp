@@ -115,16 +115,32 @@ std::unique_ptr<Augmentation> make(const Node& entry, const std::string& where, 
 
 }  // namespace
 
+std::vector<OptionInfo> crop_options() {
+  return describe_options_of<Crop>();
+}
+
 std::unique_ptr<Augmentation> make_crop(const Node& entry, const std::string& where) {
   return make<Crop>(entry, where, "padding");
+}
+
+std::vector<OptionInfo> flip_options() {
+  return describe_options_of<Flip>();
 }
 
 std::unique_ptr<Augmentation> make_flip(const Node& entry, const std::string& where) {
   return make<Flip>(entry, where, "p");
 }
 
+std::vector<OptionInfo> cutout_options() {
+  return describe_options_of<Cutout>();
+}
+
 std::unique_ptr<Augmentation> make_cutout(const Node& entry, const std::string& where) {
   return make<Cutout>(entry, where, "size");
+}
+
+std::vector<OptionInfo> random_resized_crop_options() {
+  return describe_options_of<RandomResizedCrop>();
 }
 
 std::unique_ptr<Augmentation> make_random_resized_crop(const Node& entry, const std::string& where) {

@@ -16,6 +16,7 @@ struct LossEntry {
   const Node& node;  // a map with "name"
   std::string name;
   const LossContext& context;
+  std::vector<OptionInfo>* description = nullptr;  // when set: filled with the options, and no loss is made
 
   std::string where() const { return "losses." + name; }
   // Throws Error(usage): "recipe.yaml:12:5: losses.mgd: WHAT", with the place of `key` when the entry has it.
@@ -44,12 +45,27 @@ class NamedLoss : public Loss {
   double weight_;
 };
 
+// The one way in which a loss reads its options. false: the entry asked for their description only. `ignore`:
+// keys that are not in Options and that somebody else reads; all but the name are described without a type,
+// for describe_loss.
+template <class Options>
+bool read_entry(const LossEntry& entry, Options& options, const std::vector<std::string>& ignore = {"name"}) {
+  if (entry.description == nullptr) {
+    read_options(entry.node, options, entry.where(), ignore);
+    return true;
+  }
+  *entry.description = describe_options(options);
+  for (const std::string& key : ignore)
+    if (key != "name") entry.description->push_back({.name = key});
+  return false;
+}
+
 // An entry that gives one loss: LossType(entry, options), its options read.
 template <class LossType, class Options>
 LossList make_one_loss(const LossEntry& entry) {
   Options options;
-  read_options(entry.node, options, entry.where(), {"name"});
   LossList losses;
+  if (!read_entry(entry, options)) return losses;
   losses.push_back(std::make_unique<LossType>(entry, options));
   return losses;
 }

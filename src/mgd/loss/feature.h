@@ -101,8 +101,8 @@ RandomStream init_stream(const LossEntry& entry, const TapPair& taps);
 template <class L, class Options>
 LossList make_feature_losses(const LossEntry& entry, const std::vector<std::string>& ignore = {"name"}) {
   Options options;
-  read_options(entry.node, options, entry.where(), ignore);
   LossList losses;
+  if (!read_entry(entry, options, ignore)) return losses;
   for (TapPair& taps : resolve_taps(entry, options))
     losses.push_back(std::make_unique<L>(entry, std::move(taps), options));
   return losses;

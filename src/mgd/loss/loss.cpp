@@ -1,11 +1,12 @@
 #include "mgd/loss/loss.h"
 
 #include "mgd/core/error.h"
+#include "mgd/loss/describe.h"
 #include "mgd/loss/entry.h"
 
 namespace mgd {
 
-#define MGD_LOSS(name) LossList make_##name##_losses(const LossEntry& entry);
+#define MGD_LOSS(name, what) LossList make_##name##_losses(const LossEntry& entry);
 #include "mgd/loss/builtin.def"
 #undef MGD_LOSS
 
@@ -14,10 +15,11 @@ namespace {
 struct BuiltinLoss {
   const char* name;
   LossFactory make;
+  const char* what;
 };
 
 constexpr BuiltinLoss kLosses[] = {
-#define MGD_LOSS(name) {#name, make_##name##_losses},
+#define MGD_LOSS(name, what) {#name, make_##name##_losses, what},
 #include "mgd/loss/builtin.def"
 #undef MGD_LOSS
 };
@@ -44,10 +46,24 @@ std::vector<std::unique_ptr<Loss>> make_losses(const Node& entry, const LossCont
   if (name == nullptr || name->kind != Node::Kind::scalar)
     fail(ExitCode::usage, "{}: losses: an entry without a name, expected {{name: kd, ...}}",
          entry.origin.text());
-  for (const auto& [known, make] : kLosses)
-    if (name->scalar == known) return make({entry, name->scalar, context});
+  for (const BuiltinLoss& loss : kLosses)
+    if (name->scalar == loss.name) return loss.make({entry, name->scalar, context});
   fail(ExitCode::usage, "{}: losses: unknown loss '{}'{}", name->origin.text(), name->scalar,
        suggestion(name->scalar, known_losses()));
+}
+
+std::vector<LossDescription> describe_losses() {
+  std::vector<LossDescription> all;
+  LossContext context;
+  context.teacher["any"] = {1, 1, 1};  // nothing is refused for want of one
+  for (const BuiltinLoss& loss : kLosses) {
+    Node entry = Node::make_map();
+    entry.set("name", Node::make_scalar(loss.name));
+    LossDescription& description =
+        all.emplace_back(LossDescription{.name = loss.name, .what = loss.what, .options = {}});
+    static_cast<void>(loss.make({entry, loss.name, context, &description.options}));
+  }
+  return all;
 }
 
 std::vector<std::string> known_losses() {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
+#include "mgd/core/make_folder.h"
 #include "mgd/text/byte_level.h"
 #include "mgd/text/lines.h"
 #include "mgd/text/tokenizer_templates.h"
@@ -97,12 +98,11 @@ Tokenizer train_tokenizer(std::span<const fs::path> files, const TokenizerTraini
 
 void write_tokenizer(const Tokenizer& tokenizer, const fs::path& folder, bool overwrite) {
   const fs::path files[] = {folder / "tokenizer.json", folder / "tokenizer_config.json"};
-  for (const fs::path& file : files)
-    if (fs::exists(file) && !overwrite)
-      fail(ExitCode::cannot_create, "{}: is there already; name another folder, or overwrite", file.string());
   std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail(ExitCode::cannot_create, "{}: cannot be created: {}", folder.string(), error.message());
+  for (const fs::path& file : files)
+    if (fs::exists(file, error) && !overwrite)
+      fail(ExitCode::cannot_create, "{}: is there already; name another folder, or overwrite", file.string());
+  make_folder(folder);
   write_file_atomic(files[0], tokenizer.to_json());
   write_file_atomic(files[1], tokenizer_config(tokenizer));
 }

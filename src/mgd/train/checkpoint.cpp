@@ -27,7 +27,8 @@ json state_json(const Checkpoint& c) {
             {"variance", c.guard.variance},
             {"accepted", c.guard.accepted},
             {"consecutive_bad", c.guard.consecutive_bad},
-            {"rollbacks", c.guard.rollbacks}}},
+            {"rollbacks", c.guard.rollbacks},
+            {"updates_since_roll_back", c.guard.updates_since_roll_back}}},
           {"best_epoch", c.best_epoch},
           {"best_value", c.best_value},
           {"evaluations_without_better", c.evaluations_without_better},
@@ -46,7 +47,9 @@ Checkpoint parse_state(const json& s) {
              .variance = guard.at("variance"),
              .accepted = guard.at("accepted"),
              .consecutive_bad = guard.at("consecutive_bad"),
-             .rollbacks = guard.at("rollbacks")};
+             .rollbacks = guard.at("rollbacks"),
+             // A checkpoint of an earlier version does not say.
+             .updates_since_roll_back = guard.value("updates_since_roll_back", std::int64_t{1})};
   c.best_epoch = s.at("best_epoch");
   // JSON has no NaN: a figure that could not be computed is null.
   c.best_value = s.at("best_value").is_null() ? std::nan("") : s.at("best_value").get<double>();

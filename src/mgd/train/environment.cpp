@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
+#include "mgd/core/cpu_share.h"
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
 #include "mgd/core/memory.h"
@@ -47,6 +48,15 @@ std::vector<std::string> gpu_models() {
   return models;
 }
 
+// What libgomp read of the environment while it was loaded (front/torch_program.h).
+std::string waiting_policy() {
+  if (const char* policy = std::getenv("OMP_WAIT_POLICY"))
+    return fmt::format("{} (OMP_WAIT_POLICY)", std::string_view(policy) == "active" ? "spinning" : policy);
+  if (const char* turns = std::getenv("GOMP_SPINCOUNT"))
+    return fmt::format("{} turns, then sleep (GOMP_SPINCOUNT)", turns);
+  return "spinning for milliseconds, then sleep";
+}
+
 // at::show_config() starts with the version of the library that is really loaded.
 std::string running_torch_version() {
   std::istringstream text(at::show_config());
@@ -70,8 +80,9 @@ Environment environment() {
   ::uname(&system);
   env.system = fmt::format("{} {} {}", system.sysname, system.release, system.machine);
   env.cpu = cpuinfo("model name");
-  env.cores = static_cast<int>(std::thread::hardware_concurrency());
+  env.cores = cpu_share().cores();
   env.threads = at::get_num_threads();
+  env.waiting = waiting_policy();
   env.memory_bytes = machine_memory_bytes();
   const std::string flags = " " + cpuinfo("flags") + " ";
   for (const char* feature : {"avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"})
@@ -90,6 +101,7 @@ std::string environment_json(const Environment& e) {
                                 {"cpu", e.cpu},
                                 {"cores", e.cores},
                                 {"threads", e.threads},
+                                {"waiting", e.waiting},
                                 {"memory_bytes", e.memory_bytes},
                                 {"cpu_features", e.cpu_features},
                                 {"torch_built", e.torch_built},

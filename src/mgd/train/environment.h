@@ -9,7 +9,8 @@ namespace mgd {
 
 struct Environment {
   std::string mgd_version, host, system, cpu;
-  int cores = 0, threads = 0;
+  int cores = 0, threads = 0;  // cores that the process may use: its share where a container has a quota
+  std::string waiting;         // what a thread does that waits for the others
   std::uint64_t memory_bytes = 0;
   std::vector<std::string>
       cpu_features;  // of those that matter here: avx2, fma, avx512f, avx512_bf16, amx_bf16

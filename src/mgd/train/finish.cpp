@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
@@ -50,6 +52,16 @@ ModelMeasures measure_teacher(Run& run, const FinalMeasures& where) {
   return measured;
 }
 
+void require_finite_loss(const Run& run, const FinalMeasures& m) {
+  const auto& figures = m.student.figures;
+  const auto loss = std::find_if(figures.begin(), figures.end(), [](auto& f) { return f.first == "loss"; });
+  if (loss == figures.end() || std::isfinite(loss->second)) return;
+  fail(ExitCode::diverged,
+       "the student's loss on the {} part is {}: nothing is published; lower train.lr (now {}) or set "
+       "train.clip_norm",
+       m.split, loss->second, run.config.train.lr);
+}
+
 json figures_json(const Figures& figures) {
   json object = json::object();
   for (const auto& [name, value] : figures) object[name] = value;
@@ -72,6 +84,7 @@ FinalMeasures measure_final(Run& run) {
   if (run.image != nullptr && !m.split.empty()) m.source = run.image->source(m.split);
   const OtherLoad load;
   m.student = measure_model(run, *run.student, m);
+  require_finite_loss(run, m);
   // Of a teacher of other classes only size and latency.
   if (run.has_teacher())
     m.teacher = measure_teacher(run, run.no_teacher_logits.empty() ? m : FinalMeasures{});

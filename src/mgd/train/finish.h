@@ -31,6 +31,8 @@ struct FinalMeasures {
   Circumstances circumstances;
 };
 
+// Throws Error(diverged) when the student's loss is not finite: weights may all be numbers and their answers
+// none.
 FinalMeasures measure_final(Run& run);
 
 // The student alone: neither the teacher nor the blocks that helped to train it.

@@ -32,6 +32,7 @@ std::string DivergenceGuard::judge(double loss, double grad_norm) {
     variance = (1 - kRate) * (variance + kRate * delta * delta);
   }
   ++accepted;
+  ++updates_since_roll_back;
   return "";
 }
 

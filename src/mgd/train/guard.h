@@ -13,6 +13,7 @@ struct DivergenceGuard {
   std::int64_t accepted = 0;
   std::int64_t consecutive_bad = 0;
   std::int64_t rollbacks = 0;
+  std::int64_t updates_since_roll_back = 0;  // before the first: updates in all
 
   static constexpr std::int64_t kBadBeforeRollback = 3;
   static constexpr std::int64_t kMaxRollbacks = 2;

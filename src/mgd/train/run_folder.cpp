@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "mgd/core/error.h"
 #include "mgd/core/publish.h"
@@ -15,19 +16,46 @@ namespace mgd {
 
 namespace {
 
-bool holds_run(const fs::path& path) {
-  std::error_code error;
-  const bool has_checkpoints = fs::exists(path / "checkpoints") && !fs::is_empty(path / "checkpoints", error);
-  return fs::exists(path / "config.yaml") || has_checkpoints;
+bool is_there(const fs::path& path) {
+  std::error_code error;  // a name that is too long leads nowhere
+  return fs::exists(path, error);
 }
 
-// Removes what a run writes, and nothing else a user may have put there.
-void remove_run(const fs::path& path) {
-  for (const char* name : {"config.yaml", "env.json", "metrics.jsonl", "summary.json", "report.html",
-                           "answers.jsonl", "data_report.json", "checkpoints", "student", "model"})
-    fs::remove_all(path / name);
-  for (const auto& entry : fs::directory_iterator(path))
-    if (entry.path().filename().string().starts_with("events.out.tfevents.")) fs::remove(entry.path());
+bool has_checkpoint(const fs::path& path) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path / "checkpoints", error))
+    if (entry.path().filename().string().starts_with("step-")) return true;
+  return false;
+}
+
+// What a run writes, as far as it is there; nothing else that a user may have put into the folder.
+std::vector<fs::path> files_of_run(const fs::path& path) {
+  std::vector<fs::path> files;
+  for (const char* name :
+       {"config.yaml", "recipe.yaml", "env.json", "metrics.jsonl", "summary.json", "report.html",
+        "answers.jsonl", "data_report.json", "diverged.txt", "checkpoints", "student", "model"})
+    if (is_there(path / name)) files.push_back(path / name);
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path, error))
+    if (entry.path().filename().string().starts_with("events.out.tfevents.")) files.push_back(entry.path());
+  return files;
+}
+
+void move_run(const fs::path& from, const fs::path& to) {
+  for (const auto& file : files_of_run(from)) fs::rename(file, to / file.filename());
+}
+
+// Files on their way between the run's place and .replaced, one by one: they belong to the run that was there
+// first.
+fs::path on_the_way(const fs::path& path) {
+  return path / ".replacing";
+}
+
+bool holds_run(const fs::path& path) {
+  std::error_code error;
+  const bool has_checkpoints = is_there(path / "checkpoints") && !fs::is_empty(path / "checkpoints", error);
+  return is_there(path / "config.yaml") || is_there(path / ".replaced") || is_there(on_the_way(path)) ||
+         has_checkpoints;
 }
 
 }  // namespace
@@ -44,7 +72,8 @@ RunFolder::RunFolder(fs::path path, Open open) : path_(std::move(path)) {
   created_ = fs::create_directories(path_, error);
   if (error) fail(ExitCode::cannot_create, "run folder {}: {}", path_.string(), error.message());
   lock();
-  if (open == Open::overwrite) remove_run(path_);
+  settle_replaced();  // of a start that was killed
+  if (open == Open::overwrite) put_aside();
   fs::create_directories(checkpoints(), error);
   if (error) fail(ExitCode::cannot_create, "run folder {}: {}", path_.string(), error.message());
   remove_stale_staging(path_);
@@ -72,7 +101,36 @@ void RunFolder::lock() {
     fail(ExitCode::io, "run folder {}: {}", path_.string(), std::strerror(errno));
 }
 
+void RunFolder::put_aside() const {
+  if (!holds_run(path_)) return;
+  fs::create_directory(on_the_way(path_));
+  move_run(path_, on_the_way(path_));
+  fs::rename(on_the_way(path_), replaced());
+}
+
+void RunFolder::drop_replaced() const {
+  std::error_code ignored;  // tried again when the folder is opened
+  fs::remove_all(replaced(), ignored);
+}
+
+// Which of the two runs stands is decided by what is on the disk: a run without a checkpoint cannot go on.
+void RunFolder::settle_replaced() const {
+  if (is_there(replaced())) {
+    if (has_checkpoint(path_)) return drop_replaced();
+    for (const auto& file : files_of_run(path_)) fs::remove_all(file);
+    fs::rename(replaced(), on_the_way(path_));
+  }
+  if (!is_there(on_the_way(path_))) return;
+  move_run(on_the_way(path_), path_);
+  fs::remove_all(on_the_way(path_));
+}
+
 RunFolder::~RunFolder() {
+  try {
+    if (lock_fd_ >= 0) settle_replaced();
+  } catch (const fs::filesystem_error&) {
+    // Both runs are still there, and the next one that opens the folder settles it.
+  }
   if (lock_fd_ >= 0) ::close(lock_fd_);
   if (!created_ || holds_run(path_)) return;
   std::error_code ignored;  // remove() leaves a folder with content alone

@@ -117,6 +117,12 @@ void TeacherCache::adopt(RecordFile file) {
 }
 
 void TeacherCache::create() {
+  if (file_ && !file_->writable() && !complete())
+    fail(ExitCode::cannot_create,
+         "teacher cache {}: {} of {} records are there, and it may not be written; a complete one serves "
+         "from a "
+         "read-only place, this one needs another train.teacher_cache.path",
+         path_.string(), file_->num_written(), num_samples_ * num_views_);
   if (file_) return;
   std::error_code error;
   fs::remove(path_, error);  // of a damaged head, or nothing
@@ -127,8 +133,8 @@ void TeacherCache::create() {
 
 std::string TeacherCache::describe() const {
   const std::int64_t written = file_ ? file_->num_written() : 0, all = num_samples_ * num_views_;
-  return fmt::format("{}: {}, {} samples x {} views, {}; {}", path_.string(), size_text(bytes_), num_samples_,
-                     num_views_, encoding_,
+  return fmt::format("{}: {}, {} samples x {} views, {}; {}{}", path_.string(), size_text(bytes_),
+                     num_samples_, num_views_, encoding_, file_ && !file_->writable() ? "read-only, " : "",
                      written == all ? "complete" : fmt::format("{} of {} there", written, all));
 }
 

@@ -35,7 +35,8 @@ class TeacherCache {
   // values) or would be larger than config.limit_mb (with what makes it smaller), and like RecordFile::open.
   explicit TeacherCache(TeacherCacheOptions options);
 
-  // Makes the file unless it is there. Throws like RecordFile::create.
+  // Makes the file unless it is there. Throws like RecordFile::create, and Error(cannot_create) for one that
+  // is not complete and may not be written.
   void create();
 
   const fs::path& path() const { return path_; }

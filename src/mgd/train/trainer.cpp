@@ -12,6 +12,7 @@
 #include "mgd/core/memory.h"
 #include "mgd/train/checkpoint.h"
 #include "mgd/train/ema.h"
+#include "mgd/train/finite.h"
 #include "mgd/train/identity.h"
 #include "mgd/train/metrics_log.h"
 #include "mgd/train/optimizer.h"
@@ -79,6 +80,8 @@ class Trainer {
   void train_step();
   void handle_bad_step(const std::string& reason, const StepResult& result);
   void roll_back();
+  [[noreturn]] void diverged(const std::string& how);
+  void require_result();
   void end_of_epoch();
   void tend_teacher_cache(std::int64_t epoch);
   void evaluate(std::int64_t epoch);
@@ -87,6 +90,8 @@ class Trainer {
   void report_progress(const StepResult& result);
   void put_export_weights_into_student();
   TensorMap trained_state() const;
+  std::string not_finite() const;
+  bool is_last_step() const { return state_.step >= run_.total_steps; }
   double elapsed() const { return now_seconds() - started_; }
 
   Run& run_;
@@ -121,6 +126,7 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
   log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
   run.loader->seek(state_.step / run.steps_per_epoch, state_.step % run.steps_per_epoch);
   if (result_.resumed_from.empty()) save();
+  if (events_.started) events_.started();
 }
 
 TensorMap Trainer::trained_state() const {
@@ -128,6 +134,14 @@ TensorMap Trainer::trained_state() const {
   for (const auto& entry : run_.parameters()) all[entry.name] = entry.tensor.detach();
   for (const auto& entry : run_.student->buffers()) all["student/" + entry.name] = entry.tensor;
   return all;
+}
+
+// The first weight, statistic, block of a loss or average that is no number; "" when all are.
+std::string Trainer::not_finite() const {
+  const std::string trained = first_not_finite(trained_state());
+  if (!trained.empty() || !ema_) return trained;
+  const std::string averaged = first_not_finite(ema_->state());
+  return averaged.empty() ? "" : "ema/" + averaged;
 }
 
 void Trainer::resume(bool strict) {
@@ -174,6 +188,7 @@ TrainResult Trainer::train() {
   else if (stopped_early)
     result_.reason = StopReason::early_stop;
   put_export_weights_into_student();
+  if (result_.reason == StopReason::finished || stopped_early) require_result();
   result_.steps = state_.step;
   result_.samples = state_.samples;
   result_.seconds = seconds_before_ + elapsed();
@@ -218,22 +233,32 @@ void Trainer::handle_bad_step(const std::string& reason, const StepResult& resul
 // Weights go back, the stream of data goes on: everything random is a function of the step, so repeating the
 // steps would repeat what went wrong.
 void Trainer::roll_back() {
-  if (state_.guard.rollbacks >= DivergenceGuard::kMaxRollbacks) {
-    write_file_atomic(folder_.path() / "diverged.txt",
-                      fmt::format("{}\n", fmt::join(state_.skipped_steps, "\n")));
-    fail(ExitCode::diverged,
-         "training diverged at step {}: {} updates skipped after {} roll-backs; lower train.lr (now {}) or "
-         "set train.clip_norm; the "
-         "steps and their samples are in {}",
-         state_.step, state_.skipped_steps.size(), state_.guard.rollbacks, run_.config.train.lr,
-         (folder_.path() / "diverged.txt").string());
-  }
+  if (state_.guard.rollbacks >= DivergenceGuard::kMaxRollbacks)
+    diverged(fmt::format("{} updates skipped after {} roll-backs", state_.skipped_steps.size(),
+                         state_.guard.rollbacks));
   const auto found = load_newest_checkpoint(folder_.checkpoints());
   MGD_ASSERT(found.has_value());
   restore_weights(found->checkpoint);
   state_.guard.consecutive_bad = 0;
   ++state_.guard.rollbacks;
+  state_.guard.updates_since_roll_back = 0;
   events_.note(fmt::format("rolled back to {}", found->path.string()));
+}
+
+void Trainer::diverged(const std::string& how) {
+  const fs::path file = folder_.path() / "diverged.txt";
+  write_file_atomic(file, fmt::format("{}\n{}\n", how, fmt::join(state_.skipped_steps, "\n")));
+  fail(ExitCode::diverged,
+       "training diverged at step {}: {}; lower train.lr (now {}) or set train.clip_norm; the steps and "
+       "their samples are in {}",
+       state_.step, how, run_.config.train.lr, file.string());
+}
+
+// However short a run was, it has a result only if it learned something that can be computed with.
+void Trainer::require_result() {
+  if (state_.guard.updates_since_roll_back == 0) diverged("no update was possible since the last roll-back");
+  if (const std::string bad = first_not_finite(state_of(*run_.student)); !bad.empty())
+    diverged(fmt::format("'{}' of the student is not finite, nothing is published", bad));
 }
 
 void Trainer::end_of_epoch() {
@@ -269,8 +294,9 @@ void Trainer::evaluate(std::int64_t epoch) {
   MetricRow row;
   for (const auto& [name, number] : figures) row.emplace_back("eval/" + name, number);
   log_->write(state_.step, epoch, row);
-  const bool better = headline.higher_is_better ? value > state_.best_value : value < state_.best_value;
-  if (state_.best_epoch < 0 || std::isnan(state_.best_value) || better) {
+  const bool better = state_.best_epoch < 0 || std::isnan(state_.best_value) ||
+                      (headline.higher_is_better ? value > state_.best_value : value < state_.best_value);
+  if (std::isfinite(value) && better) {
     state_.best_value = value;
     state_.best_epoch = epoch;
     state_.evaluations_without_better = 0;
@@ -280,11 +306,24 @@ void Trainer::evaluate(std::int64_t epoch) {
     ++state_.evaluations_without_better;
   }
   if (ema_) ema_->swap();
-  events_.note(fmt::format("epoch {}: validation {} (best {} in epoch {})", epoch, figures_text(figures),
-                           figures_text({{headline.name, state_.best_value}}), state_.best_epoch));
+  events_.note(
+      fmt::format("epoch {}: validation {} ({})", epoch, figures_text(figures),
+                  state_.best_epoch < 0
+                      ? "no epoch is the best so far"
+                      : fmt::format("best {} in epoch {}", figures_text({{headline.name, state_.best_value}}),
+                                    state_.best_epoch)));
 }
 
+// Weights that are not finite are nothing to go on from: the checkpoint before them stays the newest.
 void Trainer::save() {
+  if (const std::string bad = not_finite(); !bad.empty()) {
+    const std::string what = fmt::format("'{}' is not finite", bad);
+    const bool nothing_before = saved_step_ < 0;
+    if (is_last_step() || nothing_before) diverged(what + ", nothing is published");
+    state_.skipped_steps.push_back(fmt::format("step {}: {}", state_.step, what));
+    events_.note(fmt::format("step {}: {}: no checkpoint", state_.step, what));
+    return roll_back();
+  }
   if (log_) {
     log_->sync();
     state_.metrics_bytes = log_->bytes();

@@ -23,6 +23,7 @@ struct Progress {
 struct TrainEvents {
   std::function<void(const std::string&)> note;
   std::function<void(const Progress&)> progress;
+  std::function<void()> started;  // the first checkpoint is there: from now on the run can be resumed
 };
 
 enum class StopReason { finished, early_stop, terminated, interrupted };
@@ -43,7 +44,9 @@ struct TrainOptions {
 };
 
 // Trains run.student until the end, an early stop or a signal; the student then holds the weights to export
-// (best or last, see train.export_weights). Throws Error(diverged) after repeated roll-backs.
+// (best or last, see train.export_weights). Throws Error(diverged) after repeated roll-backs, and
+// when what would be exported, the loss blocks or the averages at the end are not finite. A checkpoint of
+// such weights is never written.
 TrainResult train(Run& run, const RunFolder& folder, const TrainOptions& options, const TrainEvents& events);
 
 }  // namespace mgd

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mgd/format/options.h"
@@ -32,16 +33,33 @@ struct Verb {
   std::function<void(OptionVisitor&)> options;  // may be empty
   std::function<int(const std::vector<std::string>& positionals)> run;
   std::int64_t positional_max = -1;  // -1: any number
+  // In place of `options`, which another program has: enough for help and for the names of flags. That
+  // program then reads and checks the values.
+  std::vector<OptionInfo> described = {};
+};
+
+// Something that `mgd help NAME` explains and that is no verb: a part of a recipe, a loss, an augmentation.
+struct HelpTopic {
+  std::string name;
+  std::string help;
+  std::vector<OptionInfo> options;
+  std::vector<std::pair<std::string, std::string>> parts = {};  // name and help of topics that belong to it
 };
 
 // Finds the verb, fills its options and calls its run(), whose result is returned. `mgd`, `mgd --help`, `mgd
 // help [VERB]`, `mgd VERB --help` and `mgd --version` print to stdout and return 0. Throws Error(usage) for
 // an unknown verb or flag (nearest named), a flag without its value, a value of the wrong type or out of
-// range, and missing or surplus positionals.
-int run_command_line(const std::vector<Verb>& verbs, int argc, const char* const* argv);
+// range, and missing or surplus positionals. `mgd help NAME` explains a verb, a topic, or both.
+int run_command_line(const std::vector<Verb>& verbs, int argc, const char* const* argv,
+                     const std::vector<HelpTopic>& topics = {});
 
-std::string general_help(const std::vector<Verb>& verbs);
-std::string verb_help(const Verb& verb);  // 80 columns
+// 80 columns each.
+std::string general_help(const std::vector<Verb>& verbs, const std::vector<HelpTopic>& topics = {});
+std::string verb_help(const Verb& verb);
+std::string topic_help(const HelpTopic& topic);
+
+// Flags of the verb, from its options.
+std::vector<OptionInfo> describe_flags(const Verb& verb);
 
 // The flags that mean the same in every verb. A verb embeds those it honours: an unused flag is an unknown
 // flag.

@@ -1,4 +1,4 @@
-#include "mgd/cli/text.h"
+#include "mgd/front/text.h"
 
 #include <fmt/core.h>
 

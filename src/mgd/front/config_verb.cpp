@@ -1,9 +1,9 @@
-#include "mgd/format/config.h"
+#include "mgd/front/config_verb.h"
 
 #include <fmt/core.h>
 
-#include "mgd/cli/recipe_verb.h"
-#include "mgd/cli/verbs.h"
+#include "mgd/format/config.h"
+#include "mgd/front/recipe_flags.h"
 
 namespace mgd {
 

@@ -1,12 +1,11 @@
-#include "mgd/cli/args.h"
+#include "mgd/front/args.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <iostream>
-#include <map>
 
-#include "mgd/cli/text.h"
 #include "mgd/core/error.h"
+#include "mgd/format/options_table.h"
+#include "mgd/front/text.h"
 
 #ifndef MGD_VERSION
 #define MGD_VERSION "0.1.0"
@@ -22,10 +21,14 @@ std::string flag_name(const std::string& option) {
   return flag;
 }
 
+void visit_function(void* options, OptionVisitor& v) {
+  (*static_cast<std::function<void(OptionVisitor&)>*>(options))(v);
+}
+
 // CLI11 splits the words; types, ranges and messages are those of the options themselves.
 class FlagParser {
  public:
-  explicit FlagParser(const Verb& verb) : infos_(describe(verb)) {
+  explicit FlagParser(const Verb& verb) : infos_(describe_flags(verb)) {
     app_.set_help_flag();
     app_.allow_extras();
     for (const OptionInfo& info : infos_) {
@@ -40,15 +43,6 @@ class FlagParser {
             CLI::MultiOptionPolicy::TakeAll));
       }
     }
-  }
-
-  static std::vector<OptionInfo> describe(const Verb& verb) {
-    if (!verb.options) return {};
-    auto options = verb.options;
-    return describe_options_impl(&visit, &options);
-  }
-  static void visit(void* options, OptionVisitor& v) {
-    (*static_cast<std::function<void(OptionVisitor&)>*>(options))(v);
   }
 
   // Fills the verb's options and returns the positionals.
@@ -73,7 +67,7 @@ class FlagParser {
     if (verb.options) {
       auto options = verb.options;
       const Node given = tree();
-      read_options_impl(given, "", {}, &visit, &options);
+      read_options_impl(given, "", {}, &visit_function, &options);
     }
     return positionals;
   }
@@ -147,16 +141,38 @@ std::string flag_row(const OptionInfo& info, std::size_t width) {
   return wrapped(left, width, help);
 }
 
-const Verb& find_verb(const std::vector<Verb>& verbs, const std::string& name) {
+[[noreturn]] void unknown_verb(const std::vector<Verb>& verbs, const std::string& name) {
   std::vector<std::string> known;
-  for (const Verb& verb : verbs) {
-    if (verb.name == name) return verb;
-    known.push_back(verb.name);
-  }
+  for (const Verb& verb : verbs) known.push_back(verb.name);
   if (name.size() > 1 && name.front() == '-')
     fail(ExitCode::usage, "mgd: unknown flag {}; flags stand after the verb: mgd VERB ... {}",
          shown(Node::make_scalar(name)), name);
   fail(ExitCode::usage, "mgd: unknown verb {}{}", shown(Node::make_scalar(name)), suggestion(name, known));
+}
+
+const Verb& find_verb(const std::vector<Verb>& verbs, const std::string& name) {
+  for (const Verb& verb : verbs)
+    if (verb.name == name) return verb;
+  unknown_verb(verbs, name);
+}
+
+// A name may be that of a verb and of a topic, as `train` is.
+std::string help_of(const std::vector<Verb>& verbs, const std::vector<HelpTopic>& topics,
+                    const std::string& name) {
+  std::string text;
+  std::vector<std::string> known;
+  for (const Verb& verb : verbs) {
+    known.push_back(verb.name);
+    if (verb.name == name) text += verb_help(verb);
+  }
+  for (const HelpTopic& topic : topics) {
+    known.push_back(topic.name);
+    if (topic.name == name) text += (text.empty() ? "" : "\n") + topic_help(topic);
+  }
+  if (text.empty())
+    fail(ExitCode::usage, "mgd help: got {}, expected a verb or a topic{}", shown(Node::make_scalar(name)),
+         suggestion(name, known));
+  return text;
 }
 
 void check_positionals(const Verb& verb, const std::vector<std::string>& positionals) {
@@ -181,8 +197,14 @@ bool asks_for_help(const std::vector<std::string>& words) {
 
 }  // namespace
 
+std::vector<OptionInfo> describe_flags(const Verb& verb) {
+  if (!verb.options) return verb.described;
+  auto options = verb.options;
+  return describe_options_impl(&visit_function, &options);
+}
+
 std::string verb_help(const Verb& verb) {
-  const std::vector<OptionInfo> infos = FlagParser::describe(verb);
+  const std::vector<OptionInfo> infos = describe_flags(verb);
   std::string text = "mgd " + verb.name;
   if (!verb.positional_name.empty()) text += " " + verb.positional_name;
   text += infos.empty() ? "\n" : " [--flag ...]\n";
@@ -198,34 +220,51 @@ std::string verb_help(const Verb& verb) {
   return text;
 }
 
-std::string general_help(const std::vector<Verb>& verbs) {
+std::string topic_help(const HelpTopic& topic) {
+  std::string text = wrapped(topic.name, topic.name.size() + 2, topic.help);
+  std::size_t width = 0;
+  for (const auto& [name, help] : topic.parts) width = std::max(width, name.size() + 4);
+  if (!topic.parts.empty()) text += "\n";
+  for (const auto& [name, help] : topic.parts) text += wrapped("  " + name, width, help);
+  if (!topic.parts.empty()) text += "\nmgd help NAME explains one of them\n";
+  if (!topic.options.empty()) text += "\n" + options_table(topic.options);
+  return text;
+}
+
+std::string general_help(const std::vector<Verb>& verbs, const std::vector<HelpTopic>& topics) {
   std::string text =
       "mgd: small networks from big ones by masked generative distillation\n\n  mgd VERB ... [--flag "
       "...]\n\n";
   std::size_t width = 0;
   for (const Verb& verb : verbs) width = std::max(width, verb.name.size() + 4);
   for (const Verb& verb : verbs) text += wrapped("  " + verb.name, width, verb.help);
-  return text + "\nmgd VERB --help explains one; mgd --version prints the version\n";
+  text += "\nmgd VERB --help explains one; mgd --version prints the version\n";
+  std::string names;
+  for (const HelpTopic& topic : topics) names += (names.empty() ? "" : " ") + topic.name;
+  if (!names.empty()) text += "\n" + wrapped("mgd help TOPIC:", 16, names);
+  return text;
 }
 
-int run_command_line(const std::vector<Verb>& verbs, int argc, const char* const* argv) {
+int run_command_line(const std::vector<Verb>& verbs, int argc, const char* const* argv,
+                     const std::vector<HelpTopic>& topics) {
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  if (words.empty() || words.front() == "--help" || words.front() == "-h") {
-    std::cout << general_help(verbs);
+  const bool asks_in_general = words.empty() || words.front() == "--help" || words.front() == "-h";
+  if (asks_in_general || words == std::vector<std::string>{"help"}) {
+    fmt::print("{}", general_help(verbs, topics));
     return 0;
   }
   if (words.front() == "--version") {
-    std::cout << "mgd " MGD_VERSION "\n";
+    fmt::print("mgd " MGD_VERSION "\n");
     return 0;
   }
   if (words.front() == "help") {
-    std::cout << (words.size() > 1 ? verb_help(find_verb(verbs, words[1])) : general_help(verbs));
+    fmt::print("{}", help_of(verbs, topics, words[1]));
     return 0;
   }
   const Verb& verb = find_verb(verbs, words.front());
   words.erase(words.begin());
   if (asks_for_help(words)) {
-    std::cout << verb_help(verb);
+    fmt::print("{}", verb_help(verb));
     return 0;
   }
   FlagParser parser(verb);

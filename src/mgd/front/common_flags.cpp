@@ -1,4 +1,4 @@
-#include "mgd/cli/args.h"
+#include "mgd/front/args.h"
 
 namespace mgd {
 
