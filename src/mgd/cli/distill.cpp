@@ -9,10 +9,17 @@ Verb distill_verb() {
       .name = "distill",
       .help = "a small network from a big one: teacher + student + losses -> student and report",
       .example = "mgd distill cifar10-resnet56-resnet8 data.path=cifar10.tar.xz",
-      .positional_name = "RECIPE [key=value ...]",
-      .positional_help = "a recipe file or the name of one that comes with mgd, then changes to it",
+      .positional_name = "RECIPE|DATA [key=value ...]",
+      .positional_help = "a recipe, or a folder or archive of pictures with --teacher; then changes",
       .positional_required = false,
-      .options = [flags](OptionVisitor& v) { flags->visit(v); },
+      .options =
+          [flags](OptionVisitor& v) {
+            flags->visit(v);
+            v.option("teacher", flags->teacher,
+                     {.help = "with DATA in place of a recipe: model folder or weights"});
+            v.option("student", flags->student,
+                     {.help = "with DATA: its architecture; by rule when left out"});
+          },
       .run = [flags](const std::vector<std::string>& args) { return run_recipe(args, *flags, "student"); }};
 }
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "mgd/front/args.h"
 #include "mgd/export/check.h"
 #include "mgd/export/image_graph.h"
 #include "mgd/export/preprocessing.h"
+#include "mgd/front/args.h"
 #include "mgd/train/open_model.h"
 
 namespace mgd {

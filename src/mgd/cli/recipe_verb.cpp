@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "mgd/cli/run_proposed.h"
 #include "mgd/core/error.h"
 
 namespace mgd {
@@ -46,7 +47,19 @@ void print_summary(const std::string& summary) {
 
 }  // namespace
 
+void print_outcome(const TrainingOutcome& outcome, const std::string& model_dir, bool json) {
+  if (json) {
+    fmt::print("{}\n", nlohmann::ordered_json::parse(outcome.summary).dump());
+    return;
+  }
+  print_summary(outcome.summary);
+  fmt::print("model   {}\nreport  {}\n", (outcome.folder / model_dir).string(),
+             (outcome.folder / "report.html").string());
+}
+
 int run_recipe(const std::vector<std::string>& args, const RecipeFlags& flags, const std::string& model_dir) {
+  if (const auto request = proposal_request(args, flags, model_dir))
+    return run_proposed(*request, split_args(args, flags).overrides, flags, model_dir);
   const Config config = config_from(args, flags);
   Console console(flags.common.quiet, flags.common.color);
   const bool has_teacher = config.teacher.given();
@@ -60,13 +73,7 @@ int run_recipe(const std::vector<std::string>& args, const RecipeFlags& flags, c
                                                 .dry_run = flags.common.dry_run},
                                                model_dir, console);
   if (outcome.summary.empty()) return outcome.exit_code;
-  if (flags.common.json) {
-    fmt::print("{}\n", nlohmann::ordered_json::parse(outcome.summary).dump());
-  } else {
-    print_summary(outcome.summary);
-    fmt::print("model   {}\nreport  {}\n", (outcome.folder / model_dir).string(),
-               (outcome.folder / "report.html").string());
-  }
+  print_outcome(outcome, model_dir, flags.common.json);
   return 0;
 }
 

@@ -9,6 +9,9 @@
 
 namespace mgd {
 
+// The summary on stdout: a table, or the JSON object.
+void print_outcome(const TrainingOutcome& outcome, const std::string& model_dir, bool json);
+
 int run_recipe(const std::vector<std::string>& args, const RecipeFlags& flags, const std::string& model_dir);
 
 }  // namespace mgd

@@ -8,10 +8,17 @@ Verb train_verb() {
   return {.name = "train",
           .help = "a model from scratch or from weights",
           .example = "mgd train digits-teacher data.path=digits.csv.gz",
-          .positional_name = "RECIPE [key=value ...]",
-          .positional_help = "a recipe file or the name of one that comes with mgd, then changes to it",
+          .positional_name = "RECIPE|DATA [key=value ...]",
+          .positional_help = "a recipe, or a folder or archive of pictures; then changes",
           .positional_required = false,
-          .options = [flags](OptionVisitor& v) { flags->visit(v); },
+          .options =
+              [flags](OptionVisitor& v) {
+                flags->visit(v);
+                v.option("from", flags->from,
+                         {.help = "with DATA in place of a recipe: model folder or weights"});
+                v.option("student", flags->student,
+                         {.help = "with DATA: architecture to train from scratch"});
+              },
           .run = [flags](const std::vector<std::string>& args) { return run_recipe(args, *flags, "model"); }};
 }
 

@@ -79,6 +79,7 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
     return outcome;
   }
   if (!flags.resume) write_start_files(*run, outcome.folder);
+  if (!flags.resume && !flags.recipe.empty()) write_file_atomic(outcome.folder / "recipe.yaml", flags.recipe);
   TrainEvents events = console.events();
   events.started = [&] { folder->drop_replaced(); };
   outcome.result = train(*run, *folder, {.strict = flags.strict}, events);

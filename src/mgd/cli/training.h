@@ -11,6 +11,8 @@ namespace mgd {
 
 struct TrainingFlags {
   bool resume = false, overwrite = false, strict = false, dry_run = false;
+  std::string recipe =
+      {};  // text of a proposed recipe, kept in the run for editing; "" = the user has his own
 };
 
 struct TrainingOutcome {

@@ -12,27 +12,31 @@ void RecipeFlags::visit(OptionVisitor& v) {
   v.option("skip", skip, {.help = "leaving out what masks hide"});
 }
 
-Config config_from(const std::vector<std::string>& args, const RecipeFlags& flags) {
-  std::string recipe;
-  std::vector<std::string> overrides;
+RecipeArgs split_args(const std::vector<std::string>& args, const RecipeFlags& flags) {
+  RecipeArgs split;
   for (const auto& arg : args) {
     if (arg.find('=') != std::string::npos)
-      overrides.push_back(arg);
-    else if (recipe.empty())
-      recipe = arg;
+      split.overrides.push_back(arg);
+    else if (split.recipe.empty())
+      split.recipe = arg;
     else
       fail(ExitCode::usage, "'{}': one recipe at a time (got '{}' before); overrides are written key=value",
-           arg, recipe);
+           arg, split.recipe);
   }
-  if (recipe.empty() && flags.common.resume && !flags.common.run_dir.empty())
-    recipe = flags.common.run_dir + "/config.yaml";
-  if (recipe.empty()) fail(ExitCode::usage, "no recipe given; see `mgd distill --help`");
   const auto given = flags.common.overrides();
-  overrides.insert(overrides.end(), given.begin(), given.end());
-  if (!flags.cache) overrides.emplace_back("train.teacher_cache=");
-  if (flags.winograd) overrides.emplace_back("train.winograd=true");
-  if (!flags.skip) overrides.emplace_back("train.skip_hidden=false");
-  return load_config(recipe, overrides);
+  split.overrides.insert(split.overrides.end(), given.begin(), given.end());
+  if (!flags.cache) split.overrides.emplace_back("train.teacher_cache=");
+  if (flags.winograd) split.overrides.emplace_back("train.winograd=true");
+  if (!flags.skip) split.overrides.emplace_back("train.skip_hidden=false");
+  return split;
+}
+
+Config config_from(const std::vector<std::string>& args, const RecipeFlags& flags) {
+  RecipeArgs split = split_args(args, flags);
+  if (split.recipe.empty() && flags.common.resume && !flags.common.run_dir.empty())
+    split.recipe = flags.common.run_dir + "/config.yaml";
+  if (split.recipe.empty()) fail(ExitCode::usage, "no recipe given; see `mgd distill --help`");
+  return load_config(split.recipe, split.overrides);
 }
 
 }  // namespace mgd

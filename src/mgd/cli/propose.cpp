@@ -1,0 +1,70 @@
+#include "mgd/cli/propose.h"
+
+#include "mgd/cli/open_named_model.h"
+#include "mgd/core/error.h"
+#include "mgd/core/file.h"
+#include "mgd/data/image_source.h"
+#include "mgd/eval/summary.h"
+#include "mgd/model/input_habit.h"
+#include "mgd/train/identify.h"
+
+namespace mgd {
+
+namespace {
+
+DataConfig data_of(const ProposalRequest& request) {
+  DataConfig data;
+  data.path = request.data;
+  return data;
+}
+
+ModelConfig config_of(const std::string& model) {
+  const std::string path = fs::absolute(model).lexically_normal().string();
+  if (fs::is_directory(model)) return {.path = path};
+  std::vector<std::string> notes;
+  const Identified found = identify(load_image_tensors(model, notes), model);
+  return {.model = found.architecture, .weights = path, .width = found.width};
+}
+
+// The side that a model wants to see: its folder's, else its architecture's habit.
+std::int64_t side_of(const OpenedModel& opened, bool is_folder) {
+  if (is_folder && opened.info.height > 0) return opened.info.height;
+  return input_habit(opened.info.architecture).height;
+}
+
+}  // namespace
+
+ProposalFacts look_for_proposal(const ProposalRequest& request) {
+  ProposalFacts facts{.data = fs::absolute(request.data).lexically_normal().string(),
+                      .student = request.student};
+  const auto train = open_images(data_of(request), Split::train);
+  facts.pictures = train->size();
+  const std::string& model = request.teacher.empty() ? request.from : request.teacher;
+  if (!model.empty()) {
+    OpenedModel opened = open_named_model(model, "", /*allow_fresh=*/false);
+    facts.given = config_of(model);
+    facts.side = side_of(opened, fs::is_directory(model));
+    const ModelSummary summary = summarize(*opened.model, facts.side, facts.side);
+    facts.given_parameters = summary.parameters;
+    facts.given_macs = summary.macs;
+    return facts;
+  }
+  if (!request.student.empty()) {
+    facts.side = input_habit(request.student).height;
+    return facts;
+  }
+  const Image picture = train->image(0);
+  constexpr std::int64_t kThumbnail = 64;
+  facts.side = std::min(picture.height, picture.width) <= kThumbnail ? 32 : 224;
+  return facts;
+}
+
+bool knows_the_classes(const ProposalRequest& request) {
+  const auto train = open_images(data_of(request), Split::train);
+  const ModelDefaults defaults{.num_classes = static_cast<std::int64_t>(train->class_names().size()),
+                               .in_channels = train->channels(),
+                               .classes = {.use = HeadUse::teach, .data = train->class_names()}};
+  return open_model(config_of(request.teacher), defaults, "teacher").no_logits.empty();
+}
+
+}  // namespace mgd

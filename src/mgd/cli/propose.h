@@ -1,0 +1,24 @@
+// From data and a model to a recipe, where the command names no recipe.
+#pragma once
+
+#include <string>
+
+#include "mgd/train/proposal.h"
+
+namespace mgd {
+
+struct ProposalRequest {
+  std::string data;     // folder, archive or array file
+  std::string from;     // `train`: folder or weights to start from; "" = from scratch
+  std::string teacher;  // `distill`: folder or weights
+  std::string student;  // architecture; "" = by rule
+};
+
+// Looks into data and models. Throws as opening them does.
+ProposalFacts look_for_proposal(const ProposalRequest& request);
+
+// Whether the teacher's classes are those of the data, so that its logits can teach; otherwise it must be
+// fine-tuned first.
+bool knows_the_classes(const ProposalRequest& request);
+
+}  // namespace mgd

@@ -1,0 +1,132 @@
+#include "mgd/cli/run_proposed.h"
+
+#include <fmt/core.h>
+
+#include "mgd/cli/recipe_verb.h"
+#include "mgd/core/error.h"
+#include "mgd/core/file.h"
+
+namespace mgd {
+
+namespace {
+
+bool is_recipe_name(const fs::path& path) {
+  return path.extension() == ".yaml" || path.extension() == ".yml";
+}
+
+struct Stage {
+  Config config;
+  TrainingFlags flags;
+  std::vector<std::string> lines;  // the choices, for the console
+};
+
+Stage stage_of(const Proposal& proposal, const std::string& run_dir,
+               const std::vector<std::string>& overrides, const RecipeFlags& flags) {
+  Stage stage;
+  Node tree = proposal.recipe;
+  for (const std::string& assignment : overrides) apply_override(tree, assignment);
+  Proposal shown{.recipe = tree, .choices = proposal.choices};
+  stage.config = read_config(tree, fs::current_path());
+  stage.config.run.dir = run_dir;
+  stage.flags = {.resume = flags.common.resume,
+                 .overwrite = flags.common.overwrite,
+                 .strict = flags.strict,
+                 .dry_run = flags.common.dry_run,
+                 .recipe = shown.to_yaml()};
+  for (const Choice& choice : proposal.choices)
+    if (!choice.why.empty())
+      stage.lines.push_back(fmt::format("{:<10} {}: {}", "chosen", choice.key, choice.why));
+  return stage;
+}
+
+TrainingOutcome run_stage(const Stage& stage, const std::string& model_dir, Console& console) {
+  for (const std::string& line : stage.lines) console.note(line);
+  return run_training(stage.config, stage.flags, model_dir, console);
+}
+
+// Changes that make sense for the teacher's fine-tuning, too: where it runs, and with which seed.
+std::vector<std::string> of_both_stages(const std::vector<std::string>& overrides) {
+  std::vector<std::string> kept;
+  for (const std::string& assignment : overrides)
+    if (assignment.starts_with("run.") || assignment.starts_with("data.loader_threads") ||
+        assignment.starts_with("data.cache_mb"))
+      kept.push_back(assignment);
+  return kept;
+}
+
+// RUN/teacher/model; its run is made, resumed, or there already. Nothing when it was stopped.
+std::optional<std::string> fine_tuned_teacher(const ProposalRequest& request, const std::string& run_dir,
+                                              const std::vector<std::string>& overrides,
+                                              const RecipeFlags& flags, Console& console, int& exit_code) {
+  const fs::path folder = fs::path(run_dir) / "teacher";
+  const std::string model = (folder / "model").string();
+  if (fs::exists(folder / "summary.json") && !flags.common.overwrite) {
+    console.note(fmt::format("{:<10} {}: fine-tuned before", "teacher", model));
+    return model;
+  }
+  console.stage(
+      fmt::format("first the teacher learns the classes of {}, into {}", request.data, folder.string()));
+  const ProposalRequest tuning{.data = request.data, .from = request.teacher, .teacher = "", .student = ""};
+  Stage stage = stage_of(propose_training(look_for_proposal(tuning)), folder.string(),
+                         of_both_stages(overrides), flags);
+  stage.flags.resume = flags.common.resume && fs::exists(folder / "config.yaml");
+  const TrainingOutcome outcome = run_stage(stage, "model", console);
+  exit_code = outcome.exit_code;
+  if (outcome.summary.empty()) return std::nullopt;
+  return model;
+}
+
+}  // namespace
+
+std::optional<ProposalRequest> proposal_request(const std::vector<std::string>& args,
+                                                const RecipeFlags& flags, const std::string& model_dir) {
+  const RecipeArgs split = split_args(args, flags);
+  const bool asked = !flags.from.empty() || !flags.teacher.empty() || !flags.student.empty();
+  const bool is_data = fs::exists(split.recipe) && !is_recipe_name(split.recipe);
+  if (!is_data) {
+    if (asked && split.recipe.empty())
+      fail(ExitCode::usage, "no data given; write e.g. `mgd distill photos --teacher MODEL`");
+    if (asked && !fs::exists(split.recipe) && !is_recipe_name(split.recipe))
+      fail(ExitCode::missing_input, "{}: no such data", split.recipe);
+    if (asked)
+      fail(ExitCode::usage,
+           "{} is a recipe: it names its models itself; write teacher.path=, student.model= or "
+           "student.weights=",
+           split.recipe);
+    return std::nullopt;
+  }
+  if (model_dir == "student" && flags.teacher.empty())
+    fail(ExitCode::usage, "{} is no recipe (.yaml); to distil on it, name the teacher with --teacher MODEL",
+         split.recipe);
+  if (!flags.from.empty() && !flags.student.empty())
+    fail(ExitCode::usage,
+         "--from and --student contradict each other: given weights know their architecture");
+  return ProposalRequest{
+      .data = split.recipe, .from = flags.from, .teacher = flags.teacher, .student = flags.student};
+}
+
+int run_proposed(const ProposalRequest& request, const std::vector<std::string>& overrides,
+                 const RecipeFlags& flags, const std::string& model_dir) {
+  Console console(flags.common.quiet, flags.common.color);
+  const std::string run_dir =
+      !flags.common.run_dir.empty()
+          ? flags.common.run_dir
+          : (fs::path("runs") / fs::path(request.data).lexically_normal().stem()).string();
+  ProposalRequest wanted = request;
+  if (!request.teacher.empty() && !knows_the_classes(request)) {
+    int exit_code = 0;
+    const auto teacher = fine_tuned_teacher(request, run_dir, overrides, flags, console, exit_code);
+    if (!teacher && flags.common.dry_run)
+      console.note("the student's own run can be tried only when the teacher has learned the classes");
+    if (!teacher) return exit_code;
+    wanted.teacher = *teacher;
+  }
+  const ProposalFacts facts = look_for_proposal(wanted);
+  const Stage stage = stage_of(wanted.teacher.empty() ? propose_training(facts) : propose_distillation(facts),
+                               run_dir, overrides, flags);
+  const TrainingOutcome outcome = run_stage(stage, model_dir, console);
+  if (!outcome.summary.empty()) print_outcome(outcome, model_dir, flags.common.json);
+  return outcome.exit_code;
+}
+
+}  // namespace mgd

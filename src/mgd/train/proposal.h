@@ -1,0 +1,38 @@
+// A recipe where the user wrote none: chosen by rules that are said, and written down for editing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mgd/format/config.h"
+
+namespace mgd {
+
+// What the rules look at.
+struct ProposalFacts {
+  std::string data;   // as the recipe shall name it
+  ModelConfig given;  // the teacher, or the model that training starts from; empty: from scratch
+  std::int64_t given_parameters = 0, given_macs = 0;  // macs: of one picture of side x side
+  std::int64_t pictures = 0;                          // for training
+  std::int64_t side = 0;  // of the square that the given model, or the student, wants to see
+  std::string student;    // architecture that the user asked for; "" = by rule
+};
+
+struct Choice {
+  std::string key, why;  // "train.epochs", "some 80,000 pictures seen in all: ..."
+};
+
+struct Proposal {
+  Node recipe;
+  std::vector<Choice> choices;  // in the order of the recipe
+
+  std::string to_yaml() const;  // each choice is told beside its key
+};
+
+// `mgd train DATA [--from WEIGHTS]`: fine-tuning where weights are given, else training from scratch.
+Proposal propose_training(const ProposalFacts& facts);
+// `mgd distill DATA --teacher MODEL`: the teacher has the classes of the data.
+Proposal propose_distillation(const ProposalFacts& facts);
+
+}  // namespace mgd
