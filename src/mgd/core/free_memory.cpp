@@ -54,7 +54,8 @@ std::uint64_t free_memory_bytes() {
   for (const Group& group : kGroups) {
     const auto limit = number_in(group.limit), usage = number_in(group.usage);
     // What a group has read from files counts as used, and is given up when it is needed.
-    if (limit && usage) least = std::min(least, less(*limit, less(*usage, field_of(group.stat, group.cache))));
+    if (limit && usage)
+      least = std::min(least, less(*limit, less(*usage, field_of(group.stat, group.cache))));
   }
   if (const std::uint64_t limit = memory_limit_bytes(); limit < machine_memory_bytes())
     least = std::min(least, less(limit, resident_bytes()));

@@ -74,12 +74,11 @@ const Image* BatchMaker::picture(std::int64_t& index, std::int64_t epoch, Easel&
     if (image == nullptr) return nullptr;
     if (!augment_.steps.empty()) {
       slot.work = *image;  // into memory that is there already
-      augment_.apply(
-          slot.work, slot.spare,
-          {.keys = keys_,
-           .epoch = static_cast<std::uint32_t>(epoch),
-           .sample = index,
-           .aim = {.size = size_, .filter = view_.filter}});
+      augment_.apply(slot.work, slot.spare,
+                     {.keys = keys_,
+                      .epoch = static_cast<std::uint32_t>(epoch),
+                      .sample = index,
+                      .aim = {.size = size_, .filter = view_.filter}});
       image = &slot.work;
     }
     if (image->height != size_.height || image->width != size_.width) {

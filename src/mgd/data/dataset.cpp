@@ -29,7 +29,8 @@ class SplitImages final : public ImageSource {
   std::vector<std::string> notes() const override { return notes_; }
 
   Image image(std::int64_t i) const override {
-    return named(at(i).item, [this](std::int64_t item) { return to_channels(store_->image(item), channels_); });
+    return named(at(i).item,
+                 [this](std::int64_t item) { return to_channels(store_->image(item), channels_); });
   }
   ImageHeader header(std::int64_t i) const override {
     return named(at(i).item, [this](std::int64_t item) { return store_->header(item); });

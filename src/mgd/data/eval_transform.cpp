@@ -19,8 +19,7 @@ PictureSize by_short_side(PictureSize from, std::int64_t shorter) {
   const auto longer = [&](std::int64_t a, std::int64_t b) {
     return static_cast<std::int64_t>(static_cast<double>(shorter * a) / static_cast<double>(b));
   };
-  if (from.width <= from.height)
-    return {.height = longer(from.height, from.width), .width = shorter};
+  if (from.width <= from.height) return {.height = longer(from.height, from.width), .width = shorter};
   return {.height = shorter, .width = longer(from.width, from.height)};
 }
 
@@ -98,13 +97,12 @@ Image EvalTransform::apply(const Image& image, PictureSize size) const {
     scaled = aim.height == aim.width ? by_short_side(have, aim.height) : keeping_ratio(have, aim, false);
   if (scaled == have && have == size) return image;
   const Overlap down = overlap_of(scaled.height, size.height), across = overlap_of(scaled.width, size.width);
-  Image part = scale_part(image, {.from = {.height = have.height, .width = have.width},
-                                  .size = scaled,
-                                  .window = {.top = down.source,
-                                             .left = across.source,
-                                             .height = down.count,
-                                             .width = across.count},
-                                  .filter = filter});
+  Image part = scale_part(
+      image,
+      {.from = {.height = have.height, .width = have.width},
+       .size = scaled,
+       .window = {.top = down.source, .left = across.source, .height = down.count, .width = across.count},
+       .filter = filter});
   if (part.height == size.height && part.width == size.width) return part;
   Image out = filled(size, image.channels, mode == CropMode::border ? fill : decltype(fill){});
   paste(part, down.target, across.target, out);

@@ -24,7 +24,8 @@ struct LooseImages final : ImageSource {
   std::string name(std::int64_t i) const override { return paths.at(static_cast<std::size_t>(i)); }
   std::map<std::string, std::int64_t> unused_files() const override { return unused; }
   Image image(std::int64_t i) const override {
-    return named(i, [this](const std::string& bytes) { return decode_image(bytes, wanted_channels, limits); });
+    return named(i,
+                 [this](const std::string& bytes) { return decode_image(bytes, wanted_channels, limits); });
   }
   ImageHeader header(std::int64_t i) const override {
     return named(i, [](const std::string& bytes) { return header_of(bytes); });

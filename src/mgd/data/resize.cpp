@@ -195,16 +195,14 @@ Image scale_part(const Image& image, const Scaling& s) {
   const Axis down{s.from.height, s.size.height, s.window.top, s.window.height};
   const Axis across{s.from.width, s.size.width, s.window.left, s.window.width};
   const Kind& kind = kind_of(s.filter);
-  kind.weight == nullptr ? pick_nearest(in, down, across, out)
-                         : scale_filtered(in, down, across, kind, out);
+  kind.weight == nullptr ? pick_nearest(in, down, across, out) : scale_filtered(in, down, across, kind, out);
   return out;
 }
 
 Image resize_box(const Image& image, const PictureBox& box, PictureSize size, Filter filter) {
-  return scale_part(image, {.from = box,
-                            .size = size,
-                            .window = {.height = size.height, .width = size.width},
-                            .filter = filter});
+  return scale_part(
+      image,
+      {.from = box, .size = size, .window = {.height = size.height, .width = size.width}, .filter = filter});
 }
 
 Image resize(const Image& image, PictureSize size, Filter filter) {

@@ -39,7 +39,7 @@ struct EvalOptions {
   std::int64_t loader_threads = 2;
   std::vector<double> mean, std;
   std::int64_t height = 0, width = 0;
-  EvalTransform view;  // from a picture of any size to height x width
+  EvalTransform view;              // from a picture of any size to height x width
   std::string precision = "fp32";  // fp32 | bf16
   at::Device device = at::kCPU;
   std::string keep_input_of = {};  // path of a linear layer; what it is given is kept in Answers::inputs
@@ -47,7 +47,7 @@ struct EvalOptions {
 
 struct Answers {
   at::Tensor inputs = {};  // (N, F) float, on the CPU: see EvalOptions::keep_input_of
-  at::Tensor logits;       // (N, K) float, on the CPU, in the order of the source, without its corrupt samples
+  at::Tensor logits;  // (N, K) float, on the CPU, in the order of the source, without its corrupt samples
   std::vector<std::int64_t> labels;            // N
   std::vector<std::int64_t> samples;           // N, their numbers in the source
   std::map<std::string, std::string> corrupt;  // what was left out: sample name -> what was wrong

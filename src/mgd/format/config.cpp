@@ -37,18 +37,20 @@ void DataConfig::visit(OptionVisitor& v) {
            {.help = "augmented variants of each image, cycled by epoch; 0 = new ones every epoch",
             .min = 0,
             .max = 1000});
-  v.option("image_size", image_size,
-           {.help = "side of the square that the models see, in pixels; 0 = what the teacher or student wants",
-            .min = 0,
-            .max = 16384});
+  v.option(
+      "image_size", image_size,
+      {.help = "side of the square that the models see, in pixels; 0 = what the teacher or student wants",
+       .min = 0,
+       .max = 16384});
   v.option("crop_pct", crop_pct,
            {.help = "share of the scaled picture's side that evaluation cuts out; 0 = the models' own",
             .min = 0,
             .max = 2});
-  v.option("crop_mode", crop_mode,
-           {.help = "how evaluation fits a picture: center scales the short side and cuts, squash scales both "
-                    "sides, border scales the long side and fills up; empty = the models' own",
-            .choices = {"", "center", "squash", "border"}});
+  v.option(
+      "crop_mode", crop_mode,
+      {.help = "how evaluation fits a picture: center scales the short side and cuts, squash scales both "
+               "sides, border scales the long side and fills up; empty = the models' own",
+       .choices = {"", "center", "squash", "border"}});
   v.option("interpolation", interpolation,
            {.help = "how pictures are scaled; empty = the models' own",
             .choices = {"", "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}});

@@ -24,10 +24,11 @@ struct DataConfig {
   std::vector<Node> augment;  // training only
   std::int64_t views =
       0;  // augmentation cycles through this many variants of each image; 0 = new ones every epoch
-  std::int64_t image_size = 0;  // side of the square that the models see; 0 = what they want (docs/pictures.md)
-  double crop_pct = 0;          // share of the scaled picture that evaluation cuts out; 0 = the models' own
-  std::string crop_mode;        // center | squash | border; "" = the models' own
-  std::string interpolation;    // nearest | bilinear | bicubic | lanczos | ...; "" = the models' own
+  std::int64_t image_size =
+      0;                      // side of the square that the models see; 0 = what they want (docs/pictures.md)
+  double crop_pct = 0;        // share of the scaled picture that evaluation cuts out; 0 = the models' own
+  std::string crop_mode;      // center | squash | border; "" = the models' own
+  std::string interpolation;  // nearest | bilinear | bicubic | lanczos | ...; "" = the models' own
   std::vector<double> mean,
       std;  // normalisation; empty: the teacher's or model's own, else ImageNet's (grey: 0.5)
   std::vector<std::string>

@@ -43,7 +43,7 @@ ModelFolderInfo parse_model_config(std::string_view text, const std::string& sou
   info.architecture = field("architecture").text();
   const char* classes = field("num_classes").is_there() ? "num_classes" : "pretrained_cfg.num_classes";
   info.num_classes = field(classes).integer(0, kMostClasses);  // 0: timm's export without a classifier
-  for (const char* name : {"labels", "label_names"})  // the first is timm's older name
+  for (const char* name : {"labels", "label_names"})           // the first is timm's older name
     if (field(name).is_there()) info.label_names = field(name).texts();
   require_count(field("label_names"), info.label_names.size(), info.num_classes, "classes");
   parse_pretrained_cfg(config, source, info);

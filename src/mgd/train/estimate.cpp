@@ -20,11 +20,11 @@ namespace mgd {
 
 namespace {
 
-constexpr double kFloat = 4;                    // bytes
-constexpr double kMeasuredMacs = 8e9;           // of all that is tried out: under a second on one core
-constexpr double kSmallRunMacs = 3e11;          // half a minute: nobody waits for an estimate
+constexpr double kFloat = 4;            // bytes
+constexpr double kMeasuredMacs = 8e9;   // of all that is tried out: under a second on one core
+constexpr double kSmallRunMacs = 3e11;  // half a minute: nobody waits for an estimate
 constexpr double kSmallBytes = 512.0 * (1 << 20);
-constexpr double kBackward = 3;                 // arithmetic of forward and backward, in forwards
+constexpr double kBackward = 3;  // arithmetic of forward and backward, in forwards
 
 double elements(const std::vector<std::int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), 1.0, std::multiplies<>());
@@ -121,8 +121,7 @@ Probe try_out(Run& run, std::int64_t samples, bool ask_teacher) {
   const StepPlan plan = plan_step(run, batches, 0);
   StepResult result;
   const ModelOutput student = student_forward(run, batch, 0, plan.node_keep[0]);
-  const at::Tensor loss =
-      distill_loss(run, batch, student, teacher, plan.loss_keep[0], plan.counts, result);
+  const at::Tensor loss = distill_loss(run, batch, student, teacher, plan.loss_keep[0], plan.counts, result);
   if (loss.defined() && loss.requires_grad()) loss.backward();
   probe.teacher_seconds = middle - start;
   probe.student_seconds = now_seconds() - middle;
@@ -200,8 +199,9 @@ RunEstimate estimate_run(Run& run, bool always) {
   estimate.step_seconds =
       (student_seconds + teacher_seconds) * static_cast<double>(run.config.train.batch_size);
   const Probe pure = ask ? try_out(run, more, false) : two;
-  estimate.sample_bytes = more > less ? std::max(0.0, pure.bytes - one.bytes) / static_cast<double>(more - less)
-                                      : one.bytes / static_cast<double>(less);
+  estimate.sample_bytes = more > less
+                              ? std::max(0.0, pure.bytes - one.bytes) / static_cast<double>(more - less)
+                              : one.bytes / static_cast<double>(less);
   constexpr double kTeacherMaps = 3, kScratch = 256.0 * (1 << 20);  // buffers of threads and libraries
   const double teacher_bytes =
       run.has_teacher() ? kFloat * kTeacherMaps * slice * largest_activation(run.teacher_summary) : 0;
@@ -211,8 +211,8 @@ RunEstimate estimate_run(Run& run, bool always) {
 }
 
 std::string describe(const RunEstimate& e) {
-  return fmt::format("memory about {} of {} free, {:.2g} s a step, about {} for {} steps", gibibytes(e.bytes()),
-                     gibibytes(e.free_bytes), e.step_seconds,
+  return fmt::format("memory about {} of {} free, {:.2g} s a step, about {} for {} steps",
+                     gibibytes(e.bytes()), gibibytes(e.free_bytes), e.step_seconds,
                      duration(e.step_seconds * static_cast<double>(e.steps)), e.steps);
 }
 
@@ -229,13 +229,16 @@ void refuse_what_cannot_fit(const Run& run, const RunEstimate& e) {
   if (room > 0) {
     constexpr std::int64_t kStep = 32;  // strides of the usual networks
     const double shrink = std::sqrt(room / (e.sample_bytes * static_cast<double>(e.micro_batch)));
-    const auto side = static_cast<std::int64_t>(shrink * static_cast<double>(std::min(eval.height, eval.width)));
+    const auto side =
+        static_cast<std::int64_t>(shrink * static_cast<double>(std::min(eval.height, eval.width)));
     if (side >= kStep) advice += fmt::format("; so does data.image_size={}", side / kStep * kStep);
   }
-  if (room <= 0) advice = fmt::format("; {} of it are not the batch: data.cache_mb, the teacher, the optimizer",
-                                      gibibytes(e.fixed_bytes));
+  if (room <= 0)
+    advice = fmt::format("; {} of it are not the batch: data.cache_mb, the teacher, the optimizer",
+                         gibibytes(e.fixed_bytes));
   fail(ExitCode::out_of_memory,
-       "memory: {} pictures of {} x {} at once need about {}, {} are free{}; train.check_memory=false starts all "
+       "memory: {} pictures of {} x {} at once need about {}, {} are free{}; train.check_memory=false starts "
+       "all "
        "the same",
        e.micro_batch, eval.height, eval.width, gibibytes(e.bytes()), gibibytes(e.free_bytes), advice);
 }
