@@ -17,7 +17,7 @@ FLOORS = [
     ["ops"],
     ["nn"],
     ["mask", "loss", "data", "model", "io"],
-    ["eval", "generate"],
+    ["eval", "generate", "export"],
     ["train"],
     ["report", "bench"],
     ["cli"],

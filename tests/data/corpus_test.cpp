@@ -77,6 +77,39 @@ TEST(Corpus, NamesOfColumnsComeFromTheHeader) {
                {"there is no column 'sentence'", "did you mean 'sentense'"});
 }
 
+// One quote that nobody closes would take the rest of the file into a cell.
+TEST(Corpus, AQuoteThatStaysOpenIsAnErrorWithItsLine) {
+  const auto csv = rows("csv", {"text"}, "label", TargetKind::label);
+  expect_error([&] { texts_of("text,label\na,x\n\"b,x\nc,y\nd,y\n", csv); }, ExitCode::bad_data,
+               {"c.txt:3: a quote opens here", "the 2 lines that follow", "text.format: tsv"});
+  expect_error([&] { texts_of("text,label\n\"a\nb\",\"x\nc,y\n", csv); }, ExitCode::bad_data, {"c.txt:3:"});
+  expect_error([&] { texts_of("text,\"label\na,x\n", csv); }, ExitCode::bad_data, {"c.txt:1:"});
+  EXPECT_THAT(texts_of("text,label\n\"a\nb\nc\"\n", csv),
+              ElementsAre("!1 columns, expected at least 2, in a row of 3 lines; is a quote left open?"));
+}
+
+TEST(Corpus, TabsInACsvAreNoticed) {
+  const std::string stsb = "news\tMSR\t2012\t1\t5.0\tA b, c.\tA.\n";
+  EXPECT_THAT(texts_of(stsb, rows("csv", {"5", "6"}, "4", TargetKind::score)),
+              ElementsAre(HasSubstr("it looks separated by tabs: write text.format: tsv")));
+  expect_error(
+      [&] { texts_of("sentence\tlabel\nfine\t1\n", rows("csv", {"sentence"}, "label", TargetKind::label)); },
+      ExitCode::usage, {"there is no column 'sentence'", "it looks separated by tabs"});
+}
+
+TEST(Corpus, BlankLinesAreCounted) {
+  const TempFolder folder;
+  for (const auto& [format, bytes, blank] : {std::tuple{"lines", "a\n\n \nb\n\n", 3},
+                                             {"tsv", "text\n\na\n\n", 2},
+                                             {"jsonl", "\n{\"text\": \"a\"}\n", 1},
+                                             {"paragraphs", "a\n\n\nb", 0}}) {
+    toy::write(folder.file("c.txt"), bytes);
+    const auto reader = open_corpus(folder.file("c.txt"), rows(format, {"text"}));
+    for (CorpusPart part; reader->next(part);) continue;
+    EXPECT_EQ(reader->num_blank(), blank) << format;
+  }
+}
+
 TEST(Corpus, QuotedCellsOfCsv) {
   EXPECT_THAT(texts_of("text,label\n\"a, \"\"b\"\"\nsecond line\",1\nplain 5\" disk,0\n",
                        rows("csv", {"text"}, "label", TargetKind::label)),

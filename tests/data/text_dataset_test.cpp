@@ -7,11 +7,13 @@
 #include <fstream>
 
 #include "data/text_toy.h"
+#include "expect_error.h"
 #include "mgd/core/file.h"
 
 namespace mgd {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -130,12 +132,91 @@ TEST_F(TextData, LabelsBecomeClasses) {
   expect_error([&] { open(c); }, ExitCode::bad_data, {"the test split has the label 'neutral'"});
 }
 
-TEST_F(TextData, NumbersAreTheirOwnClasses) {
-  write("train.jsonl", "{\"text\": \"a\", \"label\": 3}\n{\"text\": \"b\", \"label\": 0}\n");
+// Stars from 1 to 5 are five classes, and none is called 0.
+TEST_F(TextData, NumbersAreClassesByTheirNames) {
+  std::string rows = "text,label\n";
+  for (const char* stars : {"5", "1", "10", "2", "4", "3"}) rows += std::string("a,") + stars + "\n";
+  write("train.csv", rows);
   const TextDataset data = open(config("classify"));
-  EXPECT_THAT(data.class_names, ElementsAre("0", "1", "2", "3"));
-  EXPECT_EQ(data.train->sample(0, 0).label, 3);
+  EXPECT_THAT(data.class_names, ElementsAre("1", "2", "3", "4", "5", "10"));
+  EXPECT_EQ(data.train->sample(0, 0).label, 4);
   EXPECT_EQ(data.train->sample(1, 0).label, 0);
+  write("train.csv", "text,label\na,1.0\nb,0.0\nc,-1\n");
+  EXPECT_THAT(open(config("classify")).class_names, ElementsAre("-1", "0.0", "1.0"));
+  write("train.csv", "text,label\na,10\nb,9\nc,x\n");
+  EXPECT_THAT(open(config("classify")).class_names, ElementsAre("10", "9", "x"));
+}
+
+TEST_F(TextData, ScoresAreNoClasses) {
+  write("train.csv", "text,label\na,3.5\nb,0\nc,2.25\n");
+  expect_error([&] { open(config("classify")); }, ExitCode::bad_data,
+               {"column 'label' holds 3 numbers such as 3.5", "task embed"});
+  write("train.csv", "text,label\na,1e-3\nb,0\n");
+  expect_error([&] { open(config("classify")); }, ExitCode::bad_data, {"such as 1e-3"});
+}
+
+TEST_F(TextData, APromptStandsBeforeEachText) {
+  write("train.tsv", "a\tb\tscore\ncd\te\t1\n");
+  Config c = config("embed");
+  c.text.columns = {"a", "b"};
+  c.text.target = "score";
+  c.text.prompt = "x ";
+  const TextSample sample = open(c).train->sample(0, 0);
+  EXPECT_EQ(tokenizer.decode(sample.sequences[0].ids, false), "[CLS] x cd [SEP]");
+  EXPECT_EQ(tokenizer.decode(sample.sequences[1].ids, false), "[CLS] x e [SEP]");
+  c.text.prompt = "";
+  EXPECT_EQ(tokenizer.decode(open(c).train->sample(0, 0).sequences[0].ids, false), "[CLS] cd [SEP]")
+      << "kept tokens of another prompt are not used";
+}
+
+TEST_F(TextData, CompressedSplitsAreReadByTheirContent) {
+  // "a\nb\n"
+  const std::string gzip("\x1F\x8B\x08\0\0\0\0\0\x02\xFFK\xE4J\xE2\x02\0\x97*W\x18\x04\0\0\0", 24);
+  write("train.txt.gz", gzip);
+  write("test.txt", gzip);
+  const TextDataset data = open(config("mlm"));
+  EXPECT_THAT(texts(*data.train), ElementsAre("a", "b"));
+  EXPECT_THAT(texts(*data.test), ElementsAre("a", "b"));
+  write("train.txt.gz", gzip.substr(0, 14));
+  expect_error([&] { open(config("mlm")); }, ExitCode::bad_data, {"train.txt.gz", "cannot be unpacked"});
+}
+
+TEST_F(TextData, WhatIsNoUtf8TextIsRefused) {
+  const auto refusal = [&](const std::string& bytes) {
+    write("train.txt", bytes);
+    return error_of(ExitCode::bad_data, [&] { open(config("mlm")); });
+  };
+  const std::string wide("a\0b\0\n\0c\0\n\0", 10), big("\0a\0b\0\n\0c\0\n", 10);
+  EXPECT_THAT(refusal("\xFF\xFE" + wide), AllOf(HasSubstr("UTF-16"), HasSubstr("iconv -f UTF-16 -t UTF-8")));
+  EXPECT_THAT(refusal(wide), HasSubstr("iconv -f UTF-16LE"));
+  EXPECT_THAT(refusal(big), HasSubstr("iconv -f UTF-16BE"));
+  EXPECT_THAT(refusal(std::string("a\0\0\0b\0\0\0\n\0\0\0", 12)), HasSubstr("UTF-32LE"));
+  EXPECT_THAT(refusal(std::string("\xFF\xFE\0\0a\0\0\0", 8)), HasSubstr("UTF-32"));
+  EXPECT_THAT(refusal("PK\x03\x04 and so on"), HasSubstr("zip archive"));
+  EXPECT_THAT(refusal("PAR1 and so on"), HasSubstr("Parquet"));
+  EXPECT_THAT(refusal("%PDF-1.4"), HasSubstr("PDF"));
+  write("train.txt", std::string("a\0b c d e f g\n", 15));
+  EXPECT_EQ(open(config("mlm")).train->size(), 1) << "a zero by itself is a character";
+}
+
+TEST_F(TextData, WhatIsNotReadOrCutIsCounted) {
+  write("train/a.txt", "a\n\n \nb\n");
+  write("train/readme.md", "x");
+  write("train/x.json", "{}");
+  write("train/y.json", "{}");
+  const TextDataset data = open(config("mlm"));
+  EXPECT_EQ(data.report.at("train (a.txt)"), "2 blank lines left out");
+  EXPECT_THAT(data.notes, ElementsAre("files of other kinds are not read: 2 .json, 1 .md"));
+  fs::remove_all(folder.file("data/train"));
+  write("train.csv", "text,label\nabcdefgh,x\n,y\nabc,x\n");
+  Config c = config("classify");
+  c.text.max_length = 6;
+  const TextDataset rows = open(c);
+  EXPECT_EQ(rows.report.at("train (train.csv)"), "1 texts without a token");
+  EXPECT_THAT(rows.notes, ElementsAre("1 of 3 training rows are longer than 6 tokens and lose their end"));
+  EXPECT_EQ(rows.train->longest(), 6);
+  c.text.max_length = 16;
+  EXPECT_EQ(open(c).train->longest(), 10);
 }
 
 TEST_F(TextData, PairsWithScores) {

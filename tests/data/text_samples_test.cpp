@@ -195,6 +195,42 @@ TEST_F(Rows, TextsToCompareAreTwoSequences) {
   EXPECT_EQ(sample.score, 3.8);
 }
 
+// truncation_side: left, as the tokenizer itself cuts.
+TEST_F(Rows, TextsMayLoseTheirBeginning) {
+  TextCorpus corpus{.store = pairs("abcdef\tstuvw\t1\n"),
+                    .frame = single_frame(tokenizer),
+                    .max_length = 8,
+                    .cuts_left = true};
+  const auto framed = row_samples(corpus, {0}, {.pair = pair_frame(tokenizer)});
+  const auto apart = row_samples(corpus, {0}, {.pair = pair_frame(tokenizer), .two_sequences = true});
+  const auto short_ones =
+      row_samples({.store = corpus.store, .frame = corpus.frame, .max_length = 5, .cuts_left = true}, {0},
+                  {.pair = pair_frame(tokenizer), .two_sequences = true});
+  EXPECT_EQ(tokenizer.decode(framed->sample(0, 0).sequences[0].ids, false),
+            "[CLS] ##d ##e ##f [SEP] ##v ##w [SEP]");
+  EXPECT_EQ(tokenizer.decode(apart->sample(0, 0).sequences[0].ids, false), "[CLS] abcdef [SEP]");
+  EXPECT_EQ(tokenizer.decode(short_ones->sample(0, 0).sequences[1].ids, false), "[CLS] ##u ##v ##w [SEP]");
+  EXPECT_EQ(framed->num_cut(), 1);
+  EXPECT_EQ(apart->num_cut(), 0);
+  EXPECT_EQ(apart->longest(), 8);
+  EXPECT_EQ(short_ones->longest(), 5);
+}
+
+TEST_F(Rows, ScoresAreKnownBeforeTheFirstStep) {
+  const auto source =
+      row_samples({.store = pairs("a\tb\t2\na\tb\t-1\na\tb\t5\n"), .frame = single_frame(tokenizer)}, {0, 1},
+                  {.two_sequences = true});
+  EXPECT_EQ(source->scores().least, -1);
+  EXPECT_EQ(source->scores().largest, 2);
+}
+
+TEST(TextFrame, OfDocumentsEndsInTheEndToken) {
+  EXPECT_EQ(document_frame(toy::bytes()).after.ids, std::vector<std::int64_t>{256});
+  EXPECT_TRUE(document_frame(toy::bytes()).before.ids.empty());
+  EXPECT_EQ(document_frame(toy::letters()).before.ids, std::vector<std::int64_t>{2});
+  EXPECT_EQ(document_frame(toy::letters()).after.ids, std::vector<std::int64_t>{3});
+}
+
 TEST(TextFrame, TokenizersThatAddNothing) {
   const Tokenizer tokenizer = toy::bytes();
   EXPECT_EQ(single_frame(tokenizer).size(), 0);

@@ -48,7 +48,7 @@ class Generate(Verbs):
     def test_one_prompt_or_a_file_of_them(self):
         prompts = ["a cat", "the dog sat on", "x"]
         options = ("--temperature", "0.9", "--top-k", "50", "--seed", "3", "--max-new-tokens", "12")
-        together = self.rows("generate", "gpt2", "--prompts-file", "-", *options, input="\n".join(prompts) + "\n\n")
+        together = self.rows("generate", "gpt2", "--prompts-file", "-", *options, input="\n".join(prompts) + "\n")
         self.assertEqual([row["prompt"] for row in together], prompts)
         for row in together:
             self.assertTrue(row["generated_text"].startswith(row["prompt"]))
@@ -85,7 +85,91 @@ class Generate(Verbs):
         self.fails(2, ["bert: it is bert with a head for masked_lm", "mgd generate takes models for causal_lm",
                        "mgd fill-mask takes it"], "generate", "bert", "--prompt", "a")
         self.fails(66, ["gone: no such model folder"], "generate", "gone", "--prompt", "a")
-        self.fails(66, ["no text there"], "generate", "gpt2", "--prompts-file", "-", input="\n")
+        self.fails(66, ["no text there"], "generate", "gpt2", "--prompts-file", os.devnull)
+        self.fails(66, ["no text on standard input"], "fill-mask", "bert", "-", input="")
+
+
+class LineForLine(Verbs):
+    """An answer a line, blank ones too, and each as soon as its line is there."""
+
+    def test_blank_lines_are_answered(self):
+        lines = ["the cat", "", "  ", "a dog"]
+        text = "\n".join(lines) + "\n"
+        for model in ("bert_classes", "bert_sentences"):
+            self.assertEqual([row["input"] for row in self.rows("predict", model, "-", input=text)], lines)
+        pairs = self.rows("predict", "bert_classes", "-", "--pairs", input="a\tb\n\nc\td\n")
+        self.assertEqual([len(row["predictions"]) for row in pairs], [3, 0, 3])
+        masks = self.rows("fill-mask", "bert", "-", input="a [MASK]\n\n[MASK] b\n")
+        self.assertEqual([len(row["masks"]) for row in masks], [1, 0, 1])
+        generated = self.rows("generate", "gpt2", "--prompts-file", "-", "--max-new-tokens", 3, input="a\n\nb\n\n")
+        self.assertEqual([row["prompt"] for row in generated], ["a", "", "b", ""])
+        with tempfile.TemporaryDirectory() as folder:
+            prompts = pathlib.Path(folder, "prompts.txt")
+            prompts.write_text("a\n\nb\n\n")
+            self.assertEqual(self.rows("generate", "gpt2", "--prompts-file", prompts, "--max-new-tokens", 3), generated)
+
+    def test_a_line_is_answered_before_the_next_is_there(self):
+        for args in (("predict", "bert_classes", "-", "--json"), ("fill-mask", "bert", "-", "--json"),
+                     ("generate", "gpt2", "--prompts-file", "-", "--json", "--max-new-tokens", "3")):
+            with subprocess.Popen([MGD, *args], cwd=MODELS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                  env={**os.environ, "OMP_NUM_THREADS": "1"}) as running:
+                for line in ("the [MASK] cat", "a [MASK]"):
+                    running.stdin.write(line + "\n")
+                    running.stdin.flush()
+                    row = json.loads(running.stdout.readline())
+                    self.assertEqual(row.get("input", row.get("prompt")), line)
+                running.stdin.close()
+                self.assertEqual(running.stdout.read(), "")
+                self.assertEqual(running.wait(), 0)
+
+    def test_bytes_that_are_no_utf8_are_counted(self):
+        done = subprocess.run([MGD, "predict", "bert_classes", "-", "--json"], cwd=MODELS, input=b"a\xff\nb\n", capture_output=True)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+        self.assertIn(b"1 places were no UTF-8", done.stderr)
+
+
+class FolderSettings(Verbs):
+    """What generation_config.json or config.json says, against scripts/fixtures/make_generation_rules.py."""
+
+    def folder(self, name, settings, place):
+        root = tempfile.mkdtemp(prefix="mgd-text-")
+        self.addCleanup(shutil.rmtree, root)
+        folder = pathlib.Path(root, name)
+        shutil.copytree(MODELS / name, folder)
+        if place == "generation_config.json":
+            (folder / place).write_text(json.dumps(settings))
+        else:
+            config = json.loads((folder / place).read_text())
+            (folder / place).write_text(json.dumps(config | settings))
+        return folder
+
+    def test_are_honoured_and_flags_overrule_them(self):
+        case = next(c for c in json.loads((MODELS / "rules.json").read_text())["bart"] if c["case"] == "summary")
+        for place in ("config.json", "generation_config.json"):
+            folder = self.folder("bart", case["settings"], place)
+            row = self.rows("generate", folder, "--prompt", "a cat")[0]
+            self.assertEqual(row["tokens"][0], 0, "the forced first token")
+            self.assertTrue(10 <= len(row["tokens"]) <= 29)
+            done = mgd("generate", folder, "--prompt", "a cat", "--json")
+            self.assertIn("num_beams 4", done.stderr)
+            short = self.rows("generate", folder, "--prompt", "a cat", "--max-new-tokens", 4, "--num-beams", 1,
+                              "--min-new-tokens", 0, "--no-repeat-ngram-size", 0)[0]
+            self.assertLessEqual(len(short["tokens"]), 4)
+        plain = self.rows("generate", "bart", "--prompt", "a cat", "--max-new-tokens", 4)[0]
+        self.assertNotEqual(plain["tokens"][0], 0)
+
+    def test_sampling_and_what_is_not_supported(self):
+        folder = self.folder("gpt2", {"do_sample": True, "temperature": 0.9, "typical_p": 0.5, "eos_token_id": [0, 13]},
+                             "generation_config.json")
+        seeds = {tuple(self.rows("generate", folder, "--prompt", "a cat", "--seed", seed)[0]["tokens"]) for seed in range(4)}
+        self.assertGreater(len(seeds), 1)
+        greedy = self.rows("generate", "gpt2", "--prompt", "a cat", "--max-new-tokens", 5)[0]["tokens"]
+        self.assertEqual(self.rows("generate", folder, "--prompt", "a cat", "--max-new-tokens", 5, "--temperature", 0)[0]["tokens"], greedy)
+        self.assertIn("not supported and left out: typical_p 0.5", mgd("generate", folder, "--prompt", "a").stderr)
+        self.assertEqual(mgd("generate", folder, "--prompt", "a", "--quiet").stderr, "")
+        folder = self.folder("gpt2", {"top_p": 2}, "generation_config.json")
+        self.fails(65, ["generation_config.json: top_p"], "generate", folder, "--prompt", "a")
 
 
 class FillMask(Verbs):
@@ -141,7 +225,7 @@ class Predict(Verbs):
         self.fails(2, ["at least one text"], "predict", "bert_classes")
         self.fails(2, ["gpt2: it is gpt2", "mgd generate takes it"], "predict", "gpt2", "a")
         self.fails(2, ["--max-length: got 99, but bert takes at most 40"], "predict", "bert_classes", "a", "--max-length", 99)
-        self.fails(66, ["no text on standard input"], "predict", "bert_classes", "-", input="\n")
+        self.fails(66, ["no text on standard input"], "predict", "bert_classes", "-", input="")
 
 
 class Eval(Verbs):
@@ -178,7 +262,7 @@ class Eval(Verbs):
             (self.folder / "rows.tsv").write_text("text\tlabel\n" + "".join(rows))
             metrics, _ = self.metrics("bert_classes", "rows.tsv")
             self.assertAlmostEqual(metrics["accuracy"], 1 if name == best[0] else 0.75)
-            self.assertEqual(sorted(metrics), ["accuracy", "f1", "loss", "matthews"])
+            self.assertEqual(sorted(metrics), ["accuracy", "loss", "macro_f1", "matthews"])
         (self.folder / "rows.tsv").write_text("text\tlabel\na cat\tyess\n")
         self.fails(2, ["the data has the label 'yess'", "did you mean 'yes'"], "eval", "bert_classes", "--data",
                    self.folder / "rows.tsv")

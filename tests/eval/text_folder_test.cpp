@@ -166,8 +166,10 @@ TEST_P(HuggingFace, DecodingWithACacheGivesTheirTokens) {
 
 TEST(TextFolder, AnotherHeadIsAddedToWhatIsThere) {
   OpenTextOptions options{.head = TextHead::sequence_classification,
-                          .num_labels = 4,
-                          .label_names = {"a", "b", "c", "d"},
+                          .fit_labels =
+                              [](const TextConfig&) {
+                                return LabelFit{.num_labels = 4, .names = {"a", "b", "c", "d"}};
+                              },
                           .seed = 3};
   const OpenedText opened = open_text_folder(kFixtures + "bert_masked_lm", options);
   EXPECT_THAT(opened.fresh, testing::ElementsAre("bert.pooler.dense.weight", "bert.pooler.dense.bias",

@@ -131,8 +131,8 @@ TEST(Config, ValuesMustAgree) {
             "the two");
   EXPECT_NE(refusal("student: {path: p, weights: w}").find("got both weights and path (p)"),
             std::string::npos);
-  EXPECT_EQ(refusal("student: {weights: w}"),
-            "r.yaml:1:20: student.weights: weights need an architecture; add student.model");
+  EXPECT_EQ(refusal("{task: mlm, student: {weights: w}}"),
+            "r.yaml:1:32: student.weights: weights need an architecture; add student.model");
   EXPECT_EQ(refusal("data: {mean: [0.5], std: [1, 1]}"),
             "r.yaml:1:26: data.std: got 2 values, expected 1 as in data.mean");
   EXPECT_EQ(refusal("train: {momentum: 1}"), "r.yaml:1:19: train.momentum: got 1, expected less than 1");

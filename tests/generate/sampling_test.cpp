@@ -55,7 +55,7 @@ TEST(Sampling, FiltersAreThoseOfTransformers) {
   const auto sequences = warped.at("sequences").get<std::vector<TokenIds>>();
   const auto& alone = warped.at("alone");
   expect_rows(penalise_repetition(logits, sequences, 1.7), alone.at("penalty"));
-  expect_rows(logits / 0.7, alone.at("temperature"));
+  expect_rows(tempered(logits, 0.7) + logits.amax(-1, true) / 0.7, alone.at("temperature"));
   expect_rows(keep_top_k(logits, 25), alone.at("top_k"));
   expect_rows(keep_top_p(logits, 0.9), alone.at("top_p"));
   expect_rows(keep_min_p(logits, 0.05), alone.at("min_p"));
@@ -73,6 +73,39 @@ TEST(Sampling, FiltersAtTheirEnds) {
   EXPECT_EQ(kept(keep_top_p(logits, 1)), 3);
   EXPECT_EQ(kept(keep_min_p(logits, 1)), 1);
   EXPECT_EQ(kept(keep_top_k(at::tensor({1.F, 1.F, 0.F}).view({1, 3}), 1)), 2) << "ties stay together";
+}
+
+// However near 0, a temperature is greedy; the quotients of logits would leave the range of floats.
+TEST(Sampling, ExtremeOptionsStayInRange) {
+  const at::Tensor logits = at::tensor({0.F, 90.F, 89.F, -5.F}).view({1, 4});
+  const TokenIds seen = {1};
+  const DrawPlace place{};
+  const auto next = [&](const SamplingOptions& options) {
+    return next_tokens(logits, {&seen, 1}, {&place, 1}, options).front();
+  };
+  for (const double temperature : {1e-6, 1e-38, 1e-300, 5e-324})
+    EXPECT_EQ(next({.temperature = temperature}), 1) << temperature;
+  EXPECT_EQ(next({.temperature = 1e-38, .top_k = 3, .top_p = 0.5, .min_p = 0.1}), 1);
+  EXPECT_EQ(next({.temperature = 1, .top_p = 0}), 1);
+  EXPECT_EQ(next({.temperature = 100, .top_p = 1e-300}), 1);
+  EXPECT_EQ(next({.temperature = 1, .min_p = 1}), 1);
+  EXPECT_EQ(next({.repetition_penalty = 1e-300}), 1) << "what was there is likelier still";
+  EXPECT_EQ(next({.repetition_penalty = 1e300}), 2);
+  const at::Tensor huge = at::tensor({-3e38F, 3e38F}).view({1, 2});
+  EXPECT_EQ(next_tokens(huge, {&seen, 1}, {&place, 1}, {.temperature = 1e-30}).front(), 1);
+}
+
+TEST(Sampling, ScoresThatAreNoNumbersAreRefused) {
+  const DrawPlace place{};
+  for (const float bad : {NAN, INFINITY}) {
+    const at::Tensor logits = at::tensor({0.F, bad, 1.F}).view({1, 3});
+    for (const double temperature : {0.0, 1.0})
+      EXPECT_THAT(error_of(ExitCode::bad_data,
+                           [&] {
+                             choose(logits, {&place, 1}, {.temperature = temperature});
+                           }),
+                  testing::HasSubstr("NaN or infinite"));
+  }
 }
 
 TEST(Sampling, DrawsFollowTheProbabilities) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include "io/support.h"
+#include "mgd/format/generation_settings.h"
+#include "mgd/io/sentence_files.h"
 
 namespace mgd {
 namespace {
@@ -77,6 +79,98 @@ TEST_F(TextFolderTest, AnEncoderIsWrittenForSentenceTransformersToo) {
   content.config.head = TextHead::masked_lm;
   save_text_folder(copy, content);
   EXPECT_FALSE(fs::exists(copy / "modules.json")) << "the old folder is gone";
+}
+
+// Lengths, prompts and generation settings leave with a student, where they mean something for its head.
+TEST_F(TextFolderTest, WhatAFolderBringsLeavesWithIt) {
+  const std::string length = R"({"max_seq_length": 256, "do_lower_case": false})",
+                    prompts = R"({"prompts": {"query": "query: "}, "default_prompt_name": "query"})";
+  write_modules("", "Normalize");
+  put("1_Pooling/config.json", R"({"pooling_mode": "lasttoken", "include_prompt": false})");
+  put("sentence_bert_config.json", length);
+  put("config_sentence_transformers.json", prompts);
+  put("generation_config.json", "{}");
+  TextFolder content = load_text_folder(folder);
+  EXPECT_EQ(content.config.pooling, "last");
+  EXPECT_FALSE(content.config.pools_prompt);
+  const fs::path copy = folder / "copy";
+  save_text_folder(copy, content);
+  EXPECT_EQ(read_file(copy / "sentence_bert_config.json"), length);
+  EXPECT_EQ(read_file(copy / "config_sentence_transformers.json"), prompts);
+  EXPECT_FALSE(fs::exists(copy / "generation_config.json"));
+  EXPECT_FALSE(load_text_folder(copy).config.pools_prompt);
+  content.config.head = TextHead::masked_lm;
+  save_text_folder(copy, content);
+  EXPECT_FALSE(fs::exists(copy / "sentence_bert_config.json"));
+}
+
+TEST_F(TextFolderTest, GenerationSettingsComeFromEitherFile) {
+  put("config.json",
+      R"({"model_type": "bart", "architectures": ["BartForConditionalGeneration"], "num_beams": 4,
+                         "no_repeat_ngram_size": 3, "eos_token_id": [2, 7]})");
+  const TextFolder old = load_text_folder(folder);
+  EXPECT_EQ(old.config.eos_id, 2);
+  EXPECT_EQ(old.config.other_eos_ids, std::vector<std::int64_t>{7});
+  GenerationSettings settings = parse_generation_settings(old.tokenizer.at("generation_config.json"), "x");
+  EXPECT_EQ(settings.num_beams, 4);
+  EXPECT_EQ(settings.rules.no_repeat_ngram, 3);
+  EXPECT_EQ(settings.rules.ends, (std::vector<std::int64_t>{2, 7}));
+  EXPECT_EQ(settings.rules.forced_ends, std::vector<std::int64_t>{2}) << "BART's default";
+  const fs::path copy = folder / "copy";
+  save_text_folder(copy, old);
+  EXPECT_EQ(read_file(copy / "generation_config.json"), old.tokenizer.at("generation_config.json"));
+  EXPECT_EQ(load_text_folder(copy).config.other_eos_ids, std::vector<std::int64_t>{7});
+
+  put("generation_config.json", R"({"num_beams": 2})");  // overrules all of config.json's
+  settings = parse_generation_settings(load_text_folder(folder).tokenizer.at("generation_config.json"), "x");
+  EXPECT_EQ(settings.num_beams, 2);
+  EXPECT_EQ(settings.rules.no_repeat_ngram, 0);
+
+  TextFolder made = old;
+  made.tokenizer.clear();
+  save_text_folder(copy, made);
+  settings = parse_generation_settings(read_file(copy / "generation_config.json"), "x");
+  EXPECT_EQ(settings.rules.ends, (std::vector<std::int64_t>{2, 7}));
+  EXPECT_EQ(settings.rules.forced_ends, std::vector<std::int64_t>{2});
+}
+
+TEST_F(TextFolderTest, AFolderThatIsNoWholeModelSaysWhatItIs) {
+  put("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+  EXPECT_THAT(refusal(ExitCode::bad_data), HasSubstr("git lfs pull"));
+  put("config.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+  EXPECT_THAT(refusal(ExitCode::bad_data), AllOf(HasSubstr("config.json"), HasSubstr("git lfs pull")));
+  fs::remove(folder / "config.json");
+  put("adapter_config.json",
+      R"({"peft_type": "LORA", "base_model_name_or_path": "org/base", "task_type": "SEQ_CLS"})");
+  EXPECT_TRUE(is_text_folder(folder));
+  EXPECT_THAT(refusal(ExitCode::bad_data),
+              AllOf(HasSubstr("a LORA adapter for org/base"), HasSubstr("merge_and_unload"),
+                    HasSubstr("AutoPeftModelForSequenceClassification")));
+}
+
+TEST_F(TextFolderTest, AnOldSentenceFolderNeedsNoList) {
+  fs::create_directories(folder / "0_Transformer");
+  for (const char* name : {"config.json", "model.safetensors"})
+    fs::rename(folder / name, folder / "0_Transformer" / name);
+  put("0_Transformer/sentence_bert_config.json", R"({"max_seq_length": 77})");
+  EXPECT_TRUE(is_text_folder(folder));
+  EXPECT_EQ(load_text_folder(folder).tensors.size(), 1);
+  EXPECT_EQ(load_sentence_files(folder).max_length, 77);
+}
+
+TEST_F(TextFolderTest, PromptsAreFoundByName) {
+  EXPECT_EQ(load_sentence_files(folder).prompt("", "x"), "");
+  put("config_sentence_transformers.json",
+      R"({"prompts": {"query": "query: ", "passage": ""}, "default_prompt_name": "query"})");
+  const SentenceFiles files = load_sentence_files(folder);
+  EXPECT_EQ(files.prompt("", "x"), "query: ");
+  EXPECT_EQ(files.prompt("passage", "x"), "");
+  EXPECT_EQ(files.prompt("none", "x"), "");
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { files.prompt("qery", "model"); }),
+              AllOf(HasSubstr("model: it has no prompt 'qery'"), HasSubstr("did you mean 'query'")));
+  put("config_sentence_transformers.json", R"({"prompts": {}, "default_prompt_name": "query"})");
+  EXPECT_THAT(error_of(ExitCode::bad_data, [&] { load_sentence_files(folder); }),
+              HasSubstr("got 'query', which is none of the prompts"));
 }
 
 TEST_F(TextFolderTest, RefusalsNameWhatIsWrong) {

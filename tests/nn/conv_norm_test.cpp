@@ -54,7 +54,8 @@ TEST(BatchNorm2d, OneValuePerChannelInTrainingIsAnError) {
 
 // A convolution and its norm with statistics that are not trivial, and an input that is large enough to fold.
 struct ConvAndNorm {
-  explicit ConvAndNorm(bool bias) : conv(options(bias), random), norm(8) {
+  explicit ConvAndNorm(bool bias, NormOptions norm_options = {})
+      : conv(options(bias), random), norm(8, norm_options) {
     conv.set_path("conv");
     norm.set_path("bn");
     for (const char* name : {"weight", "bias", "running_mean"})
@@ -177,10 +178,76 @@ TEST(ConvNorm, ByWinogradWithinItsError) {
   }
 }
 
+constexpr Activation kActivations[] = {Activation::none,    Activation::relu,       Activation::relu6,
+                                       Activation::silu,    Activation::gelu,       Activation::hardswish,
+                                       Activation::sigmoid, Activation::hardsigmoid};
+
+// The activations by their definitions, in double.
+at::Tensor by_formula(const at::Tensor& x, Activation activation) {
+  const at::Tensor z = x.to(at::kDouble);
+  const at::Tensor hard = z.add(3).div(6).clamp(0, 1), sigmoid = z.neg().exp().add(1).reciprocal();
+  switch (activation) {
+    case Activation::none:
+      return z;
+    case Activation::relu:
+      return z.clamp_min(0);
+    case Activation::relu6:
+      return z.clamp(0, 6);
+    case Activation::silu:
+      return z.mul(sigmoid);
+    case Activation::hardswish:
+      return z.mul(hard);
+    case Activation::gelu:
+      return z.mul(z.div(std::sqrt(2.0)).erf().add(1)).div(2);
+    case Activation::sigmoid:
+      return sigmoid;
+    case Activation::hardsigmoid:
+      return hard;
+  }
+  return {};
+}
+
+// Every way through a norm keeps its eps: one by one, folded for a layer that trains, folded and kept, fused
+// in training. A variance near zero shows it.
+TEST(BatchNorm2d, EpsAndMomentumAreItsOwnOnEveryWay) {
+  for (const double eps : {1e-3, 1e-5}) {
+    ConvAndNorm layers(false, {.eps = eps, .momentum = 0.01});
+    tensor_of(layers.norm, "running_var").fill_(1e-4);
+    tensor_of(layers.norm, "running_mean").fill_(0);
+    const at::NoGradGuard no_grad;
+    Forward plain;
+    const at::Tensor conv = layers.conv.forward(layers.x, plain);
+    const at::Tensor scale = tensor_of(layers.norm, "weight").div(std::sqrt(1e-4 + eps)).view({-1, 1, 1});
+    const at::Tensor expected = conv.mul(scale).add(tensor_of(layers.norm, "bias").view({-1, 1, 1}));
+    const auto check = [&](const at::Tensor& y, const char* way) {
+      EXPECT_LT(y.sub(expected).abs().max().item<double>(), 1e-5 * expected.abs().max().item<double>())
+          << way << " " << eps;
+    };
+    check(layers.norm.forward(conv, plain), "one by one");
+    check(conv_norm(layers.conv, layers.norm, layers.x, plain), "folded");
+    layers.conv.set_requires_grad(false);
+    check(conv_norm(layers.conv, layers.norm, layers.x, plain), "kept");
+
+    const at::Tensor flat = at::arange(16, at::kFloat).mul(1e-3).view({2, 2, 2, 2});
+    for (const bool channels_last : {false, true}) {
+      BatchNorm2d norm(2, {.eps = eps, .momentum = 0.01});
+      norm.set_path("bn");
+      Forward training(/*training=*/true);
+      const at::Tensor x = channels_last ? flat.contiguous(at::MemoryFormat::ChannelsLast) : flat;
+      const at::Tensor y = norm.forward(x, training);
+      const at::Tensor channel = flat.select(1, 0).to(at::kDouble);
+      const double mean = channel.mean().item<double>();
+      const double variance = channel.sub(mean).square().mean().item<double>();
+      EXPECT_NEAR(y[0][0][0][0].item<double>(), (0 - mean) / std::sqrt(variance + eps), 1e-5);
+      EXPECT_NEAR(tensor_of(norm, "running_mean")[0].item<double>(), 0.01 * mean, 1e-8);
+    }
+  }
+}
+
 // What nobody looks at may be left out; what somebody looks at is the norm itself, before all that follows.
 TEST(AfterNorm, IsTheSameWhetherTheNormIsSeenOrNot) {
   for (const bool training : {false, true})
-    for (const auto activation : {Activation::none, Activation::relu, Activation::relu6})
+    for (const auto activation : kActivations)
       for (const bool shortcut : {false, true}) {
         ConvAndNorm layers(false);
         const at::Tensor x = layers.x.contiguous(at::MemoryFormat::ChannelsLast);
@@ -196,10 +263,11 @@ TEST(AfterNorm, IsTheSameWhetherTheNormIsSeenOrNot) {
         const at::Tensor seen = conv_norm(layers.conv, layers.norm, x, wanted, after);
         const at::Tensor norm = wanted.captured().at("bn");
         at::Tensor expected = shortcut ? norm + beside : norm;
-        if (activation != Activation::none) expected = expected.clamp_min(0);
-        if (activation == Activation::relu6) expected = expected.clamp_max(6);
-        EXPECT_TRUE(at::equal(seen, expected));
-        EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, x, edited, after), expected));
+        expected = by_formula(expected, activation);
+        EXPECT_LT(seen.sub(expected).abs().max().item<double>(), 1e-5);
+        EXPECT_TRUE(at::equal(conv_norm(layers.conv, layers.norm, x, edited, after), seen));
+        EXPECT_TRUE(at::equal(norm, wanted.captured().at("bn")))
+            << "nothing is done in place in what is seen";
         EXPECT_LT(y.sub(expected).abs().max().item<double>(), 1e-5);
         EXPECT_TRUE(at::equal(beside, copy)) << "the shortcut is the input of others, too";
       }

@@ -43,6 +43,8 @@ void EvalFlags::visit(OptionVisitor& v) {
   v.option("samples", samples, {.help = "language models", .choices = {"documents", "blocks", "packed"}});
   v.option("mask_ratio", mask_ratio, {.help = "masked models: hidden share", .min = 0, .max = 1});
   v.option("pseudo_perplexity", pseudo_perplexity, {.help = "masked models: hide each token once; slow"});
+  v.option("prompt_name", prompt_name,
+           {.help = "sentence encoders: which prompt; none; empty = its default"});
   v.option("cache_dir", cache_dir, {.help = "texts: keeps what is tokenised; empty = not kept"});
   v.option("json", json, {.help = "everything as one JSON line on stdout"});
   v.option("quiet", quiet, {.help = "no notes on stderr"});

@@ -20,7 +20,7 @@ struct EvalFlags {
   double max_megapixels = DataConfig{}.max_megapixels;
 
   // Texts.
-  std::string format, target, samples = "documents", cache_dir;
+  std::string format, target, samples = "documents", cache_dir, prompt_name;
   std::vector<std::string> columns;
   std::int64_t max_length = 0;
   double mask_ratio = 0.15;

@@ -13,6 +13,7 @@
 #include "mgd/core/staging.h"
 #include "mgd/data/text_dataset.h"
 #include "mgd/eval/text_figures.h"
+#include "mgd/format/class_map.h"
 #include "mgd/generate/pseudo_perplexity.h"
 #include "mgd/nn/device.h"
 
@@ -48,7 +49,8 @@ class ScratchFolder {
 };
 
 // The split as a recipe's test split: read as it stands, nothing held out.
-Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t max_length) {
+Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t max_length,
+                 const std::string& prompt) {
   Config config;
   config.task = task;
   config.data.path = flags.data;
@@ -62,6 +64,7 @@ Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t m
   config.text.target = !flags.target.empty() ? flags.target : pairs ? "score" : "label";
   config.text.samples = flags.samples;
   config.text.max_length = max_length;
+  config.text.prompt = prompt;
   config.objective.mask_ratio = flags.mask_ratio;
   if (pairs && config.text.columns.size() != 2)
     fail(ExitCode::usage,
@@ -70,21 +73,18 @@ Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t m
   return config;
 }
 
-// The model's number of each class of the data: by name, and where the data counts from 0, by number.
-at::Tensor class_numbers(const TextConfig& config, const std::vector<std::string>& classes) {
-  std::vector<std::int64_t> numbers;
-  for (std::size_t c = 0; c < classes.size(); ++c) {
-    const auto named = std::find(config.label_names.begin(), config.label_names.end(), classes[c]);
-    auto number = static_cast<std::int64_t>(named - config.label_names.begin());
-    if (named == config.label_names.end()) {
-      if (classes[c] != std::to_string(c) || static_cast<std::int64_t>(c) >= config.num_labels)
-        fail(ExitCode::usage, "--target: the data has the label '{}'; the model has {} labels{}",
-             printable(classes[c]), config.num_labels, suggestion(classes[c], config.label_names));
-      number = static_cast<std::int64_t>(c);
-    }
-    numbers.push_back(number);
-  }
-  return at::tensor(numbers, at::kLong);
+// The model's number of each class of the data, by name. Classes without names are numbers, and are never
+// guessed.
+at::Tensor class_numbers(const TextConfig& config, const std::vector<std::string>& classes,
+                         const std::vector<std::string>& unnamed) {
+  std::vector<std::string> names = label_names_of(config);
+  if (config.label_names.empty() || names != config.label_names)
+    if (static_cast<std::int64_t>(unnamed.size()) == config.num_labels) names = unnamed;
+  const ClassMap map = match_classes(names, config.num_labels, classes);
+  if (map.found() && map.fit != ClassFit::unnamed) return at::tensor(map.model_class, at::kLong);
+  const std::string& missing = map.unknown.empty() ? classes.front() : map.unknown.front();
+  fail(ExitCode::usage, "--target: the data has the label '{}'; the model has {} labels{}",
+       printable(missing), config.num_labels, suggestion(missing, names));
 }
 
 // The objective of a classifier with the labels in the model's numbers.
@@ -119,8 +119,8 @@ Figures measure(NamedText& named, const Config& config, const TextDataset& data,
     if (data.class_names.empty())
       fail(ExitCode::usage, "--target: {} has no labels; a classifier is measured on rows with one",
            flags.data);
-    objective = std::make_unique<Renumbered>(std::move(objective),
-                                             class_numbers(named.model->config(), data.class_names));
+    objective = std::make_unique<Renumbered>(
+        std::move(objective), class_numbers(named.model->config(), data.class_names, flags.classes));
   }
   const auto stream =
       stream_texts(*data.test, std::move(objective),
@@ -136,7 +136,7 @@ void print_figures(const Figures& figures) {
   for (const auto& [name, value] : figures) {
     std::string shown = name;
     std::replace(shown.begin(), shown.end(), '_', ' ');
-    const bool share = name == "accuracy" || name == "f1" || name == "spearman" || name == "pearson";
+    const bool share = name == "accuracy" || name == "macro_f1" || name == "spearman" || name == "pearson";
     fmt::print("{:<20}{:.{}f}{}\n", shown, share ? 100 * value : value, share ? 2 : 4, share ? " %" : "");
   }
 }
@@ -152,8 +152,13 @@ int eval_texts(const std::string& model, const EvalFlags& flags) {
   const std::string task = task_of(named.model->config());
   if (flags.pseudo_perplexity && task != "mlm")
     fail(ExitCode::usage, "--pseudo-perplexity: {} is no masked language model", model);
-  const Config config = config_of(
-      flags, task, flags.max_length > 0 ? flags.max_length : std::min(named.max_length, kSampleTokens));
+  check_max_length(named, flags.max_length);
+  const std::string prompt = task == "embed" ? named.prompt(flags.prompt_name, model) : "";
+  if (!prompt.empty()) named.notes.push_back(fmt::format("before each text: '{}'", printable(prompt)));
+  print_notes(named.notes, flags.quiet);
+  const Config config =
+      config_of(flags, task,
+                flags.max_length > 0 ? flags.max_length : std::min(named.max_length, kSampleTokens), prompt);
   std::unique_ptr<ScratchFolder> scratch;
   if (flags.cache_dir.empty()) scratch = std::make_unique<ScratchFolder>();
   const double start = now_seconds();
@@ -163,6 +168,7 @@ int eval_texts(const std::string& model, const EvalFlags& flags) {
   Console console(flags.quiet, "never");
   console.note(fmt::format("{} at {}: {} samples of {}", named.model->architecture(), task, data.test->size(),
                            flags.data));
+  for (const std::string& note : data.notes) console.note(note);
   for (const auto& [where, what] : data.report)
     console.note(fmt::format("{}: {}", printable(where), printable(what)));
   named.model->to(device);

@@ -8,6 +8,7 @@
 #include "mgd/cli/open_text.h"
 #include "mgd/cli/row_of.h"
 #include "mgd/cli/text.h"
+#include "mgd/cli/text_input.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
 
@@ -29,6 +30,10 @@ struct FillMaskFlags {
   }
 };
 
+bool is_blank(const std::string& text) {
+  return text.find_first_not_of(" \t\r\n") == std::string::npos;
+}
+
 void print_json(const std::string& input, const FilledText& filled, bool logits) {
   json masks = json::array();
   for (const auto& guesses : filled.masks) {
@@ -41,7 +46,7 @@ void print_json(const std::string& input, const FilledText& filled, bool logits)
     masks.push_back(std::move(list));
   }
   json object{{"input", input}, {"masks", std::move(masks)}};
-  for (std::int64_t m = 0; logits && m < filled.logits.size(0); ++m)
+  for (std::int64_t m = 0; logits && filled.logits.defined() && m < filled.logits.size(0); ++m)
     object["logits"].push_back(row_of(filled.logits[m]));
   fmt::print("{}\n", object.dump(-1, ' ', false, json::error_handler_t::replace));
 }
@@ -61,13 +66,20 @@ int run_fill_mask(const std::vector<std::string>& args, const FillMaskFlags& fla
     fail(ExitCode::usage, "fill-mask: there is no text; give texts, or - for the lines of stdin");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   NamedText named = open_named_text(args[0], "fill-mask", {TextHead::masked_lm});
+  print_notes(named.notes, /*quiet=*/false);
   for_text_batches(std::span(args).subspan(1), flags.batch_size, [&](std::span<const std::string> texts) {
-    const auto filled = fill_mask(*named.model, named.tokenizer, texts, {.top = flags.top});
-    for (std::size_t i = 0; i < texts.size(); ++i)
+    std::vector<std::string> asked;  // a blank line has nothing to fill in, and its answer is empty
+    for (const std::string& text : texts)
+      if (!is_blank(text)) asked.push_back(text);
+    const auto filled = fill_mask(*named.model, named.tokenizer, asked, {.top = flags.top});
+    std::size_t next = 0;
+    for (const std::string& text : texts) {
+      const FilledText answer = is_blank(text) ? FilledText{} : filled[next++];
       if (flags.json)
-        print_json(texts[i], filled[i], flags.logits);
+        print_json(text, answer, flags.logits);
       else
-        print_table(texts[i], filled[i]);
+        print_table(text, answer);
+    }
   });
   return 0;
 }

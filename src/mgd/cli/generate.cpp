@@ -1,11 +1,11 @@
 #include <ATen/Parallel.h>
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "mgd/cli/open_text.h"
+#include "mgd/cli/generate_flags.h"
 #include "mgd/cli/text.h"
+#include "mgd/cli/text_input.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
 #include "mgd/generate/generate_text.h"
@@ -17,32 +17,12 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::size_t kBatch = 16;  // prompts at a time; it changes no text
+constexpr std::int64_t kBatch = 16;  // prompts at a time; it changes no text
 
-struct GenerateFlags {
-  std::string prompt, prompts_file, device = "cpu";
-  GenerateOptions options;
-  std::vector<std::string> stop;
-  std::int64_t seed = 1, threads = 0;
-  bool json = false, quiet = false;
-  void visit(OptionVisitor& v) {
-    v.option("prompt", prompt, {.help = "text to go on from; bart: to read"});
-    v.option("prompts_file", prompts_file, {.help = "file with a prompt a line; - = stdin"});
-    options.visit(v);
-    v.option("seed", seed, {.help = "of what is drawn", .min = 0});
-    v.option("stop", stop, {.help = "the text ends before this; may be repeated"});
-    v.option("device", device, {.help = "where", .choices = {"cpu", "cuda"}});
-    v.option("threads", threads, {.help = "0 = all cores", .min = 0});
-    v.option("json", json, {.help = "one JSON object a prompt"});
-    v.option("quiet", quiet, {.help = "show the text when it is complete"});
-  }
-};
-
-std::vector<std::string> prompts_of(const GenerateFlags& flags) {
+void check_source(const GenerateFlags& flags) {
   if (flags.prompt.empty() == flags.prompts_file.empty())
     fail(ExitCode::usage, "generate: {}; give --prompt TEXT or --prompts-file FILE (- = stdin)",
          flags.prompt.empty() ? "there is no prompt" : "got two sources of prompts");
-  return flags.prompts_file.empty() ? std::vector{flags.prompt} : text_lines(flags.prompts_file);
 }
 
 void print(const std::string& text) {
@@ -50,31 +30,28 @@ void print(const std::string& text) {
   std::fflush(stdout);
 }
 
-int run_generate(const std::vector<std::string>& args, const GenerateFlags& flags) {
-  const std::vector<std::string> texts = prompts_of(flags);
-  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
-  NamedText named = open_named_text(args[0], "generate", {TextHead::causal_lm});
-  GenerateOptions options = flags.options;
-  options.device = open_device(flags.device, "--device");
-  options.sampling.seed = static_cast<std::uint64_t>(flags.seed);
-  named.model->to(options.device);
-  const bool goes_on = !named.model->config().encoder_decoder();
-  const auto head = [&](const std::string& prompt) { return goes_on ? prompt : std::string(); };
-  const bool streams = texts.size() == 1 && !flags.json && !flags.quiet;
-  bool begun = false;  // a mistake in the prompt shows before anything is printed
-  const auto stream = [&](std::size_t, const std::string& piece) {
-    print((begun ? "" : head(texts[0])) + piece);
-    begun = true;
-  };
-  for (std::size_t begin = 0; begin < texts.size(); begin += kBatch) {
+// Generates for batches of prompts as they come.
+class TextAnswers {
+ public:
+  TextAnswers(NamedText& named, const GenerateOptions& options, const GenerateFlags& flags)
+      : named_(named),
+        options_(options),
+        flags_(flags),
+        streams_(!flags.prompt.empty() && !flags.json && !flags.quiet) {}
+
+  void answer(std::span<const std::string> texts) {
     std::vector<TextPrompt> batch;
-    for (std::size_t i = begin; i < std::min(begin + kBatch, texts.size()); ++i)
-      batch.push_back({.text = texts[i], .sample = i});
-    const auto results = generate_text(*named.model, named.tokenizer, batch, options, flags.stop,
-                                       streams ? OnText(stream) : OnText());
+    for (const std::string& text : texts) batch.push_back({.text = text, .sample = num_prompts_++});
+    bool begun = false;  // a mistake in the prompt shows before anything is printed
+    const auto stream = [&](std::size_t, const std::string& piece) {
+      print((begun ? "" : head(texts[0])) + piece);
+      begun = true;
+    };
+    const auto results = generate_text(*named_.model, named_.tokenizer, batch, options_, flags_.stop,
+                                       streams_ ? OnText(stream) : OnText());
     for (std::size_t i = 0; i < results.size(); ++i) {
       const std::string whole = head(batch[i].text) + results[i].text;
-      if (flags.json)
+      if (flags_.json)
         fmt::print(
             "{}\n",
             json{{"prompt", batch[i].text}, {"generated_text", whole}, {"tokens", results[i].tokens}}.dump(
@@ -83,6 +60,33 @@ int run_generate(const std::vector<std::string>& args, const GenerateFlags& flag
         print((begun ? "" : whole) + "\n");
     }
   }
+
+ private:
+  std::string head(const std::string& prompt) const {
+    return named_.model->config().encoder_decoder() ? std::string() : prompt;
+  }
+
+  NamedText& named_;
+  const GenerateOptions& options_;
+  const GenerateFlags& flags_;
+  const bool streams_;
+  std::size_t num_prompts_ = 0;
+};
+
+int run_generate(const std::vector<std::string>& args, const GenerateFlags& flags) {
+  check_source(flags);
+  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
+  NamedText named = open_named_text(args[0], "generate", {TextHead::causal_lm});
+  GenerateOptions options = generate_options(flags, named, args[0], named.notes);
+  print_notes(named.notes, flags.quiet);
+  options.device = open_device(flags.device, "--device");
+  named.model->to(options.device);
+  TextAnswers answers(named, options, flags);
+  const auto visit = [&](std::span<const std::string> texts) { answers.answer(texts); };
+  if (flags.prompts_file.empty())
+    visit({&flags.prompt, 1});
+  else
+    for_file_batches(flags.prompts_file, kBatch, visit);
   return 0;
 }
 

@@ -4,41 +4,29 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
+#include "mgd/train/identify.h"
 
 namespace mgd {
 
 namespace {
 
-bool same_tensors(const Module& module, const TensorMap& tensors) {
-  std::size_t matched = 0;
-  for (const auto& entry : module.state()) {
-    const auto it = tensors.find(entry.name);
-    const bool optional = entry.name.ends_with("num_batches_tracked");
-    if (it == tensors.end() ? !optional : it->second.sizes() != entry.tensor.sizes()) return false;
-    matched += it != tensors.end() ? 1 : 0;
-  }
-  return matched == tensors.size();
-}
-
-OpenedModel open_weights(const std::string& file, std::string architecture, const WantedClasses& classes) {
+OpenedModel open_weights(const std::string& file, const std::string& architecture,
+                         const WantedClasses& classes) {
   std::vector<std::string> notes;
   TensorMap tensors = load_image_tensors(file, notes);
-  const WeightBorders borders = borders_of(tensors);
+  ModelConfig config{.model = architecture, .weights = file};
+  if (architecture.empty()) {
+    Identified found = identify(tensors, file);
+    config.model = std::move(found.architecture);
+    config.width = found.width;
+    notes.push_back(std::move(found.note));
+  } else {
+    config.width = width_of(architecture, tensors);
+  }
+  const WeightBorders borders = borders_of(config.model, tensors);
   const ModelDefaults defaults{
       .num_classes = borders.classes, .in_channels = borders.channels, .classes = classes};
-  if (architecture.empty()) {
-    for (const auto& name : known_models()) {
-      const auto candidate = make_model(
-          {.architecture = name, .num_classes = borders.classes, .in_channels = borders.channels}, 1);
-      if (same_tensors(*candidate, tensors)) architecture = name;
-      if (!architecture.empty()) break;
-    }
-    if (architecture.empty())
-      fail(ExitCode::usage, "{}: its tensors fit no architecture of default width; name it with --model",
-           file);
-  }
-  OpenedModel opened =
-      open_model({.model = architecture, .weights = file}, defaults, std::move(tensors), file);
+  OpenedModel opened = open_model(config, defaults, std::move(tensors), file);
   opened.notes.insert(opened.notes.begin(), notes.begin(), notes.end());
   return opened;
 }

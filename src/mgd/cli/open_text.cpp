@@ -1,12 +1,11 @@
 #include "mgd/cli/open_text.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
-#include "mgd/text/lines.h"
 
 namespace mgd {
 
@@ -34,23 +33,6 @@ std::string fitting_verbs(const TextConfig& config) {
   return "mgd inspect takes it";
 }
 
-// sentence-transformers keeps the length that an encoder was trained for in a file of its own.
-std::int64_t sentence_length(const std::map<std::string, std::string>& files) {
-  const auto file = files.find("sentence_bert_config.json");
-  if (file == files.end()) return 0;
-  const auto object = nlohmann::json::parse(file->second, nullptr, /*allow_exceptions=*/false);
-  const auto length = object.is_object() ? object.find("max_seq_length") : object.end();
-  return length != object.end() && length->is_number_unsigned() ? length->get<std::int64_t>() : 0;
-}
-
-bool next_text(LineReader& lines, std::string& line) {
-  while (lines.next(line)) {
-    while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 NamedText open_named_text(const std::string& folder, const std::string& verb,
@@ -59,7 +41,10 @@ NamedText open_named_text(const std::string& folder, const std::string& verb,
   if (!is_text_folder(folder))
     fail(ExitCode::usage,
          "{}: it is a model of pictures, or none; mgd {} takes a text model, mgd predict both", folder, verb);
-  OpenedText opened = open_text_folder(folder);
+  OpenTextOptions options;
+  if (std::find(heads.begin(), heads.end(), TextHead::encoder) == heads.end())
+    options.head_of_body = TextHead::causal_lm;
+  OpenedText opened = open_text_folder(folder, options);
   const TextConfig& config = opened.model->config();
   if (!fits(config, heads)) {
     std::string wanted;
@@ -68,48 +53,42 @@ NamedText open_named_text(const std::string& folder, const std::string& verb,
     fail(ExitCode::usage, "{}: it is {} with a head for {}; mgd {} takes models for {}; {}", folder,
          config.model_type, text_head_name(config.head), verb, wanted, fitting_verbs(config));
   }
-  NamedText named{.model = std::move(opened.model), .tokenizer = Tokenizer::load(folder)};
-  if (named.tokenizer.vocab_size() > named.model->config().vocab_size)
+  NamedText named{.model = std::move(opened.model),
+                  .tokenizer = Tokenizer::load(folder),
+                  .sentence = {},
+                  .files = std::move(opened.tokenizer),
+                  .notes = std::move(opened.notes)};
+  if (named.model->config().head == TextHead::encoder) named.sentence = load_sentence_files(folder);
+  if (!knows_tokens(*named.model, named.tokenizer))
     fail(ExitCode::bad_data, "{}: the tokenizer has {} tokens, but the model knows {}", folder,
          named.tokenizer.vocab_size(), named.model->config().vocab_size);
   named.max_length = named.model->max_tokens();
   for (const std::int64_t limit :
-       {named.tokenizer.special_tokens().model_max_length, sentence_length(opened.tokenizer)})
+       {named.tokenizer.special_tokens().model_max_length, named.sentence.max_length})
     if (limit > 0) named.max_length = std::min(named.max_length, limit);
   return named;
 }
 
-void for_text_batches(std::span<const std::string> args, std::int64_t batch_size,
-                      const std::function<void(std::span<const std::string>)>& visit) {
-  std::vector<std::string> batch;
-  bool any = false;
-  const auto give = [&] {
-    if (!batch.empty()) visit(batch);
-    batch.clear();
-  };
-  const auto add = [&](std::string text) {
-    any = true;
-    batch.push_back(std::move(text));
-    if (static_cast<std::int64_t>(batch.size()) == batch_size) give();
-  };
-  for (const std::string& arg : args) {
-    if (arg != "-") {
-      add(arg);
-      continue;
-    }
-    LineReader lines(std::cin, "stdin");
-    for (std::string line; next_text(lines, line);) add(line);
-  }
-  give();
-  if (!any) fail(ExitCode::missing_input, "-: no text on standard input");
+std::string NamedText::prompt(const std::string& name, const std::string& folder) const {
+  const std::string text = sentence.prompt(name, folder);
+  if (!text.empty() && !model->config().pools_prompt)
+    fail(ExitCode::usage,
+         "{}: its pooling leaves the prompt out (include_prompt false), which is not supported; "
+         "--prompt-name none "
+         "embeds without one",
+         folder);
+  return text;
 }
 
-std::vector<std::string> text_lines(const std::string& file) {
-  LineReader lines = file == "-" ? LineReader(std::cin, "stdin") : LineReader(fs::path(file));
-  std::vector<std::string> texts;
-  for (std::string line; next_text(lines, line);) texts.push_back(line);
-  if (texts.empty()) fail(ExitCode::missing_input, "{}: no text there", file);
-  return texts;
+void check_max_length(const NamedText& named, std::int64_t max_length) {
+  if (max_length > named.model->max_tokens())
+    fail(ExitCode::usage, "--max-length: got {}, but {} takes at most {} tokens", max_length,
+         named.model->architecture(), named.model->max_tokens());
+}
+
+void print_notes(const std::vector<std::string>& notes, bool quiet) {
+  if (quiet) return;
+  for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
 }
 
 }  // namespace mgd

@@ -35,6 +35,9 @@ void PredictFlags::visit(OptionVisitor& v) {
   v.option("max_length", max_length, {.help = "texts: most tokens; 0 = as the model takes", .min = 0});
   v.option("pairs", pairs,
            {.help = "texts: each is two, with a tab between them, for a classifier of pairs"});
+  v.option(
+      "prompt_name", prompt_name,
+      {.help = "texts: which prompt of a sentence encoder stands before each; none; empty = its default"});
   v.option("precision", precision, {.help = "fp32 or bf16", .choices = {"fp32", "bf16"}});
   v.option("threads", threads, {.help = "0 = all cores", .min = 0});
   v.option("json", json, {.help = "one JSON object a line on stdout"});

@@ -10,7 +10,7 @@
 namespace mgd {
 
 struct PredictFlags {
-  std::string model, precision = "fp32";
+  std::string model, prompt_name, precision = "fp32";
   std::int64_t top = 3, threads = 0, batch_size = 64, max_length = 0, image_size = 0;
   double max_megapixels = DataConfig{}.max_megapixels;
   std::vector<std::string> classes;

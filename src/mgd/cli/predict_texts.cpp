@@ -11,6 +11,7 @@
 #include "mgd/cli/open_text.h"
 #include "mgd/cli/predict.h"
 #include "mgd/cli/row_of.h"
+#include "mgd/cli/text_input.h"
 #include "mgd/core/error.h"
 #include "mgd/eval/text_eval.h"
 
@@ -23,6 +24,7 @@ using json = nlohmann::ordered_json;
 Encoding encoding_of(const Tokenizer& tokenizer, const std::string& text, bool pair,
                      const EncodeOptions& options) {
   if (!pair) return tokenizer.encode(text, options);
+  if (text.empty()) return {};  // a blank line is no pair, and its answer is empty
   const std::size_t tab = text.find('\t');
   if (tab == std::string::npos)
     fail(ExitCode::usage, "'{}': --pairs takes two texts with a tab between them", printable(text));
@@ -30,18 +32,14 @@ Encoding encoding_of(const Tokenizer& tokenizer, const std::string& text, bool p
                                options);
 }
 
-// A text that is too long is cut at its end, of a pair the longer one.
-Batch batch_of(const NamedText& named, std::span<const std::string> texts, bool pairs,
-               std::int64_t max_length) {
+Batch batch_of(std::span<const Encoding> encodings) {
   std::vector<std::int64_t> ids, positions, types;
   Batch batch;
   batch.tokens.offsets = {0};
-  for (const std::string& text : texts) {
-    const Encoding encoding = encoding_of(named.tokenizer, text, pairs, {.max_length = max_length});
+  for (const Encoding& encoding : encodings) {
     ids.insert(ids.end(), encoding.ids.begin(), encoding.ids.end());
     types.insert(types.end(), encoding.type_ids.begin(), encoding.type_ids.end());
     for (std::size_t t = 0; t < encoding.size(); ++t) positions.push_back(static_cast<std::int64_t>(t));
-    if (encoding.size() == 0) fail(ExitCode::bad_data, "'{}': it has no tokens", printable(text));
     batch.tokens.offsets.push_back(static_cast<std::int64_t>(ids.size()));
   }
   batch.tokens.ids = at::tensor(ids, at::kLong);
@@ -63,6 +61,20 @@ std::string label_of(const TextConfig& config, std::int64_t c) {
   return i < config.label_names.size() ? config.label_names[i] : fmt::format("LABEL_{}", c);
 }
 
+void print_object(const json& object) {
+  fmt::print("{}\n", object.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+// A text without tokens, e.g. a blank line for a model that puts nothing around a text: the answer is empty.
+void print_nothing(const std::string& input, bool embeds, const PredictFlags& flags) {
+  if (!flags.json)
+    fmt::print("{}:\n", printable(input));
+  else if (embeds)
+    print_object({{"input", input}, {"embedding", nullptr}});
+  else
+    print_object({{"input", input}, {"predictions", json::array()}});
+}
+
 void print_classes(const std::string& input, const at::Tensor& logits, const TextConfig& config,
                    const PredictFlags& flags) {
   const auto [scores, classes] = scores_of(logits, config).topk(std::min(flags.top, logits.size(0)));
@@ -77,41 +89,71 @@ void print_classes(const std::string& input, const at::Tensor& logits, const Tex
   }
   json object{{"input", input}, {"predictions", predictions}};
   if (flags.logits) object["logits"] = row_of(logits);
-  fmt::print("{}\n", flags.json ? object.dump(-1, ' ', false, json::error_handler_t::replace) : line);
+  if (flags.json)
+    print_object(object);
+  else
+    fmt::print("{}\n", line);
 }
 
 void print_embedding(const std::string& input, const at::Tensor& embedding, const PredictFlags& flags) {
   const std::vector<double> row = row_of(embedding);
   if (flags.json)
-    fmt::print("{}\n", json{{"input", input}, {"embedding", row}}.dump(-1, ' ', false,
-                                                                       json::error_handler_t::replace));
+    print_object({{"input", input}, {"embedding", row}});
   else
     fmt::print("{}: {:.5f}\n", printable(input), fmt::join(row, " "));
 }
+
+// A text that is too long is cut at its end (or as the tokenizer's truncation_side says), of a pair the
+// longer one.
+class TextAnswers {
+ public:
+  TextAnswers(NamedText& named, const PredictFlags& flags, std::string prompt, std::int64_t max_length)
+      : named_(named), flags_(flags), prompt_(std::move(prompt)), max_length_(max_length) {}
+
+  void answer(std::span<const std::string> texts) {
+    std::vector<Encoding> encodings;
+    std::vector<std::int64_t> rows;  // of each text; -1: it has no tokens
+    for (const std::string& text : texts) {
+      Encoding encoding =
+          encoding_of(named_.tokenizer, prompt_ + text, flags_.pairs, {.max_length = max_length_});
+      rows.push_back(encoding.size() > 0 ? static_cast<std::int64_t>(encodings.size()) : -1);
+      if (encoding.size() > 0) encodings.push_back(std::move(encoding));
+    }
+    ModelOutput output;
+    if (!encodings.empty())
+      output = mgd::answer(*named_.model, batch_of(encodings), {.precision = flags_.precision});
+    const bool embeds = named_.model->config().head == TextHead::encoder;
+    const at::Tensor& all = embeds ? output.embedding : output.logits;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (rows[i] < 0)
+        print_nothing(texts[i], embeds, flags_);
+      else if (embeds)
+        print_embedding(texts[i], all[rows[i]].to(at::kFloat), flags_);
+      else
+        print_classes(texts[i], all[rows[i]].to(at::kFloat), named_.model->config(), flags_);
+    }
+  }
+
+ private:
+  NamedText& named_;
+  const PredictFlags& flags_;
+  const std::string prompt_;
+  const std::int64_t max_length_;
+};
 
 }  // namespace
 
 int predict_texts(const std::vector<std::string>& args, const PredictFlags& flags) {
   NamedText named =
       open_named_text(args[0], "predict", {TextHead::sequence_classification, TextHead::encoder});
-  const TextConfig& config = named.model->config();
-  if (flags.max_length > named.model->max_tokens())
-    fail(ExitCode::usage, "--max-length: got {}, but {} takes at most {} tokens", flags.max_length,
-         named.model->architecture(), named.model->max_tokens());
-  const std::int64_t max_length = flags.max_length > 0 ? flags.max_length : named.max_length;
-  for_text_batches(std::span(args).subspan(1), flags.batch_size, [&](std::span<const std::string> texts) {
-    const ModelOutput output =
-        answer(*named.model, batch_of(named, texts, flags.pairs, max_length), {.precision = flags.precision});
-    const bool embeds = config.head == TextHead::encoder;
-    const at::Tensor rows = (embeds ? output.embedding : output.logits).to(at::kFloat);
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      const at::Tensor row = rows[static_cast<std::int64_t>(i)];
-      if (embeds)
-        print_embedding(texts[i], row, flags);
-      else
-        print_classes(texts[i], row, config, flags);
-    }
-  });
+  check_max_length(named, flags.max_length);
+  std::string prompt = named.prompt(flags.prompt_name, args[0]);
+  if (!prompt.empty()) named.notes.push_back(fmt::format("before each text: '{}'", printable(prompt)));
+  print_notes(named.notes, /*quiet=*/false);
+  TextAnswers answers(named, flags, std::move(prompt),
+                      flags.max_length > 0 ? flags.max_length : named.max_length);
+  for_text_batches(std::span(args).subspan(1), flags.batch_size,
+                   [&](std::span<const std::string> texts) { answers.answer(texts); });
   return 0;
 }
 

@@ -80,7 +80,7 @@ void print_summary(const std::string& summary) {
 int run_recipe(const std::vector<std::string>& args, const RecipeFlags& flags, const std::string& model_dir) {
   const Config config = config_from(args, flags);
   Console console(flags.common.quiet, flags.common.color);
-  const bool has_teacher = !config.teacher.model.empty() || !config.teacher.path.empty();
+  const bool has_teacher = config.teacher.given();
   if (model_dir == "student" && !has_teacher)
     fail(ExitCode::usage,
          "teacher: the recipe names none; write teacher: {{model: NAME, weights: FILE}}, or use `mgd train`");

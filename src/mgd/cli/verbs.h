@@ -20,6 +20,7 @@ Verb fill_mask_verb();
 Verb generate_verb();
 Verb bench_verb();
 Verb demo_verb();
+Verb export_verb();
 
 std::vector<Verb> all_verbs();
 

@@ -34,6 +34,8 @@ class BlockSamples final : public TextSource {
     return range_.moving ? std::min(inputs_, size_ * length_) : inputs_;
   }
 
+  std::int64_t longest() const override { return std::min(inputs_, length_); }
+
   TextSample sample(std::int64_t index, std::int64_t epoch) const override {
     MGD_ASSERT(index >= 0 && index < size_);
     const std::int64_t first = offset_of(epoch) + index * length_, count = std::min(length_, inputs_ - first);

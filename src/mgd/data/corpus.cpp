@@ -4,6 +4,7 @@
 
 #include "mgd/data/corpus_rows.h"
 #include "mgd/data/text_pieces.h"
+#include "mgd/format/text_stream.h"
 
 namespace mgd {
 
@@ -18,9 +19,10 @@ class PieceCorpus final : public CorpusReader {
   PieceCorpus(const fs::path& path, PieceEnd end) : reader_(path, end), skip_blank_(end == PieceEnd::line) {}
 
   bool next(CorpusPart& part) override {
-    do {
+    for (;; ++num_blank_) {
       if (!reader_.next(piece_)) return false;
-    } while (skip_blank_ && piece_.ends && !inside_ && is_blank(piece_.text));
+      if (!skip_blank_ || !piece_.ends || inside_ || !is_blank(piece_.text)) break;
+    }
     part = {.texts = {}, .target = {}, .last = piece_.ends, .line = piece_.line, .problem = {}};
     part.texts.push_back(std::move(piece_.text));
     inside_ = !piece_.ends;
@@ -90,7 +92,7 @@ std::unique_ptr<CorpusReader> open_corpus(const fs::path& path, const CorpusOpti
 
 std::string corpus_format(const fs::path& path, const std::string& format) {
   if (format != "auto") return format;
-  const std::string ending = path.extension().string();
+  const std::string ending = text_ending(path);
   if (ending == ".jsonl" || ending == ".ndjson") return "jsonl";
   if (ending == ".csv" || ending == ".tsv") return ending.substr(1);
   return "lines";

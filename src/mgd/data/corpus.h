@@ -32,7 +32,11 @@ struct CorpusPart {
 class CorpusReader {
  public:
   virtual ~CorpusReader() = default;
-  virtual bool next(CorpusPart& part) = 0;  // false: no more
+  virtual bool next(CorpusPart& part) = 0;               // false: no more
+  std::int64_t num_blank() const { return num_blank_; }  // blank lines that were no documents, so far
+
+ protected:
+  std::int64_t num_blank_ = 0;
 };
 
 // By the options:
@@ -42,10 +46,12 @@ class CorpusReader {
 //   jsonl       a JSON object a line; columns and target are names of its fields
 //   csv, tsv    a row a line (csv: RFC 4180, tsv: no quoting). Columns are numbers from 0, or names that the
 //               first line holds; it is a header when any of those needed is a name
-// Rows above 4 MiB are problems. Throws like InputFile, and Error(usage) for a column that the header lacks.
+// Rows above 4 MiB are problems. Throws like LineReader, Error(usage) for a column that the header lacks, and
+// Error(bad_data), with its line, for a quote that is never closed: it would swallow the rest of the file.
 std::unique_ptr<CorpusReader> open_corpus(const fs::path& path, const CorpusOptions& options);
 
-// The format that `auto` means: .jsonl and .ndjson, .csv, .tsv, otherwise lines.
+// The format that `auto` means: .jsonl and .ndjson, .csv, .tsv (also before .gz, .zst ...), otherwise
+// lines.
 std::string corpus_format(const fs::path& path, const std::string& format);
 
 }  // namespace mgd

@@ -39,14 +39,15 @@ class RowCorpus : public CorpusReader {
     part = {};
     TextPiece line;
     std::string problem;
-    do {
+    for (;; ++num_blank_) {
       if (!next_line(line, problem)) return false;
-    } while (problem.empty() && line.text.find_first_not_of(" \r") == std::string::npos);
+      if (!problem.empty() || line.text.find_first_not_of(" \r") != std::string::npos) break;
+    }
     part.line = line.line;
     part.problem = std::move(problem);
     if (!part.problem.empty()) return true;
     try {
-      std::vector<std::string> values = row(line.text);
+      std::vector<std::string> values = row(line);
       if (values.size() > num_texts_) {
         part.target = std::move(values.back());
         values.pop_back();
@@ -54,6 +55,7 @@ class RowCorpus : public CorpusReader {
       part.texts = std::move(values);
       part.num_invalid = num_invalid_;
     } catch (const Error& error) {
+      if (fatal_) throw;
       part.problem = error.what();
     }
     return true;
@@ -61,12 +63,13 @@ class RowCorpus : public CorpusReader {
 
  protected:
   std::int64_t num_invalid_ = 0;  // of the row that row() gave last
+  bool fatal_ = false;            // what row() throws is wrong with the whole file
 
   const std::vector<std::string>& wanted() const { return wanted_; }
   const fs::path& path() const { return reader_.path(); }
 
   // The wanted values of the row that begins with `line`; may read on.
-  virtual std::vector<std::string> row(const std::string& line) = 0;
+  virtual std::vector<std::string> row(const TextPiece& line) = 0;
 
   // A whole line. One that is too long is read to its end and is a problem.
   bool next_line(TextPiece& line, std::string& problem) {
@@ -94,10 +97,10 @@ class JsonRows final : public RowCorpus {
   using RowCorpus::RowCorpus;
 
  private:
-  std::vector<std::string> row(const std::string& line) override {
+  std::vector<std::string> row(const TextPiece& line) override {
     std::vector<std::string> values;
     num_invalid_ = 0;
-    const auto fields = json_fields(valid_utf8(line, &num_invalid_), wanted());
+    const auto fields = json_fields(valid_utf8(line.text, &num_invalid_), wanted());
     for (std::size_t i = 0; i < fields.size(); ++i) {
       if (!fields[i]) fail(ExitCode::bad_data, "there is no field '{}'", printable(wanted()[i]));
       values.push_back(*fields[i]);
@@ -115,7 +118,8 @@ class TableRows final : public RowCorpus {
     std::vector<std::string> names;
     TextPiece line;
     std::string problem;
-    if (header && next_line(line, problem) && problem.empty()) names = cells(line.text);
+    if (header && next_line(line, problem) && problem.empty()) names = cells(line);
+    fatal_ = false;
     for (const std::string& column : wanted()) places_.push_back(place_of_column(column, names));
   }
 
@@ -126,35 +130,54 @@ class TableRows final : public RowCorpus {
     if (const auto number = number_of(column)) return *number;
     std::vector<std::string> shown;
     for (const std::string& name : names) shown.push_back(printable(name));
-    fail(ExitCode::usage, "{}: there is no column '{}'{}", path().string(), printable(column),
-         suggestion(column, shown));
+    fail(ExitCode::usage, "{}: there is no column '{}'{}{}", path().string(), printable(column),
+         suggestion(column, shown), tabs_hint(names));
   }
 
-  std::vector<std::string> cells(const std::string& line) {
-    if (!quoting_) return split_tsv(line);
+  // A table of tabs that is called .csv (as the STS benchmark's) has one cell a row, or is cut at the commas
+  // of texts.
+  std::string tabs_hint(const std::vector<std::string>& cells) const {
+    const bool tabs = quoting_ && std::any_of(cells.begin(), cells.end(), [](const std::string& cell) {
+                        return cell.find('\t') != std::string::npos;
+                      });
+    return tabs ? "; it looks separated by tabs: write text.format: tsv (eval: --format tsv)" : "";
+  }
+
+  std::vector<std::string> cells(const TextPiece& line) {
+    num_lines_ = 1;
+    if (!quoting_) return split_tsv(line.text);
     CsvRow row;
-    TextPiece more{.text = line};
+    TextPiece more = line;
     std::string problem;
-    while (!row.add_line(more.text)) {
-      if (row.bytes() > kMaxRowBytes)
-        fail(ExitCode::bad_data, "a row above {} bytes; is a quote left open?", kMaxRowBytes);
-      if (!next_line(more, problem)) fail(ExitCode::bad_data, "the file ends within a quoted cell");
-      if (!problem.empty()) fail(ExitCode::bad_data, "{}", problem);
+    std::int64_t opened = 0;  // the line of the quote that is open
+    for (bool was_open = false; !row.add_line(more.text); ++num_lines_) {
+      if (!was_open || row.opened_again()) opened = more.line;
+      was_open = true;
+      if (row.bytes() <= kMaxRowBytes && next_line(more, problem) && problem.empty()) continue;
+      fatal_ = true;
+      fail(ExitCode::bad_data,
+           "{}:{}: a quote opens here and is not closed in the {} lines that follow; they would be one cell. "
+           "Close it, or "
+           "write text.format: tsv for a table without quoting",
+           path().string(), opened, more.line - opened);
     }
     return row.take();
   }
 
-  std::vector<std::string> row(const std::string& line) override {
+  std::vector<std::string> row(const TextPiece& line) override {
     std::vector<std::string> all = cells(line), values;
     for (const std::size_t place : places_) {
       if (place >= all.size())
-        fail(ExitCode::bad_data, "{} columns, expected at least {}", all.size(), place + 1);
+        fail(ExitCode::bad_data, "{} columns, expected at least {}{}{}", all.size(), place + 1,
+             num_lines_ > 1 ? fmt::format(", in a row of {} lines; is a quote left open?", num_lines_) : "",
+             tabs_hint(all));
       values.push_back(all[place]);
     }
     return values;
   }
 
   const bool quoting_;
+  std::int64_t num_lines_ = 1;  // of the row that cells() read last
   std::vector<std::size_t> places_;
 };
 

@@ -27,6 +27,7 @@ DocumentPieces::DocumentPieces(TextCorpus corpus, const std::vector<std::int64_t
     documents_.push_back(document);
     first_piece_.push_back(first_piece_.back() + (length + capacity_ - 1) / capacity_);
     num_tokens_ += length;
+    longest_ = std::max(longest_, std::min(length, capacity_) + corpus_.frame.size());
   }
 }
 
@@ -59,6 +60,7 @@ class DocumentSamples final : public TextSource {
 
   std::int64_t size() const override { return pieces_.size(); }
   std::int64_t num_tokens() const override { return pieces_.num_tokens(); }
+  std::int64_t longest() const override { return pieces_.longest(); }
   TextSample sample(std::int64_t index, std::int64_t) const override {
     TextSample sample;
     sample.id = index;
@@ -88,6 +90,7 @@ class PackedSamples final : public TextSource {
 
   std::int64_t size() const override { return static_cast<std::int64_t>(first_piece_.size()) - 1; }
   std::int64_t num_tokens() const override { return pieces_.num_tokens(); }
+  std::int64_t longest() const override { return pieces_.longest(); }
   TextSample sample(std::int64_t index, std::int64_t) const override {
     const auto row = static_cast<std::size_t>(index);
     TextSample sample;

@@ -18,10 +18,14 @@ class RowSamples final : public TextSource {
     const std::int64_t per_row = texts_per_row();
     for (const std::int64_t row : rows_)
       for (std::int64_t i = 0; i < per_row; ++i) num_tokens_ += corpus_.store->length(row * per_row + i);
+    for (const std::int64_t row : rows_) see(row);
   }
 
   std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
   std::int64_t num_tokens() const override { return num_tokens_; }
+  std::int64_t longest() const override { return std::min(longest_, corpus_.max_length); }
+  std::int64_t num_cut() const override { return num_cut_; }
+  Scores scores() const override { return scores_; }
 
   TextSample sample(std::int64_t index, std::int64_t) const override {
     const std::int64_t row = rows_[static_cast<std::size_t>(index)], first = row * texts_per_row();
@@ -46,9 +50,26 @@ class RowSamples final : public TextSource {
   std::int64_t texts_per_row() const { return corpus_.store->info().texts_per_row; }
   bool is_framed_pair() const { return texts_per_row() == 2 && !options_.two_sequences; }
 
+  // Counts what the row means for the limits.
+  void see(std::int64_t row) {
+    const TokenStore& store = *corpus_.store;
+    const std::int64_t first = row * texts_per_row();
+    std::int64_t length = store.length(first) + corpus_.frame.size();
+    if (is_framed_pair()) length = store.length(first) + store.length(first + 1) + options_.pair.size();
+    if (texts_per_row() == 2 && !is_framed_pair())
+      length = std::max(length, store.length(first + 1) + corpus_.frame.size());
+    longest_ = std::max(longest_, length);
+    num_cut_ += length > corpus_.max_length ? 1 : 0;
+    if (!store.info().has_targets || !options_.classes.empty()) return;
+    const bool is_first = row == rows_.front();
+    scores_.least = is_first ? store.target(row) : std::min(scores_.least, store.target(row));
+    scores_.largest = is_first ? store.target(row) : std::max(scores_.largest, store.target(row));
+  }
+
   TokenPiece text(std::int64_t document, std::int64_t longest) const {
-    return corpus_.store->read(corpus_.store->begin(document),
-                               std::min(longest, corpus_.store->length(document)));
+    const std::int64_t length = corpus_.store->length(document), kept = std::min(longest, length);
+    return corpus_.store->read(corpus_.store->begin(document) + (corpus_.cuts_left ? length - kept : 0),
+                               kept);
   }
 
   // Tokens go from the longer text, as the tokenizers' longest_first does: of two texts that are both too
@@ -64,7 +85,8 @@ class RowSamples final : public TextSource {
   TextCorpus corpus_;
   const std::vector<std::int64_t> rows_;
   const RowOptions options_;
-  std::int64_t num_tokens_ = 0;
+  std::int64_t num_tokens_ = 0, longest_ = 0, num_cut_ = 0;
+  Scores scores_;
 };
 
 }  // namespace

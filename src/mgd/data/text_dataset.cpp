@@ -6,20 +6,20 @@
 #include <charconv>
 #include <cmath>
 #include <numeric>
-#include <set>
+#include <optional>
 
 #include "mgd/core/error.h"
 #include "mgd/data/text_files.h"
 #include "mgd/data/tokenize_corpus.h"
+#include "mgd/text/tokenizer_files.h"
 
 namespace mgd {
 
 namespace {
 
-constexpr std::int64_t kMaxNumberedClasses = 10'000;
-
 struct SplitFiles {
   std::vector<fs::path> train, validation, test;
+  std::map<std::string, std::int64_t> unread;  // other files of the folders, by ending
 };
 
 [[noreturn]] void no_such_split(const fs::path& folder, const std::string& key, const std::string& name) {
@@ -36,15 +36,18 @@ SplitFiles find_files(const Config& config) {
     fail(ExitCode::missing_input, "data.path: {}: no such file or folder", path.string());
   const bool is_folder = fs::is_directory(path);
   const fs::path folder = is_folder ? path : parent_of(path);
+  SplitFiles found;
   const auto find = [&](const std::string& key, const std::string& name, bool required) {
-    std::vector<fs::path> files = name.empty() ? std::vector<fs::path>{} : split_files(folder, name);
+    std::vector<fs::path> files =
+        name.empty() ? std::vector<fs::path>{} : split_files(folder, name, &found.unread);
     if (files.empty() && !name.empty() && required) no_such_split(folder, key, name);
     return files;
   };
   const bool default_test = config.data.test == DataConfig{}.test;
-  return {.train = is_folder ? find("data.train", config.data.train, true) : std::vector<fs::path>{path},
-          .validation = find("text.validation", config.text.validation, true),
-          .test = find("data.test", config.data.test, !default_test)};
+  found.train = is_folder ? find("data.train", config.data.train, true) : std::vector<fs::path>{path};
+  found.validation = find("text.validation", config.text.validation, true);
+  found.test = find("data.test", config.data.test, !default_test);
+  return found;
 }
 
 std::vector<std::int64_t> all_rows(std::int64_t n) {
@@ -53,27 +56,31 @@ std::vector<std::int64_t> all_rows(std::int64_t n) {
   return rows;
 }
 
-// The class of each label, and the names of the classes.
+std::optional<double> number_of(const std::string& label) {
+  double number = 0;
+  const char* const end = label.data() + label.size();
+  const auto [stop, error] = std::from_chars(label.data(), end, number);
+  return error == std::errc{} && stop == end && std::isfinite(number) ? std::optional(number) : std::nullopt;
+}
+
+// The class of each label, and the names of the classes: the labels that are there, numbers in their order.
 struct Classes {
   std::vector<std::string> names;
   std::map<std::string, std::int64_t> of;
 
-  explicit Classes(const std::vector<std::string>& labels) {
-    std::int64_t largest = -1;
-    const bool numbered = std::all_of(labels.begin(), labels.end(), [&](const std::string& label) {
-      std::int64_t number = -1;
-      const char* const end = label.data() + label.size();
-      const auto [stop, error] = std::from_chars(label.data(), end, number);
-      largest = std::max(largest, number);
-      return error == std::errc{} && stop == end && number >= 0 && number < kMaxNumberedClasses &&
-             label == std::to_string(number);
+  Classes(const std::vector<std::string>& labels, const std::string& target) : names(labels) {
+    const bool numbers =
+        std::all_of(labels.begin(), labels.end(), [](const std::string& label) { return number_of(label); });
+    for (const std::string& label : labels)
+      if (numbers && std::floor(*number_of(label)) != *number_of(label))
+        fail(ExitCode::bad_data,
+             "text.target: column '{}' holds {} numbers such as {}, which are scores and no classes; task "
+             "embed learns "
+             "the scores of pairs (regression on single texts is not supported)",
+             target, labels.size(), printable(label));
+    std::sort(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
+      return numbers && *number_of(a) != *number_of(b) ? *number_of(a) < *number_of(b) : a < b;
     });
-    if (numbered) {
-      for (std::int64_t c = 0; c <= largest; ++c) names.push_back(std::to_string(c));
-    } else {
-      names = labels;
-      std::sort(names.begin(), names.end());
-    }
     for (std::size_t c = 0; c < names.size(); ++c) of[names[c]] = static_cast<std::int64_t>(c);
   }
 
@@ -97,11 +104,12 @@ class TextOpener {
 
   TextDataset open() {
     const SplitFiles files = find_files(config_);
+    note_unread(files.unread);
     const auto train = open_store(files.train, "train");
     const auto validation = open_store(files.validation, "validation");
     const auto test = open_store(files.test, "test");
     if (config_.task == "classify" && train->info().has_targets)
-      classes_ = std::make_unique<Classes>(train->info().labels);
+      classes_ = std::make_unique<Classes>(train->info().labels, config_.text.target);
     if (classes_) out_.class_names = classes_->names;
     const double held_out = validation ? 0 : config_.data.validation;
     auto [kept, held] = divide(*train, held_out);
@@ -114,6 +122,8 @@ class TextOpener {
       fail(ExitCode::bad_data, "data.path: {}: no training samples; are the documents empty?",
            config_.data.path);
     if (out_.validation && out_.validation->size() == 0) out_.validation = nullptr;
+    note_cut(out_.train.get(), "training");
+    note_cut(out_.test.get(), "test");
     out_.fingerprint = sha256_hex(fmt::format("{}{} {} {} {}", identity_, config_.text.samples,
                                               config_.text.max_length, config_.task, held_out));
     return std::move(out_);
@@ -131,7 +141,8 @@ class TextOpener {
 
   std::shared_ptr<const TokenStore> open_store(const std::vector<fs::path>& files, const std::string& split) {
     if (files.empty()) return nullptr;
-    StoreRequest request{.files = files, .corpus = {.format = config_.text.format}};
+    StoreRequest request{
+        .files = files, .corpus = {.format = config_.text.format}, .prompt = config_.text.prompt};
     if (!config_.text.columns.empty()) request.corpus.columns = config_.text.columns;
     request.corpus.target = config_.text.target;
     if (labelled() && !config_.text.target.empty())
@@ -158,11 +169,29 @@ class TextOpener {
     }
   }
 
+  void note_unread(const std::map<std::string, std::int64_t>& unread) {
+    std::vector<std::string> kinds;
+    for (const auto& [ending, count] : unread)
+      kinds.push_back(fmt::format("{} {}", count, ending.empty() ? "without an ending" : printable(ending)));
+    if (!kinds.empty())
+      out_.notes.push_back(fmt::format("files of other kinds are not read: {}", fmt::join(kinds, ", ")));
+  }
+
+  // Rows are cut where they are too long; other samples are pieces of which all are read.
+  void note_cut(const TextSource* source, const std::string& split) {
+    if (source == nullptr || source->num_cut() == 0) return;
+    out_.notes.push_back(fmt::format("{} of {} {} rows are longer than {} tokens and lose their {}",
+                                     source->num_cut(), source->size(), split, config_.text.max_length,
+                                     tokenizer_.special_tokens().cuts_left() ? "beginning" : "end"));
+  }
+
   void report(const StoreInfo& info, const std::vector<fs::path>& files, const std::string& split) {
     const std::string where = fmt::format("{} ({})", split, printable(files.front().filename().string()));
     std::vector<std::string> what;
     if (info.num_invalid > 0)
       what.push_back(fmt::format("{} places that are no UTF-8, read as U+FFFD", info.num_invalid));
+    if (info.num_blank > 0) what.push_back(fmt::format("{} blank lines left out", info.num_blank));
+    if (info.num_empty > 0) what.push_back(fmt::format("{} texts without a token", info.num_empty));
     if (info.num_cut > 0)
       what.push_back(fmt::format("{} documents tokenised in parts of 1 MiB", info.num_cut));
     if (info.num_corrupt > 0) what.push_back(fmt::format("{} documents left out", info.num_corrupt));
@@ -197,7 +226,10 @@ class TextOpener {
   std::shared_ptr<const TextSource> samples(std::shared_ptr<const TokenStore> store, const Part& part,
                                             const std::string& split, bool training) const {
     const StoreInfo& info = store->info();
-    TextCorpus corpus{.store = std::move(store), .frame = {}, .max_length = config_.text.max_length};
+    TextCorpus corpus{.store = std::move(store),
+                      .frame = {},
+                      .max_length = config_.text.max_length,
+                      .cuts_left = tokenizer_.special_tokens().cuts_left()};
     if (config_.task != "clm") corpus.frame = single_frame(tokenizer_);
     if (labelled()) {
       RowOptions options{.two_sequences = config_.task == "embed"};
@@ -240,7 +272,7 @@ fs::path tokenizer_path(const Config& config) {
   if (!config.text.tokenizer.empty()) return config.text.tokenizer;
   std::error_code error;
   for (const std::string& folder : {config.teacher.path, config.student.path})
-    if (!folder.empty() && fs::exists(fs::path(folder) / "tokenizer.json", error)) return folder;
+    if (!folder.empty() && fs::is_directory(folder, error) && holds_tokenizer(folder)) return folder;
   fail(
       ExitCode::usage,
       "text.tokenizer: none given, and no model folder holds one; write text: {{tokenizer: tokenizer.json}}");

@@ -22,8 +22,8 @@ struct TextDataset {
 // Without text.validation the fraction data.validation of the training split is held out: of blocks the last
 // tokens, otherwise document i of n iff floor((i+1) f) > floor(i f).
 //
-// Labels that are all whole numbers 0 ... 9,999 are the classes "0" ... "largest"; others are sorted by name.
-// The labels of `train` count for every split.
+// The classes are the labels of `train`, sorted by number where all are numbers, else by name: stars from 1
+// to 5 are five classes "1" ... "5". Labels with fractions are refused: they are scores.
 //
 // An empty text.target leaves labels and scores out, as for prediction; plain text will then do.
 //

@@ -65,6 +65,16 @@ TextFrame single_frame(const Tokenizer& tokenizer) {
   return frame;
 }
 
+TextFrame document_frame(const Tokenizer& tokenizer) {
+  TextFrame frame = single_frame(tokenizer);
+  const std::int64_t end = tokenizer.special_tokens().eos;
+  if (end >= 0 && (frame.after.ids.empty() || frame.after.ids.back() != end)) {
+    frame.after.ids.push_back(end);
+    frame.after.type_ids.push_back(0);
+  }
+  return frame;
+}
+
 TextFrame pair_frame(const Tokenizer& tokenizer) {
   const Encoding encoding = probe(tokenizer, [&](const std::string& text) {
     return tokenizer.encode_pair(text, text, {.file_limits = false});

@@ -26,6 +26,11 @@ struct TextFrame {
 TextFrame single_frame(const Tokenizer& tokenizer);
 TextFrame pair_frame(const Tokenizer& tokenizer);
 
+// What stands around the documents that a causal model learns: what the tokenizer adds to a text, and behind
+// that the end token of its vocabulary, where it has one and does not end in it anyway. A prompt begins with
+// `before`.
+TextFrame document_frame(const Tokenizer& tokenizer);
+
 // Tokens of one text, without special ones.
 struct TokenPiece {
   std::vector<std::int64_t> ids;

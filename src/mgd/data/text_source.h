@@ -18,6 +18,13 @@ class TextSource : public std::enable_shared_from_this<TextSource> {
   // A function of (index, epoch) alone; thread-safe. Throws Error(io | bad_data) for a store that changed.
   virtual TextSample sample(std::int64_t index, std::int64_t epoch) const = 0;
   virtual std::int64_t num_tokens() const = 0;  // of an epoch, without the special tokens put around pieces
+  virtual std::int64_t longest() const = 0;     // most tokens of one sequence, special ones included
+  virtual std::int64_t num_cut() const { return 0; }  // rows that lose tokens, because they are too long
+  // Of the targets, where they are scores.
+  struct Scores {
+    double least = 0, largest = 0;
+  };
+  virtual Scores scores() const { return {}; }
 };
 
 // What all samples of a corpus have in common.
@@ -25,6 +32,7 @@ struct TextCorpus {
   std::shared_ptr<const TokenStore> store;
   TextFrame frame;                // around every piece; empty where the store holds whole documents
   std::int64_t max_length = 128;  // tokens of a sample, special ones included
+  bool cuts_left = false;         // rows that are too long lose their beginning
 
   // Tokens of a piece without its frame. Throws Error(usage) when none fits.
   std::int64_t capacity() const;
@@ -52,7 +60,8 @@ struct BlockRange {
 std::shared_ptr<const TextSource> block_samples(TextCorpus corpus, BlockRange range);
 
 // Rows with a target, one sample each: a text or a framed pair (of `pair` frames), cut to max_length at its
-// end, the longer text of a pair first. `two_sequences`: the texts of a pair stand by themselves, each cut.
+// end (`cuts_left`: beginning), the longer text of a pair first. `two_sequences`: the texts of a pair stand
+// by themselves, each cut.
 struct RowOptions {
   TextFrame pair;
   bool two_sequences = false;

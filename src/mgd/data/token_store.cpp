@@ -32,6 +32,8 @@ StoreInfo read_info(const fs::path& file) {
             .num_rows = j.at("num_rows"),
             .num_cut = j.at("num_cut"),
             .num_invalid = j.at("num_invalid"),
+            .num_blank = j.at("num_blank"),
+            .num_empty = j.at("num_empty"),
             .num_corrupt = j.at("num_corrupt"),
             .corrupt = j.at("corrupt")};
   } catch (const json::exception&) {
@@ -183,6 +185,8 @@ void TokenStoreWriter::publish() {
                             {"num_tokens", f.num_tokens},
                             {"num_cut", i.num_cut},
                             {"num_invalid", i.num_invalid},
+                            {"num_blank", i.num_blank},
+                            {"num_empty", i.num_empty},
                             {"num_corrupt", i.num_corrupt},
                             {"corrupt", i.corrupt}};
   f.publisher.add("store.json", description.dump(1, ' ', false, json::error_handler_t::replace));

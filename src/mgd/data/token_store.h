@@ -28,6 +28,8 @@ struct StoreInfo {
   std::int64_t num_rows = 0;
   std::int64_t num_cut = 0;                    // documents above the limit, tokenised in parts
   std::int64_t num_invalid = 0;                // places that are no UTF-8, read as U+FFFD
+  std::int64_t num_blank = 0;                  // blank lines that were no documents
+  std::int64_t num_empty = 0;                  // texts without a single token of their own
   std::int64_t num_corrupt = 0;                // rows left out
   std::map<std::string, std::string> corrupt;  // the first of them: "FILE:LINE" -> what is wrong
 };

@@ -42,11 +42,8 @@ class StoreBuilder {
                          .texts_per_row = static_cast<std::int64_t>(request.corpus.columns.size()),
                          .has_targets = request.corpus.kind != TargetKind::none}) {
     if (!request.whole_documents) return;
-    TextFrame frame = single_frame(tokenizer);
-    const std::int64_t end = tokenizer.special_tokens().eos;
+    const TextFrame frame = document_frame(tokenizer);
     before_ = as_piece(frame.before.ids);
-    if (end >= 0 && (frame.after.ids.empty() || frame.after.ids.back() != end))
-      frame.after.ids.push_back(end);
     after_ = as_piece(frame.after.ids);
   }
 
@@ -101,6 +98,7 @@ class StoreBuilder {
       bytes = 0;
     }
     tokenize(gathered);
+    writer_.info().num_blank += reader->num_blank();
   }
 
   void tokenize(std::vector<Work>& gathered) {
@@ -116,7 +114,8 @@ class StoreBuilder {
     if (!work.part.problem.empty()) return;
     try {
       for (const std::string& text : work.part.texts) {
-        const Encoding encoding = tokenizer_.encode(text, {.add_special = false, .file_limits = false});
+        const Encoding encoding =
+            tokenizer_.encode(request_.prompt + text, {.add_special = false, .file_limits = false});
         work.pieces.push_back(piece_of(encoding));
         work.part.num_invalid += encoding.num_invalid;
       }
@@ -139,6 +138,7 @@ class StoreBuilder {
     for (const TokenPiece& piece : work.pieces) {
       if (!inside_) writer_.add(before_);
       writer_.add(piece);
+      if (!inside_ && work.part.last && piece.ids.empty()) ++info.num_empty;
       inside_ = !work.part.last;
       if (inside_) return;
       writer_.add(after_);
@@ -190,12 +190,13 @@ class StoreBuilder {
 };
 
 std::string key_of(const StoreRequest& request, const Tokenizer& tokenizer) {
-  constexpr int kVersion = 1;
+  constexpr int kVersion = 2;
   const CorpusOptions& corpus = request.corpus;
   const SpecialTokens& special = tokenizer.special_tokens();
-  std::string text = fmt::format(
-      "{}\ntokenizer {} eos {}\n{} {} {} {}\n", kVersion, sha256_hex(tokenizer.to_json()), special.eos,
-      fmt::join(corpus.columns, "\t"), corpus.target, static_cast<int>(corpus.kind), request.whole_documents);
+  std::string text =
+      fmt::format("{}\ntokenizer {} eos {}\n{} {} {} {} {}\n", kVersion, sha256_hex(tokenizer.to_json()),
+                  special.eos, fmt::join(corpus.columns, "\t"), corpus.target, static_cast<int>(corpus.kind),
+                  request.whole_documents, sha256_hex(request.prompt));
   for (const fs::path& file : request.files)
     text += fmt::format("{} {}\n", corpus_format(file, corpus.format), sha256_file(file));
   return sha256_hex(text);

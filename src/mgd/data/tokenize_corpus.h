@@ -12,6 +12,7 @@ struct StoreRequest {
   // Causal models: the special tokens are part of the documents, which also end in the end token where the
   // vocabulary has one.
   bool whole_documents = false;
+  std::string prompt;  // put before each text
 };
 
 struct OpenedStore {

@@ -16,9 +16,10 @@ Figures language_figures(const LanguageMetrics& m) {
 
 Figures class_figures(const Answers& answers) {
   const ClassifyMetrics m = classify_metrics(answers.logits, answers.labels);
-  double f1 = 0;
-  for (const ClassMetrics& c : m.per_class) f1 += c.f1 / static_cast<double>(m.per_class.size());
-  return {{"accuracy", m.accuracy}, {"loss", m.loss}, {"f1", f1}, {"matthews", matthews(m.confusion)}};
+  return {{"accuracy", m.accuracy},
+          {"loss", m.loss},
+          {"macro_f1", macro_f1(m.confusion)},
+          {"matthews", matthews(m.confusion)}};
 }
 
 std::int64_t count_characters(const std::string& utf8) {

@@ -20,8 +20,8 @@ std::unique_ptr<BatchStream> stream_texts(const TextSource& source,
                                           std::map<std::string, std::string> corrupt = {});
 
 // One epoch of a stream of make_eval_objective(task). Language models: loss, perplexity, accuracy (of the
-// hidden or next token), for causal ones (task clm) bits_per_character. classify: accuracy, loss, f1 (mean of
-// the classes), matthews. embed: spearman, pearson.
+// hidden or next token), for causal ones (task clm) bits_per_character. classify: accuracy, loss,
+// macro_f1, matthews. embed: spearman, pearson.
 Figures measure_texts(const std::string& task, TextModel& model, BatchStream& stream,
                       const Tokenizer& tokenizer, const TextEvalOptions& options);
 

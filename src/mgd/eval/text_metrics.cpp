@@ -43,6 +43,22 @@ double spearman(const std::vector<double>& a, const std::vector<double>& b) {
   return pearson(ranks(a), ranks(b));
 }
 
+double macro_f1(const std::vector<std::vector<std::int64_t>>& confusion) {
+  double sum = 0;
+  std::int64_t there = 0;
+  for (std::size_t k = 0; k < confusion.size(); ++k) {
+    std::int64_t support = 0, answers = 0;
+    for (std::size_t j = 0; j < confusion.size(); ++j) {
+      support += confusion[k][j];
+      answers += confusion[j][k];
+    }
+    if (support + answers == 0) continue;
+    sum += 2 * static_cast<double>(confusion[k][k]) / static_cast<double>(support + answers);
+    ++there;
+  }
+  return there > 0 ? sum / static_cast<double>(there) : 0;
+}
+
 double matthews(const std::vector<std::vector<std::int64_t>>& confusion) {
   double right = 0, all = 0, rows = 0, columns = 0, cross = 0;
   for (std::size_t k = 0; k < confusion.size(); ++k) {

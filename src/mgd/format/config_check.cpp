@@ -39,7 +39,7 @@ void check_objective(const Config& config) {
 
 void check_model(const Config& config, const ModelConfig& model, const std::string& role) {
   if (model.path.empty()) {
-    if (model.model.empty() && !model.weights.empty())
+    if (model.model.empty() && !model.weights.empty() && config.reads_text())
       refuse(config, role + ".weights", fmt::format("weights need an architecture; add {}.model", role));
     return;
   }

@@ -20,6 +20,7 @@ std::vector<std::string> split_tsv(std::string_view line) {
 bool CsvRow::add_line(std::string_view line) {
   if (quoted_) cells_.back() += '\n';
   bytes_ += line.size() + 1;
+  opened_ = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
     if (quoted_ && c == '"' && i + 1 < line.size() && line[i + 1] == '"') {
@@ -28,7 +29,7 @@ bool CsvRow::add_line(std::string_view line) {
     } else if (quoted_ && c == '"') {
       quoted_ = false;
     } else if (!quoted_ && c == '"' && cells_.back().empty()) {
-      quoted_ = true;
+      quoted_ = opened_ = true;
     } else if (!quoted_ && c == ',') {
       cells_.emplace_back();
     } else {

@@ -18,10 +18,11 @@ class CsvRow {
   bool add_line(std::string_view line);
   std::vector<std::string> take();  // the cells; the next line begins a new row
   std::size_t bytes() const { return bytes_; }
+  bool opened_again() const { return opened_; }  // the quote that is open was opened by the last line
 
  private:
   std::vector<std::string> cells_ = {""};
-  bool quoted_ = false;
+  bool quoted_ = false, opened_ = false;
   std::size_t bytes_ = 0;
 };
 

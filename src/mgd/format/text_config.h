@@ -18,6 +18,8 @@ const char* text_head_name(TextHead head);  // "masked_lm", ...
 struct TextConfig {
   std::string model_type = "bert";
   TextHead head = TextHead::encoder;
+  bool names_class =
+      true;  // false: read from a file without `architectures`, so that its weights tell the head
 
   std::int64_t vocab_size = 30522, hidden_size = 768, layers = 12, heads = 12, intermediate_size = 3072;
   std::int64_t max_positions = 512;  // rows of the table of positions
@@ -46,10 +48,13 @@ struct TextConfig {
 
   // Token ids; -1: none.
   std::int64_t pad_id = -1, bos_id = -1, eos_id = -1, cls_id = -1, sep_id = -1, decoder_start_id = -1;
+  std::vector<std::int64_t> other_eos_ids;  // that end a text as well
 
   // Sentence embedding: sentence-transformers' pooling over the visible tokens, and an L2 norm after it.
   std::string pooling = "mean";  // mean | cls | last
   bool normalize = false;
+  bool pools_prompt =
+      true;  // false: the tokens of a prompt are left out of the pooling, which is not supported
 
   bool encoder_decoder() const { return model_type == "bart"; }
   bool decoder() const { return model_type == "gpt2" || encoder_decoder(); }

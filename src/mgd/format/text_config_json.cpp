@@ -48,6 +48,14 @@ class Reader {
     if (!object_.contains(key)) return;
     value = field(key).is_there() ? field(key).integer(-1, 10'000'000) : -1;
   }
+  // One id or a list of them: the first, and the others.
+  void ids(const char* key, std::int64_t& first, std::vector<std::int64_t>& others) {
+    if (!field(key).is_there() || !field(key).value().is_array()) return id(key, first);
+    others = field(key).integers(0, 10'000'000);
+    if (others.empty()) field(key).fail_as("got an empty list, expected a token id or some");
+    first = others.front();
+    others.erase(others.begin());
+  }
   void number(const char* key, double& value) {
     if (key != nullptr && field(key).is_there()) value = field(key).number(0, 1e9);
   }
@@ -76,6 +84,12 @@ class Writer {
   void size(const char* key, std::int64_t& value, std::int64_t = 1, std::int64_t = 0) { put(key, value); }
   void id(const char* key, std::int64_t& value) {
     object_[key] = value < 0 ? ordered_json(nullptr) : ordered_json(value);
+  }
+  void ids(const char* key, std::int64_t& first, std::vector<std::int64_t>& others) {
+    if (others.empty()) return id(key, first);
+    std::vector<std::int64_t> all = {first};
+    all.insert(all.end(), others.begin(), others.end());
+    object_[key] = all;
   }
   void number(const char* key, double& value) { put(key, value); }
   void fraction(const char* key, double& value) {
@@ -132,7 +146,7 @@ void visit_config(TextConfig& config, const TextKeys& keys, Visitor& v) {
   v.flag("tie_word_embeddings", config.tie_embeddings);
   v.id("pad_token_id", config.pad_id);
   v.id("bos_token_id", config.bos_id);
-  v.id("eos_token_id", config.eos_id);
+  v.ids("eos_token_id", config.eos_id, config.other_eos_ids);
   if (config.encoder_decoder()) v.id("decoder_start_token_id", config.decoder_start_id);
   if (keys.modern) visit_modern(config, v, activations);
 }
@@ -233,6 +247,8 @@ TextConfig parse_text_config(std::string_view text, const std::string& source) {
   const TextArchitecture& architecture = text_architecture(reader.field("model_type").text(), source);
   TextConfig config = architecture.defaults();
   config.head = read_head(reader, architecture);
+  config.names_class =
+      reader.field("architectures").is_there() && !reader.field("architectures").texts().empty();
   for (const Unsupported& one : unsupported()) {
     const JsonField field = reader.field(one.key);
     if (field.is_there() && field.value() != one.only)

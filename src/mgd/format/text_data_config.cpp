@@ -25,6 +25,11 @@ void TextDataConfig::visit(OptionVisitor& v) {
        .choices = {"documents", "blocks", "packed"}});
   v.option("max_length", max_length,
            {.help = "tokens of one sample, special ones included", .min = 1, .max = 1 << 20});
+  v.option(
+      "prompt", prompt,
+      {.help =
+           "put before each text; empty = the default prompt of the student, where it is a sentence encoder "
+           "that has one"});
   v.option("cache_dir", cache_dir,
            {.help = "folder that keeps tokenised corpora between runs; empty = in the run folder"});
 }

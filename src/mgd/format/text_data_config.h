@@ -13,6 +13,7 @@ struct TextDataConfig {
   std::string validation;             // name of a validation split inside data.path; "" = data.validation
   std::string samples = "documents";  // documents | blocks | packed
   std::int64_t max_length = 128;      // tokens of one sample, special ones included
+  std::string prompt;                 // put before each text
   std::string cache_dir;              // of tokenised corpora; "" = the run folder's
   void visit(OptionVisitor& v);
 };

@@ -5,18 +5,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "mgd/core/error.h"
 #include "mgd/generate/course.h"
 #include "mgd/generate/next_token.h"
+#include "mgd/generate/rules.h"
 
 namespace mgd {
 
 namespace {
 
 struct Hypothesis {
-  TokenIds tokens;  // the new ones
-  float score = 0;  // log probability; of a finished one divided by length^penalty
+  TokenIds tokens;   // the new ones
+  double score = 0;  // log probability; of a finished one divided by length^penalty
   Ending ending = Ending::length;
   std::int64_t parent = 0;  // row that it goes on from
 };
@@ -27,8 +28,8 @@ void keep_best(std::vector<Hypothesis>& hypotheses, std::size_t most) {
   if (hypotheses.size() > most) hypotheses.resize(most);
 }
 
-// The beams of one prompt. Twice as many candidates as beams are looked at, so that enough are left when all
-// the best ones end; only those among the best `num_beams` count as finished.
+// The beams of one prompt. More candidates than beams are looked at, so that enough are left when all the
+// best ones end; only those among the best `num_beams` count as finished.
 class Beams {
  public:
   Beams(const Course& course, const GenerateOptions& options)
@@ -68,43 +69,56 @@ class Beams {
     return parents;
   }
 
-  Generated best() const { return {.tokens = finished_.front().tokens, .ending = finished_.front().ending}; }
-
- private:
-  float normalised(float score, std::size_t length) const {
-    return score / static_cast<float>(std::pow(static_cast<double>(length), options_.length_penalty));
+  Generated best() const {
+    if (finished_.empty())
+      fail(ExitCode::bad_data, "beam search: every token is ruled out after {} of them",
+           course_.start.size());
+    return {.tokens = finished_.front().tokens, .ending = finished_.front().ending};
   }
 
-  // As transformers with early_stopping=False: the best running beam is judged by the length that it has now.
+ private:
+  double normalised(double score, std::size_t length) const {
+    return score / std::pow(static_cast<double>(length), options_.length_penalty);
+  }
+
+  // As transformers' early_stopping: with False the best running beam is judged by the length that it has
+  // now, with "never" by the best that it can get; with True there is nothing more to gain.
   bool can_improve() const {
     if (running_.empty()) return false;
     if (finished_.size() < width_) return true;
-    return normalised(running_.front().score, running_.front().tokens.size()) > finished_.back().score;
+    if (options_.early_stopping == "yes") return false;
+    const bool by_limit = options_.early_stopping == "never" && options_.length_penalty > 0;
+    const std::size_t length =
+        by_limit ? static_cast<std::size_t>(course_.limit) : running_.front().tokens.size();
+    return normalised(running_.front().score, length) > finished_.back().score;
   }
 
   at::Tensor scores(const at::Tensor& logits) const {  // (R, V) log probabilities of whole beams
     at::Tensor probs = logits.log_softmax(-1);
-    if (options_.sampling.repetition_penalty != 1) {
-      std::vector<TokenIds> sequences;
-      for (std::size_t row = 0; row < num_rows(); ++row) sequences.push_back(sequence(row));
+    std::vector<TokenIds> sequences;
+    for (std::size_t row = 0; row < num_rows(); ++row) sequences.push_back(sequence(row));
+    if (options_.sampling.repetition_penalty != 1)
       probs = penalise_repetition(probs, sequences, options_.sampling.repetition_penalty);
-    }
-    if (course_.is_forced(static_cast<std::int64_t>(running_.front().tokens.size()))) {
-      probs.fill_(-std::numeric_limits<double>::infinity());
-      probs.select(1, course_.end_token).fill_(0);
-    }
+    std::vector<RuledRow> ruled;
+    for (const TokenIds& tokens : sequences) ruled.push_back({.sequence = &tokens, .course = &course_});
+    probs = apply_rules(probs, ruled);
     std::vector<float> so_far;
-    for (const Hypothesis& beam : running_) so_far.push_back(beam.score);
+    for (const Hypothesis& beam : running_) so_far.push_back(static_cast<float>(beam.score));
     return probs + at::tensor(so_far).unsqueeze(1);
   }
 
   std::vector<Hypothesis> best_candidates(const at::Tensor& scores) const {
     const std::int64_t V = scores.size(1);
-    const auto [best, index] = scores.flatten().topk(std::min(2 * options_.num_beams, scores.numel()));
+    // Enough that as many go on when all the best end.
+    const auto per_beam =
+        std::max<std::int64_t>(2, 1 + static_cast<std::int64_t>(course_.rules->ends.size()));
+    const auto [best, index] = scores.flatten().topk(std::min(per_beam * options_.num_beams, scores.numel()));
     std::vector<Hypothesis> candidates;
     for (std::int64_t k = 0; k < best.size(0); ++k) {
       const auto at = index.const_data_ptr<std::int64_t>()[k];
       const float score = best.const_data_ptr<float>()[k];
+      if (std::isnan(score))
+        fail(ExitCode::bad_data, "the model's scores of the next token are NaN; nothing can be chosen");
       if (std::isinf(score)) break;
       candidates.push_back(
           {.tokens = running_[static_cast<std::size_t>(at / V)].tokens, .score = score, .parent = at / V});

@@ -5,6 +5,7 @@
 #include "mgd/core/error.h"
 #include "mgd/generate/course.h"
 #include "mgd/generate/next_token.h"
+#include "mgd/generate/rules.h"
 
 namespace mgd {
 
@@ -31,8 +32,23 @@ void check(const TextModel& model, const GenerateOptions& options) {
          options.num_beams, options.sampling.temperature);
 }
 
+void check_rules(const GenerationRules& rules, std::int64_t vocab_size) {
+  const auto check_ids = [&](const std::vector<std::int64_t>& ids, const char* what) {
+    for (const std::int64_t id : ids)
+      if (id >= vocab_size)
+        fail(ExitCode::usage, "{}: got the token {}, but the model knows {} tokens", what, id, vocab_size);
+  };
+  check_ids(rules.ends, "eos_token_id");
+  check_ids(rules.forced_ends, "forced_eos_token_id");
+  check_ids({rules.forced_begin}, "forced_bos_token_id");
+  check_ids(rules.suppressed, "suppress_tokens");
+  check_ids(rules.suppressed_at_begin, "begin_suppress_tokens");
+  for (const auto& run : rules.bad_words) check_ids(run, "bad_words_ids");
+}
+
 std::vector<Course> courses_of(const TextModel& model, std::span<const Prompt> prompts,
-                               const GenerateOptions& options, const GenerateHooks& hooks) {
+                               const GenerateOptions& options, const GenerationRules& rules,
+                               const GenerateHooks& hooks) {
   const TextConfig& config = model.config();
   const bool two = config.encoder_decoder();
   std::vector<Course> courses;
@@ -40,11 +56,15 @@ std::vector<Course> courses_of(const TextModel& model, std::span<const Prompt> p
     check_length(model, prompt, two ? model.max_tokens() : model.max_tokens() - 1);
     Course course{.start = two ? TokenIds{config.decoder_start_id} : prompt.ids,
                   .sample = prompt.sample,
-                  .end_token = config.eos_id,
-                  .must_end = two,
+                  .rules = &rules,
                   .hooks = &hooks};
-    course.limit =
-        std::min(options.max_new_tokens, model.max_tokens() - static_cast<std::int64_t>(course.start.size()));
+    const auto begun = static_cast<std::int64_t>(course.start.size());
+    if (options.max_length > 0 && options.max_length <= begun)
+      fail(ExitCode::usage,
+           "max_length: got {}, but prompt {} has {} tokens already; expected more, or max_new_tokens",
+           options.max_length, prompt.sample, begun);
+    course.limit = std::min(options.max_length > 0 ? options.max_length - begun : options.max_new_tokens,
+                            model.max_tokens() - begun);
     courses.push_back(std::move(course));
   }
   return courses;
@@ -64,13 +84,18 @@ std::vector<Generated> one_by_one(NextToken& next, const std::vector<Course>& co
     std::vector<DrawPlace> places;
     for (const std::size_t i : active)
       places.push_back({courses[i].sample, static_cast<std::uint32_t>(results[i].tokens.size())});
-    const TokenIds chosen = next_tokens(next.logits(sequences), sequences, places, options.sampling);
+    std::vector<RuledRow> ruled;
+    for (std::size_t row = 0; row < active.size(); ++row)
+      ruled.push_back({.sequence = &sequences[row], .course = &courses[active[row]]});
+    at::Tensor scores = next.logits(sequences);
+    if (options.sampling.repetition_penalty != 1)
+      scores = penalise_repetition(scores, sequences, options.sampling.repetition_penalty);
+    const TokenIds chosen = choose(apply_rules(scores, ruled), places, options.sampling);
     std::vector<std::int64_t> kept;
     for (std::size_t row = 0; row < active.size(); ++row) {
       const Course& course = courses[active[row]];
       Generated& result = results[active[row]];
-      const bool forced = course.is_forced(static_cast<std::int64_t>(result.tokens.size()));
-      const std::int64_t token = forced ? course.end_token : chosen[row];
+      const std::int64_t token = chosen[row];
       result.tokens.push_back(token);
       sequences[row].push_back(token);
       if (course.hooks->on_token) course.hooks->on_token(active[row], token);
@@ -95,15 +120,17 @@ std::vector<Generated> one_by_one(NextToken& next, const std::vector<Course>& co
 
 }  // namespace
 
-void GenerateOptions::visit(OptionVisitor& v) {
-  v.option("max_new_tokens", max_new_tokens, {.help = "most tokens behind the prompt", .min = 1});
-  sampling.visit(v);
-  v.option("num_beams", num_beams, {.help = "beam search with so many", .min = 1, .max = 1000});
-  v.option("cache", cache, {.help = "memory; the same text, slowly"});
+GenerationRules default_rules(const TextConfig& config) {
+  GenerationRules rules;
+  if (config.eos_id >= 0) rules.ends = {config.eos_id};
+  rules.ends.insert(rules.ends.end(), config.other_eos_ids.begin(), config.other_eos_ids.end());
+  if (config.encoder_decoder()) rules.forced_ends = rules.ends;
+  return rules;
 }
 
 std::optional<Ending> Course::ending(std::span<const std::int64_t> tokens) const {
-  if (tokens.back() == end_token) return Ending::end_token;
+  if (std::find(rules->ends.begin(), rules->ends.end(), tokens.back()) != rules->ends.end())
+    return Ending::end_token;
   if (hooks->stops && hooks->stops(tokens)) return Ending::stop;
   if (static_cast<std::int64_t>(tokens.size()) >= limit) return Ending::length;
   return std::nullopt;
@@ -113,7 +140,9 @@ std::vector<Generated> generate(TextModel& model, std::span<const Prompt> prompt
                                 const GenerateOptions& options, const GenerateHooks& hooks) {
   check(model, options);
   if (prompts.empty()) return {};
-  const std::vector<Course> courses = courses_of(model, prompts, options, hooks);
+  const GenerationRules rules = options.rules.value_or(default_rules(model.config()));
+  check_rules(rules, model.config().vocab_size);
+  const std::vector<Course> courses = courses_of(model, prompts, options, rules, hooks);
   std::vector<TokenIds> sources;
   if (model.config().encoder_decoder())
     for (const Prompt& prompt : prompts) sources.push_back(prompt.ids);

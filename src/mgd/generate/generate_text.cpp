@@ -1,17 +1,22 @@
 #include "mgd/generate/generate_text.h"
 
 #include "mgd/core/error.h"
+#include "mgd/data/text_frame.h"
 #include "mgd/generate/stop_strings.h"
 
 namespace mgd {
 
 namespace {
 
-// A decoder goes on from the text, so the special tokens that close one are left out there.
-TokenIds prompt_ids(const TextModel& model, const Tokenizer& tokenizer, const TextPrompt& prompt) {
+// A decoder goes on from the text, so the special tokens that close one are left out; those that open one
+// stand before it, as in what the model learned.
+TokenIds prompt_ids(const TextModel& model, const Tokenizer& tokenizer, const TokenIds& opening,
+                    const TextPrompt& prompt) {
   const TextConfig& config = model.config();
-  TokenIds ids =
-      tokenizer.encode(prompt.text, {.add_special = config.encoder_decoder(), .file_limits = false}).ids;
+  const bool two = config.encoder_decoder();
+  TokenIds ids = two ? TokenIds{} : opening;
+  const TokenIds text = tokenizer.encode(prompt.text, {.add_special = two, .file_limits = false}).ids;
+  ids.insert(ids.end(), text.begin(), text.end());
   const std::int64_t start = config.bos_id >= 0 ? config.bos_id : config.eos_id;
   if (ids.empty() && start >= 0) ids.push_back(start);
   return ids;
@@ -51,10 +56,11 @@ std::vector<GeneratedText> generate_text(TextModel& model, const Tokenizer& toke
                                          const std::vector<std::string>& stop, const OnText& on_text) {
   const StopStrings stops(stop);
   const bool two = model.config().encoder_decoder();
+  const TokenIds opening = document_frame(tokenizer).before.ids;
   std::vector<Prompt> ids;
   std::vector<GrowingText> texts;
   for (const TextPrompt& prompt : prompts) {
-    ids.push_back({.ids = prompt_ids(model, tokenizer, prompt), .sample = prompt.sample});
+    ids.push_back({.ids = prompt_ids(model, tokenizer, opening, prompt), .sample = prompt.sample});
     texts.emplace_back(tokenizer, stops, two ? TokenIds{} : ids.back().ids);
   }
   const auto tell = [&](std::size_t prompt, const std::string& piece) {

@@ -23,8 +23,9 @@ struct TextPrompt {
 // A piece of new text as soon as it is final: whole characters that are no part of a stop string.
 using OnText = std::function<void(std::size_t prompt, const std::string& piece)>;
 
-// An empty prompt of a decoder is the start token (or the end token) alone. Beam search gives its pieces at
-// the end. Throws as generate() and Tokenizer::encode do.
+// A decoder's prompt begins with the special tokens that the tokenizer opens a text with. Where there are
+// none, an empty one is the start token (or the end token) alone. Beam search gives its pieces at the end.
+// Throws as generate() and Tokenizer::encode do.
 std::vector<GeneratedText> generate_text(TextModel& model, const Tokenizer& tokenizer,
                                          std::span<const TextPrompt> prompts, const GenerateOptions& options,
                                          const std::vector<std::string>& stop = {},

@@ -4,11 +4,13 @@
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cumsum.h>
 #include <ATen/ops/full_like.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/sort.h>
 #include <ATen/ops/topk.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "mgd/core/error.h"
@@ -19,6 +21,7 @@ namespace mgd {
 namespace {
 
 constexpr double kHidden = -std::numeric_limits<double>::infinity();
+constexpr double kLargest = std::numeric_limits<float>::max();
 
 at::Tensor without(const at::Tensor& logits, const at::Tensor& removed) {
   return logits.masked_fill(removed, kHidden);
@@ -45,15 +48,6 @@ std::int64_t draw_one(std::span<const double> weights, double u) {
 
 }  // namespace
 
-void SamplingOptions::visit(OptionVisitor& v) {
-  v.option("temperature", temperature, {.help = "0 = the likeliest token", .min = 0, .max = 100});
-  v.option("top_k", top_k, {.help = "the k likeliest; 0 = all", .min = 0});
-  v.option("top_p", top_p, {.help = "the likeliest that reach this share", .min = 0, .max = 1});
-  v.option("min_p", min_p, {.help = "not below this share of the likeliest", .min = 0, .max = 1});
-  v.option("repetition_penalty", repetition_penalty,
-           {.help = "above 1: less of what was there", .min = 0, .max = 100, .min_open = true});
-}
-
 void check_sampling(const SamplingOptions& options) {
   if (options.greedy() && (options.top_k > 0 || options.top_p < 1 || options.min_p > 0))
     fail(ExitCode::usage,
@@ -73,12 +67,18 @@ at::Tensor penalise_repetition(const at::Tensor& logits, std::span<const TokenId
     seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     for (const std::int64_t id : seen) {
       MGD_ASSERT(id >= 0 && id < V);
-      const float factor = static_cast<float>(penalty);
-      row[id] = row[id] < 0 ? row[id] * factor : row[id] / factor;
+      const double logit = row[id], moved = logit < 0 ? logit * penalty : logit / penalty;
+      if (std::isfinite(logit)) row[id] = static_cast<float>(std::clamp(moved, -kLargest, kLargest));
     }
     row += V;
   }
   return out;
+}
+
+at::Tensor tempered(const at::Tensor& logits, double temperature) {
+  constexpr double kLeast = 1e-30;  // its reciprocal stays in range
+  const at::Tensor exact = logits.to(at::kDouble);
+  return (exact - exact.amax(-1, /*keepdim=*/true)).div(std::max(temperature, kLeast)).to(at::kFloat);
 }
 
 at::Tensor keep_top_k(const at::Tensor& logits, std::int64_t k) {
@@ -113,17 +113,25 @@ TokenIds draw(const at::Tensor& logits, std::uint64_t seed, std::span<const Draw
   return ids;
 }
 
-TokenIds next_tokens(const at::Tensor& logits, std::span<const TokenIds> sequences,
-                     std::span<const DrawPlace> places, const SamplingOptions& options) {
-  at::Tensor scores = logits;
-  if (options.repetition_penalty != 1)
-    scores = penalise_repetition(scores, sequences, options.repetition_penalty);
-  if (options.greedy()) return ids_of(scores.argmax(-1));
-  if (options.temperature != 1) scores = scores / options.temperature;
+TokenIds choose(const at::Tensor& given, std::span<const DrawPlace> places, const SamplingOptions& options) {
+  if (!at::isfinite(given.amax(-1)).all().item<bool>())
+    fail(ExitCode::bad_data,
+         "the model's scores of the next token are NaN or infinite, or every token is ruled out; nothing "
+         "can be chosen");
+  if (options.greedy()) return ids_of(given.argmax(-1));
+  at::Tensor scores = options.temperature != 1 ? tempered(given, options.temperature) : given;
   if (options.top_k > 0) scores = keep_top_k(scores, options.top_k);
   if (options.top_p < 1) scores = keep_top_p(scores, options.top_p);
   if (options.min_p > 0) scores = keep_min_p(scores, options.min_p);
   return draw(scores, options.seed, places);
+}
+
+TokenIds next_tokens(const at::Tensor& logits, std::span<const TokenIds> sequences,
+                     std::span<const DrawPlace> places, const SamplingOptions& options) {
+  return choose(options.repetition_penalty != 1
+                    ? penalise_repetition(logits, sequences, options.repetition_penalty)
+                    : logits,
+                places, options);
 }
 
 }  // namespace mgd

@@ -1,5 +1,8 @@
-// Logits of the next token -> the next token, in the order of transformers: repetition penalty, temperature,
-// top-k, top-p, min-p, draw.
+// Logits of the next token -> the next token, in the order of transformers: repetition penalty, rules
+// (generate/rules.h), temperature, top-k, top-p, min-p, draw.
+//
+// Options may be as extreme as their ranges allow: sums and quotients stay in range, so a temperature near 0
+// tends to the likeliest token and a penalty near 0 to the tokens that were there.
 //
 // Each step is a pure function of (B, V) logits, one row a sequence; a hidden token's logit is -inf.
 #pragma once
@@ -9,8 +12,6 @@
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "mgd/format/options.h"
 
 namespace mgd {
 
@@ -25,12 +26,15 @@ struct SamplingOptions {
   std::uint64_t seed = 1;
 
   bool greedy() const { return temperature == 0; }
-  void visit(OptionVisitor& v);  // all but the seed
 };
 
 // The logits of the tokens that the sequence holds already, once each: divided by `penalty` where they are
 // positive, else multiplied by it (Keskar et al., CTRL, 2019).
 at::Tensor penalise_repetition(const at::Tensor& logits, std::span<const TokenIds> sequences, double penalty);
+
+// (logits - their maximum) / temperature: differences are all that counts, and they stay in range. Below
+// 1e-30 a temperature changes nothing more. temperature > 0.
+at::Tensor tempered(const at::Tensor& logits, double temperature);
 
 // Keeps the k likeliest tokens, and those as likely as the last of them. 1 <= k.
 at::Tensor keep_top_k(const at::Tensor& logits, std::int64_t k);
@@ -52,7 +56,11 @@ struct DrawPlace {
 // One id a row; each row may hold -inf, but not alone.
 TokenIds draw(const at::Tensor& logits, std::uint64_t seed, std::span<const DrawPlace> places);
 
-// The whole chain: `sequences` are what each row has read so far.
+// The chain behind the repetition penalty and the rules. Error(bad_data) for a row that holds NaN or
+// infinity, or nothing but hidden tokens.
+TokenIds choose(const at::Tensor& scores, std::span<const DrawPlace> places, const SamplingOptions& options);
+
+// The whole chain without rules: `sequences` are what each row has read so far.
 TokenIds next_tokens(const at::Tensor& logits, std::span<const TokenIds> sequences,
                      std::span<const DrawPlace> places, const SamplingOptions& options);
 

@@ -5,7 +5,10 @@
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
 #include "mgd/core/publish.h"
+#include "mgd/format/generation_settings.h"
 #include "mgd/format/json_field.h"
+#include "mgd/format/safetensors.h"
+#include "mgd/text/tokenizer_files.h"
 
 namespace mgd {
 
@@ -15,13 +18,36 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr std::uint64_t kMostJsonBytes = 100'000'000;
-constexpr const char* kTokenizerFiles[] = {
-    "tokenizer.json", "tokenizer_config.json",   "vocab.txt",         "vocab.json",
-    "merges.txt",     "special_tokens_map.json", "added_tokens.json", "sentence_bert_config.json"};
+// Beside those of the tokenizer.
+constexpr const char* kSentenceFiles[] = {"sentence_bert_config.json", "config_sentence_transformers.json"};
+constexpr const char* kGeneration = "generation_config.json";
 constexpr std::string_view kModule = "sentence_transformers.models.";
 
 json read_object(const fs::path& path) {
-  return parse_json_object(read_file(path, kMostJsonBytes), path.string());
+  const std::string text = read_file(path, kMostJsonBytes);
+  refuse_stand_in(text, path.string());
+  return parse_json_object(text, path.string());
+}
+
+// PEFT keeps what was learned beside a model, and not the model.
+void refuse_adapter(const fs::path& folder) {
+  const fs::path file = folder / "adapter_config.json";
+  if (!fs::exists(file) || fs::exists(folder / "config.json")) return;
+  const json adapter = read_object(file);
+  const auto text = [&](const char* key, const char* otherwise) {
+    return adapter.contains(key) && adapter[key].is_string() ? adapter[key].get<std::string>() : otherwise;
+  };
+  fail(ExitCode::bad_data,
+       "{}: it is a {} adapter for {}, not a whole model; merge the two where peft is installed, and take "
+       "the result:\n"
+       "  python3 -c \"import sys; from peft import {} as A; from transformers import AutoTokenizer as T; "
+       "m = A.from_pretrained(sys.argv[1]).merge_and_unload(); m.save_pretrained(sys.argv[2]); "
+       "T.from_pretrained(m.config._name_or_path).save_pretrained(sys.argv[2])\" {} merged",
+       folder.string(), printable(text("peft_type", "PEFT")),
+       printable(text("base_model_name_or_path", "a model")),
+       text("task_type", "") == "SEQ_CLS" ? "AutoPeftModelForSequenceClassification"
+                                          : "AutoPeftModelForCausalLM",
+       folder.string());
 }
 
 void read_pooling(const fs::path& path, TextConfig& config) {
@@ -30,6 +56,15 @@ void read_pooling(const fs::path& path, TextConfig& config) {
                                                             {"pooling_mode_mean_tokens", "mean"},
                                                             {"pooling_mode_lasttoken", "last"}};
   std::vector<std::string> chosen;
+  if (object.contains("include_prompt") && object["include_prompt"] == false) config.pools_prompt = false;
+  if (const JsonField mode(object, path.string(), "pooling_mode"); mode.is_there()) {
+    const std::string name = mode.text();
+    config.pooling = name == "lasttoken" ? "last" : name;
+    if (config.pooling != "cls" && config.pooling != "mean" && config.pooling != "last")
+      mode.fail_as(
+          fmt::format("got '{}', which is not supported; known: cls, mean, lasttoken", printable(name)));
+    return;
+  }
   for (const auto& [key, value] : object.items()) {
     if (!key.starts_with("pooling_mode_") || !JsonField(object, path.string(), key).boolean()) continue;
     std::string mode;
@@ -45,20 +80,18 @@ void read_pooling(const fs::path& path, TextConfig& config) {
   config.pooling = chosen[0];
 }
 
-// sentence-transformers: what comes after the Transformer, and in which subfolder that lies.
-fs::path read_modules(const fs::path& folder, TextConfig& config) {
+// sentence-transformers: what comes after the Transformer.
+void read_modules(const fs::path& folder, TextConfig& config) {
   const fs::path path = folder / "modules.json";
   const json modules = json::parse(read_file(path, kMostJsonBytes), nullptr, /*allow_exceptions=*/false);
   if (!modules.is_array()) fail(ExitCode::bad_data, "{}: expected a list of modules", path.string());
-  fs::path weights = folder;
   config.normalize = false;
   for (const json& module : modules) {
     const std::string type = JsonField(module, path.string(), "type").text();
     const fs::path at = folder / JsonField(module, path.string(), "path").text();
     const std::string name = type.starts_with(kModule) ? type.substr(kModule.size()) : type;
-    if (name == "Transformer")
-      weights = at;
-    else if (name == "Pooling")
+    if (name == "Transformer") continue;
+    if (name == "Pooling")
       read_pooling(at / "config.json", config);
     else if (name == "Normalize")
       config.normalize = true;
@@ -66,14 +99,27 @@ fs::path read_modules(const fs::path& folder, TextConfig& config) {
       fail(ExitCode::bad_data, "{}: module '{}' is not supported; known: Transformer, Pooling, Normalize",
            path.string(), printable(type));
   }
-  return weights;
 }
 
-// The subfolder must not lead out of the model's folder: modules.json is data.
-void require_inside(const fs::path& folder, const fs::path& inner) {
-  const std::string relative = inner.lexically_relative(folder).string();
-  if (relative.empty() || relative.starts_with(".."))
-    fail(ExitCode::refused, "{}: modules.json names {}, which lies outside", folder.string(), inner.string());
+// The ids that a decoder starts and ends with, for whoever generates with other libraries.
+std::string generation_file(const TextConfig& config) {
+  ordered_json object = ordered_json::object();
+  const auto put = [&](const char* key, std::int64_t id) {
+    if (id >= 0) object[key] = id;
+  };
+  put("bos_token_id", config.bos_id);
+  put("pad_token_id", config.pad_id);
+  put("eos_token_id", config.eos_id);
+  if (!config.other_eos_ids.empty()) {
+    std::vector<std::int64_t> all = {config.eos_id};
+    all.insert(all.end(), config.other_eos_ids.begin(), config.other_eos_ids.end());
+    object["eos_token_id"] = all;
+  }
+  if (config.encoder_decoder()) {
+    put("decoder_start_token_id", config.decoder_start_id);
+    put("forced_eos_token_id", config.eos_id);
+  }
+  return object.dump(2) + "\n";
 }
 
 void add_sentence_files(DirectoryPublisher& publisher, const TextConfig& config) {
@@ -92,8 +138,31 @@ void add_sentence_files(DirectoryPublisher& publisher, const TextConfig& config)
                                 {"pooling_mode_mean_tokens", config.pooling == "mean"},
                                 {"pooling_mode_max_tokens", false},
                                 {"pooling_mode_mean_sqrt_len_tokens", false},
-                                {"pooling_mode_lasttoken", config.pooling == "last"}};
+                                {"pooling_mode_lasttoken", config.pooling == "last"},
+                                {"include_prompt", config.pools_prompt}};
   publisher.add("1_Pooling/config.json", pooling.dump(2) + "\n");
+}
+
+}  // namespace
+
+namespace {
+
+void read_companions(const fs::path& root, const fs::path& inner, TextFolder& loaded) {
+  const auto read = [&](const char* name) {
+    for (const fs::path& place : {inner, root})
+      if (fs::exists(place / name)) loaded.tokenizer[name] = read_file(place / name, kMostJsonBytes);
+  };
+  for (const char* name : kTokenizerFiles) read(name);
+  for (const char* name : kSentenceFiles) read(name);
+  read(kGeneration);
+}
+
+// Which of the companions belong to a model with this head.
+bool belongs(const std::string& name, TextHead head) {
+  if (name == kGeneration) return head == TextHead::causal_lm;
+  for (const char* sentence : kSentenceFiles)
+    if (name == sentence) return head == TextHead::encoder;
+  return true;
 }
 
 }  // namespace
@@ -101,29 +170,35 @@ void add_sentence_files(DirectoryPublisher& publisher, const TextConfig& config)
 bool is_text_folder(const std::string& folder) {
   const fs::path config = fs::path(folder) / "config.json";
   return (fs::exists(config) && read_object(config).contains("model_type")) ||
-         fs::exists(fs::path(folder) / "modules.json");
+         fs::exists(fs::path(folder) / "modules.json") ||
+         fs::exists(fs::path(folder) / "adapter_config.json") ||
+         transformer_folder(folder) != fs::path(folder);
 }
 
 TextFolder load_text_folder(const std::string& folder) {
   const fs::path root = folder;
   if (!fs::is_directory(root)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
+  refuse_adapter(root);
   TextFolder loaded;
   TextConfig sentence;
   const bool modules = fs::exists(root / "modules.json");
-  const fs::path inner = modules ? read_modules(root, sentence) : root;
-  if (modules) require_inside(root, inner);
-  const fs::path weights = weights_of_folder(inner);
-  const fs::path config = inner / "config.json";
-  loaded.config = parse_text_config(read_file(config, kMostJsonBytes), config.string());
+  if (modules) read_modules(root, sentence);
+  const fs::path inner = transformer_folder(root);
+  const fs::path weights = weights_of_folder(inner), config = inner / "config.json";
+  const std::string text = read_file(config, kMostJsonBytes);
+  refuse_stand_in(text, config.string());
+  loaded.config = parse_text_config(text, config.string());
   if (modules) {
     loaded.config.head = TextHead::encoder;  // whatever class wrote the weights
+    loaded.config.names_class = true;
     loaded.config.pooling = sentence.pooling;
     loaded.config.normalize = sentence.normalize;
+    loaded.config.pools_prompt = sentence.pools_prompt;
   }
   loaded.tensors = load_tensors(weights.string());
-  for (const fs::path& place : {inner, root})
-    for (const char* name : kTokenizerFiles)
-      if (fs::exists(place / name)) loaded.tokenizer[name] = read_file(place / name, kMostJsonBytes);
+  read_companions(root, inner, loaded);
+  if (loaded.config.decoder() && !loaded.tokenizer.contains(kGeneration))
+    loaded.tokenizer[kGeneration] = generation_settings_of_config(text, config.string());
   return loaded;
 }
 
@@ -131,7 +206,10 @@ void save_text_folder(const std::string& folder, const TextFolder& content) {
   DirectoryPublisher publisher(folder);
   publisher.add("config.json", text_config_json(content.config));
   publisher.add("model.safetensors", tensors_to_safetensors(content.tensors));
-  for (const auto& [name, bytes] : content.tokenizer) publisher.add(name, bytes);
+  for (const auto& [name, bytes] : content.tokenizer)
+    if (belongs(name, content.config.head)) publisher.add(name, bytes);
+  if (content.config.head == TextHead::causal_lm && !content.tokenizer.contains(kGeneration))
+    publisher.add(kGeneration, generation_file(content.config));
   if (content.config.head == TextHead::encoder) add_sentence_files(publisher, content.config);
   publisher.publish(/*manifest=*/false);
 }

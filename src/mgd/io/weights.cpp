@@ -140,7 +140,9 @@ fs::path weights_of_folder(const fs::path& folder) {
   for (const char* name : {"pytorch_model.bin", "pytorch_model.pt", "model.pth"})
     if (fs::exists(folder / name)) {
       const fs::path pickle = folder / name;
-      refuse_pickle(read_file(pickle, std::uint64_t{1} << 40), pickle.string());
+      const std::string bytes = read_file(pickle, std::uint64_t{1} << 40);
+      refuse_stand_in(bytes, pickle.string());
+      refuse_pickle(bytes, pickle.string());
     }
   fail(ExitCode::missing_input, "{}: no model.safetensors there; not a model folder", folder.string());
 }

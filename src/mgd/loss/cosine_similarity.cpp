@@ -3,6 +3,9 @@
 #include <ATen/ops/square.h>
 #include <ATen/ops/sum.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "mgd/core/error.h"
 #include "mgd/loss/entry.h"
 
@@ -36,6 +39,10 @@ class CosineSimilarity final : public NamedLoss {
     return at::sum(at::square(cosine - target / max_score_));
   }
 
+  void check_scores(double least, double largest) const override {
+    check(std::max(std::abs(least), std::abs(largest)));
+  }
+
   std::string describe() const override {
     return fmt::format("weight {:g} per pair, scores up to {:g}", weight(), max_score_);
   }
@@ -43,8 +50,9 @@ class CosineSimilarity final : public NamedLoss {
  private:
   // Scores of another scale would silently ask for cosines that there are not.
   void check(const at::Tensor& target) const {
-    if (target.numel() == 0) return;
-    const auto largest = target.abs().max().item<double>();
+    if (target.numel() > 0) check(target.abs().max().item<double>());
+  }
+  void check(double largest) const {
     if (!(largest <= max_score_))
       fail(ExitCode::usage, "losses.{}: got the score {:g}, above max_score {:g}; write max_score: {:g}",
            label(), largest, max_score_, largest);

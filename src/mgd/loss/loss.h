@@ -61,6 +61,10 @@ class Loss {
   virtual double count(const CountInput& input) const = 0;
   virtual at::Tensor sum(const LossInput& input) = 0;  // scalar, float or double; unweighted
 
+  // Told before the first step between which numbers the scores of the training pairs lie. Error(usage) for
+  // those that this loss cannot ask of a cosine.
+  virtual void check_scores(double /*least*/, double /*largest*/) const {}
+
   // Blocks that train along with the student and are thrown away afterwards; nullptr when there are none.
   virtual Module* trainable() { return nullptr; }
 

@@ -17,6 +17,7 @@ constexpr Family kFamilies[] = {
     mobilenets_v2,            //
     mobilenets_v3,            //
     efficientnets,            //
+    ghostnets,                //
 };
 
 }  // namespace

@@ -36,6 +36,7 @@ struct Architecture {
   // The same network under the tensor names of another library: the same tensors in the same order of
   // definition, of the same shapes but for sides of 1. Null where there are no such names.
   BuildModel* other_names = nullptr;
+  bool only_wider = false;  // another row of the table has the same layers, of other widths
 };
 
 // He et al. 2015, section 4.2: depth 6n + 2, widths 16/32/64, parameter-free shortcuts (option A).
@@ -61,6 +62,9 @@ std::span<const Architecture> mobilenets_v3();
 
 // Tan and Le 2019.
 std::span<const Architecture> efficientnets();
+
+// Han et al. 2020.
+std::span<const Architecture> ghostnets();
 
 // Every family, in the order of listings.
 std::span<std::span<const Architecture> (*const)()> families();

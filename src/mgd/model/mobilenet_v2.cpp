@@ -33,11 +33,11 @@ std::unique_ptr<ImageModel> timm(const ModelSpec& spec, RandomStream& random) {
 
 constexpr Architecture kMobileNetsV2[] = {
     {"mobilenet_v2", kImageNetHabit, torchvision, timm<kOne>},
-    {"mobilenetv2_035", kBicubicHabit, timm<kThird>},
-    {"mobilenetv2_050", kBicubicHabit, timm<kHalf>},
-    {"mobilenetv2_075", kBicubicHabit, timm<kThreeQuarters>},
+    {"mobilenetv2_035", kBicubicHabit, timm<kThird>, nullptr, true},
+    {"mobilenetv2_050", kBicubicHabit, timm<kHalf>, nullptr, true},
+    {"mobilenetv2_075", kBicubicHabit, timm<kThreeQuarters>, nullptr, true},
     {"mobilenetv2_100", kBicubicHabit, timm<kOne>, torchvision},
-    {"mobilenetv2_140", kBicubicHabit, timm<kMore>},
+    {"mobilenetv2_140", kBicubicHabit, timm<kMore>, nullptr, true},
 };
 
 }  // namespace

@@ -71,14 +71,14 @@ constexpr auto kL = Kind::large;
 constexpr Architecture kMobileNetsV3[] = {
     {"mobilenet_v3_small", kImageNetHabit, torchvision<kS>},
     {"mobilenet_v3_large", kImageNetHabit, torchvision<kL>},
-    {"mobilenetv3_small_050", kBicubicHabit, timm<kS, kHalf>},
-    {"mobilenetv3_small_075", kBicubicHabit, timm<kS, kThreeQuarters>},
+    {"mobilenetv3_small_050", kBicubicHabit, timm<kS, kHalf>, nullptr, true},
+    {"mobilenetv3_small_075", kBicubicHabit, timm<kS, kThreeQuarters>, nullptr, true},
     {"mobilenetv3_small_100", kBicubicHabit, timm<kS, kOne>},
-    {"mobilenetv3_large_075", kImageNetHabit, timm<kL, kThreeQuarters>},
+    {"mobilenetv3_large_075", kImageNetHabit, timm<kL, kThreeQuarters>, nullptr, true},
     {"mobilenetv3_large_100", kBicubicHabit, timm<kL, kOne>},
-    {"tf_mobilenetv3_small_075", kTfHabit, timm<kS, kThreeQuarters, kTf>},
+    {"tf_mobilenetv3_small_075", kTfHabit, timm<kS, kThreeQuarters, kTf>, nullptr, true},
     {"tf_mobilenetv3_small_100", kTfHabit, timm<kS, kOne, kTf>},
-    {"tf_mobilenetv3_large_075", kTfHabit, timm<kL, kThreeQuarters, kTf>},
+    {"tf_mobilenetv3_large_075", kTfHabit, timm<kL, kThreeQuarters, kTf>, nullptr, true},
     {"tf_mobilenetv3_large_100", kTfHabit, timm<kL, kOne, kTf>},
 };
 

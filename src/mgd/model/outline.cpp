@@ -11,7 +11,8 @@ std::optional<Outline> outline_of(const ModelSpec& spec, Naming naming) {
   RandomStream nothing = RandomStream::idle_stream();
   const auto model = build(spec, nothing);
   Outline outline;
-  for (const NamedTensor& entry : model->state()) outline.push_back({entry.name, entry.tensor.sizes().vec()});
+  for (const NamedTensor& entry : model->state())
+    outline.push_back({entry.name, entry.tensor.sizes().vec(), entry.kind});
   return outline;
 }
 

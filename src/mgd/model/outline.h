@@ -14,6 +14,7 @@ namespace mgd {
 struct TensorOutline {
   std::string name;
   std::vector<std::int64_t> shape;
+  TensorKind kind = TensorKind::weight;
 };
 
 // In the order of definition, as Module::state gives them.

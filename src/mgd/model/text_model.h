@@ -62,13 +62,20 @@ class TextModel : public Model {
 // draws of a model of 100 million weights take seconds.
 std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::optional<std::uint64_t> seed);
 
+// The head whose tensors are there, by their names; none: a body alone.
+std::optional<TextHead> head_of_tensors(const std::string& model_type,
+                                        const std::map<std::string, at::Tensor>& tensors);
+
 // Files of any age under the names of the model's tensors: gamma and beta, a base model's prefix there or
-// not, copies of tied weights, buffers that are no weights, heads and poolers that this model lacks. What is
-// left that does not fit stays, for load_state to complain about. `fresh_head`: a head that the file lacks
-// keeps its initial values, and the names of its tensors are returned.
+// not, what tools of training put in front of all names, tied weights once or twice, buffers that are no
+// weights, heads and poolers that this model lacks. What is left that does not fit stays, for load_state to
+// complain about. `fresh_head`: a head that the file lacks keeps its initial values, and the names of its
+// tensors are returned.
 struct AdaptedWeights {
   std::map<std::string, at::Tensor> tensors;
   std::vector<std::string> fresh;
+  std::vector<std::string> unused;  // of heads and poolers that this model lacks
+  std::string wrapper;              // what stood in front of all names and is left out: "module."
 };
 AdaptedWeights adapt_weights(const TextModel& model, std::map<std::string, at::Tensor> tensors,
                              bool fresh_head = false);

@@ -29,7 +29,8 @@ struct Encoding {
 struct EncodeOptions {
   bool add_special = true;  // [CLS], [SEP], <s>, ... as the file's post-processor says
   std::int64_t max_length =
-      0;  // > 0: at most so many tokens, special ones included, instead of the file's limits
+      0;  // > 0: at most so many tokens, special ones included, instead of the file's limits; cut at the end,
+          // or where the tokenizer's truncation_side says so at the beginning
   bool file_limits = true;  // truncation and padding as in the file; off with max_length
   bool pieces = false;      // fill Encoding::pieces
 };

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "mgd/core/error.h"
+#include "mgd/format/text_stream.h"
 
 namespace mgd {
 
@@ -25,11 +26,7 @@ std::size_t cut_of(std::string_view text) {
 }  // namespace
 
 LineReader::LineReader(const fs::path& path, std::size_t max_bytes)
-    : in_(&file_), name_(path.string()), buffer_(max_bytes + 1, '\0') {
-  require_regular_file(path);
-  file_.open(path, std::ios::binary);
-  if (!file_) fail(ExitCode::io, "{}: cannot be opened for reading", name_);
-}
+    : file_(open_text_stream(path)), in_(file_.get()), name_(path.string()), buffer_(max_bytes + 1, '\0') {}
 
 LineReader::LineReader(std::istream& in, std::string name, std::size_t max_bytes)
     : in_(&in), name_(std::move(name)), buffer_(max_bytes + 1, '\0') {}

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <fstream>
 #include <istream>
+#include <memory>
 #include <string>
 
 #include "mgd/core/file.h"
@@ -14,8 +14,7 @@ class LineReader {
  public:
   static constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
 
-  // Throws Error(missing_input) and Error(refused) like require_regular_file, Error(io) when it cannot be
-  // read.
+  // A file, plain or compressed; throws like open_text_stream.
   explicit LineReader(const fs::path& path, std::size_t max_bytes = kMaxBytes);
   // Reads on where `in` stands; `name` is for messages.
   LineReader(std::istream& in, std::string name, std::size_t max_bytes = kMaxBytes);
@@ -28,7 +27,7 @@ class LineReader {
   std::size_t num_cut() const { return num_cut_; }  // lines that came in parts
 
  private:
-  std::ifstream file_;
+  std::unique_ptr<std::istream> file_;
   std::istream* in_;
   std::string name_, buffer_;
   std::string rest_;  // of a line, behind where it was cut

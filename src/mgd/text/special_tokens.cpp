@@ -35,6 +35,13 @@ nlohmann::json read_json(const fs::path& file) {
   }
 }
 
+bool is_left(const JsonPlace& side) {
+  const std::string name = side.text();
+  if (name != "left" && name != "right")
+    side.refuse(fmt::format("got '{}', expected left or right", printable(name)));
+  return name == "left";
+}
+
 // "[MASK]" or {"content": "[MASK]", ...}
 void read_file_roles(const fs::path& file, const TokenLookup& id_of, SpecialTokens& out) {
   const nlohmann::json document = read_json(file);
@@ -52,6 +59,8 @@ void read_file_roles(const fs::path& file, const TokenLookup& id_of, SpecialToke
   if (const auto length = root.find("model_max_length");
       length && length->number() < kNoLimit && length->number() >= 1)
     out.model_max_length = static_cast<std::int64_t>(length->number());
+  if (const auto side = root.find("truncation_side")) out.truncate_left = is_left(*side);
+  if (const auto side = root.find("padding_side")) is_left(*side);  // nothing is padded here
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ namespace mgd {
 struct SpecialTokens {
   std::int64_t pad = -1, unk = -1, cls = -1, sep = -1, mask = -1, bos = -1, eos = -1;
   std::int64_t model_max_length = 0;  // tokens; 0: not stated
+  std::optional<bool> truncate_left;  // a text that is too long loses its beginning; none: not stated
+  bool cuts_left() const { return truncate_left.value_or(false); }
 };
 
 using TokenLookup = std::function<std::optional<std::int64_t>(std::string_view)>;

@@ -108,7 +108,9 @@ Encoding Tokenizer::encode_texts(std::span<const std::string_view> texts,
       options.add_special && p.post_processor ? p.post_processor->num_added(pair) : 0;
   const bool file_limits = options.file_limits && options.max_length == 0;
   if (options.max_length > 0)
-    truncate(lists, {.max_length = static_cast<std::size_t>(options.max_length)}, num_added, p.source);
+    truncate(lists,
+             {.max_length = static_cast<std::size_t>(options.max_length), .from_left = p.special.cuts_left()},
+             num_added, p.source);
   else if (file_limits && p.truncation)
     truncate(lists, *p.truncation, num_added, p.source);
   if (p.post_processor) p.post_processor->apply(lists, options.add_special);

@@ -25,9 +25,11 @@ namespace mgd {
 
 class Tokenizer {
  public:
-  // A tokenizer.json, or a folder that holds one; tokenizer_config.json and special_tokens_map.json beside it
-  // name the special tokens. Throws Error(missing_input) when it is not there and Error(bad_data), with the
-  // place in the file, for anything that it should not hold.
+  // A tokenizer.json, or a folder that holds one (of sentence-transformers: also in the subfolder of its
+  // Transformer), or BERT's vocab.txt. tokenizer_config.json and special_tokens_map.json beside it name the
+  // special tokens, and what transformers changes by them is changed (text/tokenizer_settings.h). Throws
+  // Error(missing_input) when it is not there and Error(bad_data), with the place in the file, for anything
+  // that it should not hold.
   static Tokenizer load(const fs::path& path);
 
   // From the text of a tokenizer.json; `source` names it in messages.

@@ -1,7 +1,10 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
+#include "mgd/format/safetensors.h"
+#include "mgd/text/tokenizer_files.h"
 #include "mgd/text/tokenizer_parts.h"
+#include "mgd/text/tokenizer_settings.h"
 
 namespace mgd {
 
@@ -36,13 +39,17 @@ Tokenizer Tokenizer::from_json(std::string_view text, const std::string& source)
 }
 
 Tokenizer Tokenizer::load(const fs::path& path) {
-  std::error_code ignored;  // read_file tells what is wrong with the path
-  const fs::path file = fs::is_directory(path, ignored) ? path / "tokenizer.json" : path;
-  return read(read_file(file, kMaxJsonBytes), file.string(), parent_of(file));
+  const fs::path file = tokenizer_file(path);
+  if (file.filename() == "vocab.txt")
+    return read(bert_tokenizer(file).dump(), file.string(), parent_of(file));
+  const std::string text = read_file(file, kMaxJsonBytes);
+  refuse_stand_in(text, file.string());
+  return read(text, file.string(), parent_of(file));
 }
 
 Tokenizer Tokenizer::read(std::string_view text, const std::string& source, const fs::path& folder) {
-  const nlohmann::json document = parse(text, source);
+  nlohmann::json document = parse(text, source);
+  const bool changed = apply_folder_settings(document, folder);
   const JsonPlace root(document, source);
   if (const std::string version = root.text_or("version", "1.0"); version != "1.0")
     root.refuse(fmt::format("got the version '{}', expected 1.0", printable(version)));
@@ -54,7 +61,7 @@ Tokenizer Tokenizer::read(std::string_view text, const std::string& source, cons
   };
   auto parts = std::make_unique<Parts>();
   parts->source = source;
-  parts->json = text;
+  parts->json = changed ? document.dump() : std::string(text);
   if (const auto json = part("normalizer")) parts->normalizer = read_normalizer(*json);
   if (const auto json = part("pre_tokenizer")) parts->pre_tokenizer = read_pre_tokenizer(*json);
   const auto model = part("model");
@@ -70,6 +77,8 @@ Tokenizer Tokenizer::read(std::string_view text, const std::string& source, cons
   parts->num_ids = std::max(static_cast<std::int64_t>(vocabulary.num_ids()),
                             added.empty() ? 0 : static_cast<std::int64_t>(added.rbegin()->first) + 1);
   parts->special = find_special_tokens(folder, [&](std::string_view token) { return parts->find_id(token); });
+  if (!parts->special.truncate_left)
+    parts->special.truncate_left = parts->truncation && parts->truncation->from_left;
   return Tokenizer(std::move(parts));
 }
 

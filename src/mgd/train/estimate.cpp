@@ -177,7 +177,7 @@ RunEstimate estimate_run(Run& run, bool always) {
   if (!always && too_small(run, micro)) return estimate;
   estimate.free_bytes = static_cast<double>(free_memory_bytes());
   const Traces traces(run);
-  const auto cache = std::move(run.teacher_cache);
+  auto cache = std::move(run.teacher_cache);
   // Three passes: one that only warms up, then two sizes, whose difference is that of their samples.
   const double macs = kBackward * static_cast<double>(run.student_summary.macs);
   const auto few = std::clamp<std::int64_t>(static_cast<std::int64_t>(kMeasuredMacs / (macs * 7 + 1)), 1, 4);

@@ -103,7 +103,7 @@ void ImageTask::open_models(Run& run) {
   const ModelDefaults defaults = model_defaults(HeadUse::teach);
   OpenedModel teacher;
   const ModelConfig& wanted = config_.teacher;
-  if (!wanted.model.empty() || !wanted.path.empty()) {
+  if (wanted.given()) {
     if (wanted.path.empty() && wanted.weights.empty())
       fail(ExitCode::usage,
            "teacher: {} has no weights; write teacher: {{model: {}, weights: FILE.safetensors}}",

@@ -9,19 +9,23 @@
 #include "mgd/core/file.h"
 #include "mgd/format/safetensors.h"
 #include "mgd/io/weight_names.h"
+#include "mgd/train/identify.h"
 
 namespace mgd {
 
 namespace {
 
+ModelSpec spec_of(const ModelFolderInfo& info) {
+  return {.architecture = info.architecture,
+          .num_classes = std::max<std::int64_t>(info.num_classes, 1),
+          .in_channels = info.in_channels,
+          .image_height = info.height,
+          .image_width = info.width,
+          .width = info.width_multiplier};
+}
+
 std::unique_ptr<ImageModel> model_of(const ModelFolderInfo& info, std::uint64_t seed) {
-  return make_model({.architecture = info.architecture,
-                     .num_classes = std::max<std::int64_t>(info.num_classes, 1),
-                     .in_channels = info.in_channels,
-                     .image_height = info.height,
-                     .image_width = info.width,
-                     .width = info.width_multiplier},
-                    seed);
+  return make_model(spec_of(info), seed);
 }
 
 // A classifier under another name than the model's: the one layer that the model does not know, when its own
@@ -55,6 +59,9 @@ OpenedModel assemble(ModelFolderInfo info, TensorMap tensors, const ModelDefault
                      const std::string& role, const std::string& source) {
   OpenedModel opened;
   opened.source = source;
+  std::string renamed;
+  tensors = with_own_names(spec_of(info), std::move(tensors), renamed);
+  if (!renamed.empty()) opened.notes.push_back(std::move(renamed));
   opened.model = model_of(info, defaults.seed);
   const std::string head = opened.model->head_path();
   adopt_head(tensors, *opened.model, head, opened.notes);
@@ -103,22 +110,6 @@ ModelFolderInfo info_of(const ModelConfig& config, const ModelDefaults& defaults
 
 }  // namespace
 
-WeightBorders borders_of(const TensorMap& tensors, WeightBorders borders) {
-  for (const char* name : {"linear.weight", "fc.weight", "classifier.1.weight"}) {
-    const auto it = tensors.find(name);
-    if (it == tensors.end() || it->second.dim() != 2) continue;
-    borders.classes = it->second.size(0);
-    break;
-  }
-  for (const char* name : {"conv1.weight", "features.0.0.weight"}) {
-    const auto it = tensors.find(name);
-    if (it == tensors.end() || it->second.dim() != 4) continue;
-    borders.channels = it->second.size(1);
-    break;
-  }
-  return borders;
-}
-
 Normalisation default_normalisation(std::int64_t channels) {
   if (channels == 3) return {.mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}};
   const std::vector<double> half(static_cast<std::size_t>(channels), 0.5);
@@ -134,7 +125,7 @@ TensorMap load_image_tensors(const std::string& file, std::vector<std::string>& 
 
 OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, const std::string& role) {
   if (!config.path.empty()) return open_folder(config, defaults, role);
-  if (config.model.empty())
+  if (config.model.empty() && config.weights.empty())
     fail(ExitCode::usage, "{0}: no model given; write {0}: {{model: NAME}} or {0}: MODEL_FOLDER", role);
   if (config.weights.empty()) {
     OpenedModel opened;
@@ -151,7 +142,17 @@ OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults,
 
 OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, TensorMap tensors,
                        const std::string& role) {
-  return assemble(info_of(config, defaults), std::move(tensors), defaults, role, config.weights);
+  ModelConfig known = config;
+  std::string found;
+  if (config.model.empty()) {
+    Identified identified = identify(tensors, config.weights);
+    known.model = std::move(identified.architecture);
+    known.width = identified.width;
+    found = std::move(identified.note);
+  }
+  OpenedModel opened = assemble(info_of(known, defaults), std::move(tensors), defaults, role, config.weights);
+  if (!found.empty()) opened.notes.insert(opened.notes.begin(), std::move(found));
+  return opened;
 }
 
 OpenedModel outline_model(const ModelConfig& config, const ModelDefaults& defaults, const std::string& role) {

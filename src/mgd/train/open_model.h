@@ -14,7 +14,8 @@ namespace mgd {
 
 // A model by folder, or by architecture (and weights file), for `num_classes` classes and pictures of the
 // given size; both are overridden by the folder's config.json. `role` names it in errors. With neither
-// weights nor folder it is initialised from `seed`.
+// weights nor folder it is initialised from `seed`. A weights file without architecture is identified
+// (train/identify.h).
 struct OpenedModel {
   std::unique_ptr<ImageModel> model;
   ModelFolderInfo info;
@@ -28,13 +29,6 @@ struct ModelDefaults {
   std::uint64_t seed = 1;
   WantedClasses classes = {};
 };
-// The classes and channels weights were made for: the outer sizes of their last and first matrices; what they
-// do not tell stays as in `fallback`.
-struct WeightBorders {
-  std::int64_t classes = 10, channels = 3;
-};
-WeightBorders borders_of(const TensorMap& tensors, WeightBorders fallback = {});
-
 // ImageNet's for RGB, the habit of the field; 0.5 for anything else.
 struct Normalisation {
   std::vector<double> mean, std;

@@ -67,6 +67,7 @@ void open_losses(Run& run) {
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
       refuse_missing_logits(run, entry, *loss);
+      if (run.text != nullptr) loss->check_scores(run.text->scores().least, run.text->scores().largest);
       for (const auto& other : run.losses)
         if (other.loss->label() == loss->label())
           fail(ExitCode::usage, "{}: losses: '{}' is there twice; merge them or name different taps",

@@ -10,7 +10,8 @@ namespace mgd {
 namespace {
 
 // Shown as per cent; everything else as it is.
-const std::set<std::string> kFractions = {"accuracy", "top5", "calibration_error", "masked_accuracy", "f1"};
+const std::set<std::string> kFractions = {"accuracy", "top5", "calibration_error", "masked_accuracy",
+                                          "macro_f1"};
 
 }  // namespace
 

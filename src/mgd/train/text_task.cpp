@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/clock.h"
@@ -11,7 +10,10 @@
 #include "mgd/eval/summary.h"
 #include "mgd/eval/text_figures.h"
 #include "mgd/eval/text_folder.h"
+#include "mgd/io/sentence_files.h"
 #include "mgd/train/run.h"
+#include "mgd/train/text_limits.h"
+#include "mgd/train/text_models.h"
 
 namespace mgd {
 
@@ -21,12 +23,6 @@ using json = nlohmann::ordered_json;
 
 constexpr std::int64_t kEvalBatch = 32;
 
-TextHead head_of(const std::string& task) {
-  if (task == "mlm") return TextHead::masked_lm;
-  if (task == "clm" || task == "denoise") return TextHead::causal_lm;
-  return task == "classify" ? TextHead::sequence_classification : TextHead::encoder;
-}
-
 // This task makes text models only.
 TextModel& text_model(Model& model) {
   auto* text = dynamic_cast<TextModel*>(&model);
@@ -34,98 +30,51 @@ TextModel& text_model(Model& model) {
   return *text;
 }
 
-// The files that a model folder carries beside its weights.
-std::map<std::string, std::string> tokenizer_files(const fs::path& path) {
-  if (!fs::is_directory(path)) return {{"tokenizer.json", read_file(path)}};
-  std::map<std::string, std::string> files;
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"})
-    if (fs::exists(path / name)) files[name] = read_file(path / name);
-  return files;
-}
-
-std::unique_ptr<TextModel> fresh_model(const Config& config, const Tokenizer& tokenizer, TextHead head,
-                                       const std::vector<std::string>& classes) {
-  const ModelConfig& wanted = config.student;
-  if (!wanted.weights.empty())
-    fail(ExitCode::usage, "student.weights: a text model comes as a folder; write student: FOLDER");
-  TextSizes sizes = wanted.sizes;
-  if (sizes.vocab_size == 0) sizes.vocab_size = tokenizer.vocab_size();
-  TextConfig text = text_config(wanted.model, sizes, head);
-  const SpecialTokens& special = tokenizer.special_tokens();
-  text.pad_id = special.pad;
-  text.bos_id = special.bos;
-  text.eos_id = special.eos;
-  text.cls_id = special.cls;
-  text.sep_id = special.sep;
-  text.decoder_start_id = text.encoder_decoder() ? std::max(special.eos, special.sep) : -1;
-  if (!classes.empty()) {
-    text.num_labels = static_cast<std::int64_t>(classes.size());
-    text.label_names = classes;
-  }
-  return make_text_model(text, static_cast<std::uint64_t>(config.run.seed));
-}
-
-void check_vocabulary(const TextModel& model, const Tokenizer& tokenizer, const char* role) {
-  if (model.config().vocab_size < tokenizer.vocab_size())
-    fail(ExitCode::usage, "{}: {} knows {} tokens, the tokenizer has {}", role, model.architecture(),
-         model.config().vocab_size, tokenizer.vocab_size());
-}
-
-// Texts alone can be read, but nothing be learned of them.
-void require_targets(const std::string& task, const TextSource& train) {
-  if ((task != "classify" && task != "embed") || train.size() == 0) return;
-  const TextSample sample = train.sample(0, 0);
-  if (task == "embed" && sample.sequences.size() != 2)
-    fail(ExitCode::usage, "text.columns: got one column, but task embed compares the texts of two");
-  if (task == "embed" ? std::isnan(sample.score) : sample.label < 0)
-    fail(ExitCode::usage, "text.target: got none, but task {} learns from a {}", task,
-         task == "embed" ? "score" : "label");
+// A sentence encoder is measured behind its default prompt, so it learns behind it.
+Config with_prompt(Config config) {
+  if (config.task != "embed" || !config.text.prompt.empty() || config.student.path.empty()) return config;
+  config.text.prompt = load_sentence_files(config.student.path).prompt("", config.student.path);
+  return config;
 }
 
 }  // namespace
 
 TextTask::TextTask(const Config& config, at::Device device)
-    : config_(config),
+    : config_(with_prompt(config)),
       device_(device),
       tokenizer_path_(tokenizer_path(config)),
       tokenizer_(Tokenizer::load(tokenizer_path_)),
-      dataset_(open_text(config, tokenizer_, token_cache_dir(config))),
+      dataset_(open_text(config_, tokenizer_, token_cache_dir(config))),
       objective_(make_objective(config.task, config.objective, roles_of(tokenizer_),
                                 static_cast<std::uint64_t>(config.run.seed))),
       eval_objective_(make_eval_objective(config.task, config.objective, roles_of(tokenizer_))) {
-  require_targets(config.task, *dataset_.train);
+  require_targets(config_, dataset_);
+  if (!config_.text.prompt.empty())
+    dataset_.notes.push_back(fmt::format("before each text: '{}'", printable(config_.text.prompt)));
 }
 
 void TextTask::open_models(Run& run) {
-  const TextHead head = head_of(config_.task);
-  const OpenTextOptions options{.head = head,
-                                .num_labels = num_classes(),
-                                .label_names = dataset_.class_names,
-                                .seed = static_cast<std::uint64_t>(config_.run.seed)};
+  const auto note = [&](const TextRole& role) {
+    dataset_.notes.insert(dataset_.notes.end(), role.notes.begin(), role.notes.end());
+  };
   if (!config_.teacher.path.empty()) {
-    OpenedText teacher = open_text_folder(config_.teacher.path, options);
-    check_vocabulary(*teacher.model, tokenizer_, "teacher");
+    TextRole teacher = open_text_teacher(config_, tokenizer_, dataset_);
+    note(teacher);
+    check_lengths(config_, dataset_, *teacher.model, "teacher");
+    run.no_teacher_logits = teacher.no_logits;
     run.teacher_summary = summarize(*teacher.model);
     run.teacher_default_tap = teacher.model->default_tap();
     run.teacher = std::move(teacher.model);
-  } else if (!config_.teacher.model.empty()) {
+  } else if (config_.teacher.given()) {
     fail(ExitCode::usage, "teacher.model: a text teacher comes as a folder; write teacher: FOLDER");
   }
-  std::unique_ptr<TextModel> student;
-  if (config_.student.path.empty()) {
-    student = fresh_model(config_, tokenizer_, head, dataset_.class_names);
-  } else {
-    OpenedText opened = open_text_folder(config_.student.path, options);
-    if (!opened.fresh.empty())
-      dataset_.notes.push_back(
-          fmt::format("the student's folder lacks {} tensors, which begin with fresh weights: {}{}",
-                      opened.fresh.size(), opened.fresh.front(), opened.fresh.size() > 1 ? ", ..." : ""));
-    student = std::move(opened.model);
-  }
-  check_vocabulary(*student, tokenizer_, "student");
+  TextRole student = open_text_student(config_, tokenizer_, dataset_);
+  note(student);
+  check_lengths(config_, dataset_, *student.model, "student");
+  student_files_ = std::move(student.files);
   run.student_given = !config_.student.path.empty();
-  run.student_summary = summarize(*student);
-  run.student = std::move(student);
+  run.student_summary = summarize(*student.model);
+  run.student = std::move(student.model);
 }
 
 std::unique_ptr<BatchStream> TextTask::training_stream() const {
@@ -202,6 +151,15 @@ std::vector<std::string> TextTask::describe() const {
       fmt::format("{:<10} {} training tokens in an epoch, vocabulary of {}", "", dataset_.train->num_tokens(),
                   tokenizer_.vocab_size())};
   for (const auto& note : dataset_.notes) lines.push_back(fmt::format("{:<10} {}", "", note));
+  constexpr std::size_t kMostShown = 5;
+  for (const auto& [where, what] : dataset_.report) {
+    if (lines.size() >= 2 + dataset_.notes.size() + kMostShown) {
+      lines.push_back(fmt::format("{:<10} ... and {} more places, in data_report.json", "",
+                                  dataset_.report.size() - kMostShown));
+      break;
+    }
+    lines.push_back(fmt::format("{:<10} {}: {}", "", printable(where), printable(what)));
+  }
   return lines;
 }
 
@@ -223,7 +181,8 @@ std::string TextTask::data_report_json(const BatchStream& stream) const {
 void TextTask::export_model(const Model& student, const fs::path& folder) const {
   const auto* model = dynamic_cast<const TextModel*>(&student);
   MGD_ASSERT(model != nullptr);
-  save_text_model(folder.string(), *model, tokenizer_files(tokenizer_path_));
+  save_text_model(folder.string(), *model,
+                  student_files(config_, tokenizer_, tokenizer_path_, *model, student_files_));
 }
 
 }  // namespace mgd

@@ -17,9 +17,8 @@ class TextTask final : public Task {
   // open_text does.
   explicit TextTask(const Config& config, at::Device device);
 
-  // Opens teacher and student into `run`: model folders, or an architecture's name with its sizes.
-  // Error(usage) for a model whose vocabulary is smaller than the tokenizer's, and for a name that is none of
-  // a text model.
+  // Opens teacher and student into `run` (train/text_models.h) and checks what is known of the data against
+  // them. Error(usage) also for a name that is none of a text model.
   void open_models(Run& run);
 
   std::unique_ptr<BatchStream> training_stream() const override;
@@ -35,6 +34,7 @@ class TextTask final : public Task {
   void export_model(const Model& student, const fs::path& folder) const override;
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
+  TextSource::Scores scores() const { return dataset_.train->scores(); }
   // The first samples of a split as one batch, hidden as for measuring; for pictures of what a model sees.
   Batch first_samples(const std::string& split, std::int64_t count) const;
 
@@ -48,6 +48,7 @@ class TextTask final : public Task {
   const Tokenizer tokenizer_;
   TextDataset dataset_;
   std::shared_ptr<const Objective> objective_, eval_objective_;
+  std::map<std::string, std::string> student_files_;  // that its folder brought
 };
 
 }  // namespace mgd
