@@ -52,6 +52,17 @@ class Photos(unittest.TestCase):
         right = round(whole["metrics"]["accuracy"] * 60) - first
         self.assertAlmostEqual(less["metrics"]["accuracy"], right / 59)
 
+    def test_a_run_goes_by_the_pictures_that_can_be_read(self):
+        write_folders(self.folder / "photos", ("rows", "columns"), train=40, test=20, side=8)
+        (self.folder / "photos/test/columns/000.png").write_bytes(b"")
+        self.expect(self.train("photos"), 0, "1 of 48 samples could not be read and was left out of the measures",
+                    "test/columns/000.png")
+        self.assertEqual(json.loads((self.folder / "run/summary.json").read_text())["eval_samples"], 39)
+        answers = [json.loads(line) for line in (self.folder / "run/answers.jsonl").read_text().splitlines()]
+        self.assertEqual(len(answers), 39)
+        for answer in answers:  # each row is its own picture's
+            self.assertIn(f"/{answer['label']}/", answer["input"])
+
     def test_three_broken_pictures_of_57_are_too_many_whatever_the_threads(self):
         write_folders(self.folder / "photos", ("rows", "columns"), train=31, test=4, side=8)
         for name in ("rows/003.png", "rows/020.png", "columns/011.png"):

@@ -84,18 +84,16 @@ std::vector<ReportMistake> worst_mistakes(const FinalMeasures& m) {
   const at::Tensor answers = probs.argmax(1).contiguous();
   const auto* answer = answers.const_data_ptr<std::int64_t>();
   std::vector<std::pair<double, std::int64_t>> wrong;
-  const auto& samples = m.student.samples;
-  const auto sample = [&](std::int64_t row) { return samples[static_cast<std::size_t>(row)]; };
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(samples.size()); ++i)
-    if (answer[i] != source.label(sample(i))) wrong.emplace_back(top(probs, i).second, i);
+  for (std::int64_t i = 0; i < source.size(); ++i)
+    if (answer[i] != source.label(i)) wrong.emplace_back(top(probs, i).second, i);
   std::sort(wrong.rbegin(), wrong.rend());
   std::vector<ReportMistake> mistakes;
   const auto& names = source.class_names();
   for (std::size_t w = 0; w < std::min(wrong.size(), kMistakes); ++w) {
     const std::int64_t i = wrong[w].second;
-    ReportMistake mistake{.image = source.image(sample(i)),
-                          .name = source.name(sample(i)),
-                          .label = names.at(static_cast<std::size_t>(source.label(sample(i)))),
+    ReportMistake mistake{.image = source.image(i),
+                          .name = source.name(i),
+                          .label = names.at(static_cast<std::size_t>(source.label(i))),
                           .student_answer = names.at(static_cast<std::size_t>(answer[i])),
                           .student_score = wrong[w].first};
     if (teacher.defined()) {
@@ -109,12 +107,10 @@ std::vector<ReportMistake> worst_mistakes(const FinalMeasures& m) {
 }
 
 // One sample of each of the first classes, by index order: a fixed choice, not a flattering one.
-std::vector<std::int64_t> spread_over_classes(const ImageSource& source,
-                                              const std::vector<std::int64_t>& readable, std::size_t count) {
+std::vector<std::int64_t> spread_over_classes(const ImageSource& source, std::size_t count) {
   std::vector<std::int64_t> chosen;
-  for (const std::int64_t i : readable)
-    if (chosen.size() < count && source.label(i) == static_cast<std::int64_t>(chosen.size()))
-      chosen.push_back(i);
+  for (std::int64_t i = 0; i < source.size() && chosen.size() < count; ++i)
+    if (source.label(i) == static_cast<std::int64_t>(chosen.size())) chosen.push_back(i);
   return chosen;
 }
 
@@ -161,8 +157,7 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
     data.class_names = m.source->class_names();
     data.confusion = m.student.classes.confusion;
     data.mistakes = worst_mistakes(m);
-    data.illustrations =
-        illustrate(run, *m.source, spread_over_classes(*m.source, m.student.samples, kIllustrations));
+    data.illustrations = illustrate(run, *m.source, spread_over_classes(*m.source, kIllustrations));
   }
   data.config_yaml = read_if_there(folder / "config.yaml");
   data.environment_json = read_if_there(folder / "env.json");

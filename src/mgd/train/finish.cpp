@@ -8,6 +8,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/other_load.h"
+#include "mgd/data/subset_images.h"
 #include "mgd/train/environment.h"
 #include "mgd/train/teacher_note.h"
 
@@ -85,6 +86,10 @@ FinalMeasures measure_final(Run& run) {
   const OtherLoad load;
   m.student = measure_model(run, *run.student, m);
   require_finite_loss(run, m);
+  if (m.source != nullptr && static_cast<std::int64_t>(m.student.samples.size()) < m.source->size()) {
+    m.readable = subset_images(m.source->shared_from_this(), m.student.samples);
+    m.source = m.readable.get();
+  }
   // Of a teacher of other classes only size and latency.
   if (run.has_teacher())
     m.teacher = measure_teacher(run, run.no_teacher_logits.empty() ? m : FinalMeasures{});

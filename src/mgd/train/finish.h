@@ -13,7 +13,7 @@ struct ModelMeasures {
   std::uint64_t bytes = 0;  // of the weights as stored
   // Images: every answer, and what can be counted of them.
   at::Tensor logits;                  // (N, K)
-  std::vector<std::int64_t> samples;  // N, numbers in the source: what could not be read is left out
+  std::vector<std::int64_t> samples;  // N, numbers of the pictures that could be read
   ClassifyMetrics classes;
 };
 
@@ -25,8 +25,9 @@ struct Circumstances {
 
 // Measured once, after training, on the test split; on the validation part where the data has no test split.
 struct FinalMeasures {
-  std::string split;                    // "test", "validation", or "" when there was neither
-  const ImageSource* source = nullptr;  // its pictures
+  std::string split;                            // "test", "validation", or "" when there was neither
+  const ImageSource* source = nullptr;          // its pictures: picture i has row i of all logits
+  std::shared_ptr<const ImageSource> readable;  // holds `source` when some could not be read and are left out
   ModelMeasures student, teacher;
   Circumstances circumstances;
 };

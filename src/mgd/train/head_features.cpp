@@ -149,6 +149,7 @@ Figures HeadFeatures::measure(const Run& run, const std::string& split) {
     EvalOptions options = run.image->eval_options();
     options.keep_input_of = path_;
     Answers answers = answer_all(student_of(run), *run.image->source(split), options);
+    run.image->remember_left_out(answers.corrupt);
     kept = {.features = answers.inputs, .labels = std::move(answers.labels)};
   }
   const at::NoGradGuard no_grad;
