@@ -28,7 +28,7 @@ class TextModels : public testing::Test {
  protected:
   TextModels() { toy::write_texts(folder); }
 
-  // A folder with a small BERT for the toy vocabulary, and the recipe's key that names it.
+  // A folder with a small BERT for the toy vocabulary, as the override that names it.
   std::string given(const std::string& key, TextHead head, const std::vector<std::string>& labels = {},
                     const Files& files = {}) const {
     TextConfig config = text_config("bert",
@@ -43,11 +43,9 @@ class TextModels : public testing::Test {
     if (!labels.empty()) config.num_labels = static_cast<std::int64_t>(labels.size());
     const std::string path = folder / key;
     save_text_model(path, *make_text_model(config, 7), files);
-    return key + ".path=" + path;
+    return key + "=" + path;
   }
-  std::unique_ptr<Run> open(const std::string& task, std::vector<std::string> extra) const {
-    for (const std::string& assignment : extra)
-      if (assignment.starts_with("student.path")) extra.insert(extra.begin(), "student.model=");
+  std::unique_ptr<Run> open(const std::string& task, const std::vector<std::string>& extra) const {
     return make_run(toy::text_config(folder, task, extra));
   }
   std::string refusal(ExitCode code, const std::string& task, const std::vector<std::string>& extra) const {
