@@ -2,11 +2,14 @@
 // (scripts/fixtures/make_architectures.py): names, counts, logits, taps, and the gradients of a step.
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/zeros.h>
+#include <gmock/gmock.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "mgd/core/error.h"
+#include "mgd/model/input_habit.h"
 #include "mgd/model/outline.h"
 #include "model/support.h"
 
@@ -133,6 +136,43 @@ TEST_P(Parity, GradientsOfAStep) {
     EXPECT_NEAR(grad.mul(pattern("grad " + entry.name, grad.sizes())).sum().item<double>(),
                 expected[1].get<double>(), allowed)
         << entry.name;
+  }
+}
+
+TEST_P(Parity, WhatItIsUsedToSee) {
+  const InputHabit habit = input_habit(GetParam());
+  if (!fixture.contains("habit")) {  // torchvision's
+    EXPECT_EQ(habit.height, 224);
+    EXPECT_EQ(habit.interpolation, "bilinear");
+    return;
+  }
+  const json& expected = fixture["habit"];
+  EXPECT_EQ(habit.height, expected["height"].get<std::int64_t>());
+  EXPECT_EQ(habit.width, expected["width"].get<std::int64_t>());
+  EXPECT_EQ(habit.crop_pct, expected["crop_pct"].get<double>());
+  EXPECT_EQ(habit.interpolation, expected["interpolation"].get<std::string>());
+  EXPECT_EQ(habit.mean, expected["mean"].get<std::vector<double>>());
+  EXPECT_EQ(habit.std, expected["std"].get<std::vector<double>>());
+}
+
+TEST(InputHabit, IsOfTheFamily) {
+  for (const std::string name : {"cifar_resnet56", "resnet8x4", "wrn_40_2", "wrn_22_3"}) {
+    const InputHabit habit = input_habit(name);
+    EXPECT_EQ(habit.height, 32) << name;
+    EXPECT_EQ(habit.width, 32) << name;
+    EXPECT_EQ(habit.crop_pct, 1) << name;
+  }
+  const InputHabit habit = input_habit("resnet50");
+  EXPECT_EQ(habit.height, 224);
+  EXPECT_EQ(habit.crop_pct, 0.875);
+  EXPECT_EQ(habit.mean, (std::vector<double>{0.485, 0.456, 0.406}));
+  EXPECT_EQ(habit.std, (std::vector<double>{0.229, 0.224, 0.225}));
+  try {
+    input_habit("resnet51");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::usage);
+    EXPECT_THAT(error.what(), testing::HasSubstr("'resnet51'; did you mean 'resnet50'?"));
   }
 }
 

@@ -67,6 +67,8 @@ TEST(Identify, TheFolderMayTellToo) {
   EXPECT_EQ(identify(tensors, "/m/efficientnet_lite0/model.safetensors").architecture, "efficientnet_lite0");
   const std::string said = refusal(tensors, "/m/teacher/model.safetensors");
   EXPECT_THAT(said, HasSubstr("efficientnet_lite0 and tf_efficientnet_lite0"));
+  EXPECT_EQ(identify(tensors, "tf_efficientnet_lite0-0aa007d2.pth").architecture, "tf_efficientnet_lite0");
+  EXPECT_EQ(identify(tensors, "efficientnet_lite0_ra-37913777.pth").architecture, "efficientnet_lite0");
   // A word of a name is not a part of a longer one.
   EXPECT_THAT(refusal(tensors, "/m/my_efficientnet_lite0x/model.safetensors"),
               HasSubstr("different results"));

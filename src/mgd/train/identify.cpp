@@ -40,11 +40,14 @@ std::vector<OutlineFit> all_fits(const TensorMap& tensors, Widths widths) {
   return fits;
 }
 
+// "tf_net_b0" is in "tf_net_b0_ns-1234.safetensors"; "net_b0" is not, and not in "net_b01" either.
 bool is_word_of(std::string_view word, std::string_view text) {
-  const auto inner = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  const auto joins = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
   for (std::size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
     const std::size_t end = at + word.size();
-    if ((at == 0 || !inner(text[at - 1])) && (end == text.size() || !inner(text[end]))) return true;
+    if ((at == 0 || (!joins(text[at - 1]) && text[at - 1] != '_')) &&
+        (end == text.size() || !joins(text[end])))
+      return true;
   }
   return false;
 }
@@ -156,7 +159,7 @@ TensorMap with_own_names(const ModelSpec& spec, TensorMap tensors, std::string& 
     if (note.empty()) note = fmt::format("{} read as {}, and all others so", (*other)[i].name, own[i].name);
     // Another library may have a matrix where this one has a convolution 1x1.
     at::Tensor& tensor = node.mapped();
-    if (tensor.sizes() == at::IntArrayRef((*other)[i].shape)) tensor = tensor.view(own[i].shape);
+    if (tensor.sizes() == at::IntArrayRef((*other)[i].shape)) tensor = tensor.reshape(own[i].shape);
     renamed.emplace(own[i].name, tensor);
   }
   renamed.merge(tensors);
