@@ -4,6 +4,7 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 
 #include <functional>
@@ -59,6 +60,46 @@ TEST(ImageModel, RefusesInputOfAnotherShape) {
   EXPECT_THAT(message({0, 3, 8, 8}), HasSubstr("(0, 3, 8, 8)"));
 }
 
+// What halves a map and rounds down has a smallest picture; everything else takes any.
+TEST(ImageModel, RefusesPicturesThatWouldVanish) {
+  struct Case {
+    const char* name;
+    std::int64_t smallest;
+  };
+  for (const auto& [name, smallest] :
+       {Case{"vgg11", 32}, {"vgg16_bn", 32}, {"densenet121", 29}, {"convnext_atto", 32}}) {
+    const auto model = make_model({.architecture = name, .width = 0.02}, 0);
+    const at::NoGradGuard no_grad;
+    Forward forward;
+    EXPECT_EQ(model->forward(at::zeros({1, 3, smallest, smallest + 3}), forward).size(1), 10) << name;
+    const std::string message = usage_error([&] {
+      Forward other;
+      model->forward(at::zeros({1, 3, 40, smallest - 1}), other);
+    });
+    EXPECT_THAT(message, HasSubstr(fmt::format("{}: input: got pictures of 40 x {}", name, smallest - 1)));
+    EXPECT_THAT(message, HasSubstr(fmt::format("at least {} x {}", smallest, smallest)));
+  }
+}
+
+// Any width, number of channels and classes, and odd sizes.
+TEST(ImageModel, EveryArchitectureRunsVeryNarrow) {
+  for (const std::string& name : known_models()) {
+    const auto model =
+        make_model({.architecture = name, .num_classes = 3, .in_channels = 2, .width = 0.02}, 0);
+    std::set<std::string> seen;
+    Forward forward;
+    forward.observe([&](const std::string& node, const at::Tensor&) {
+      EXPECT_TRUE(seen.insert(node).second) << name << " passes twice: " << node;
+    });
+    const at::NoGradGuard no_grad;
+    const at::Tensor logits = model->forward(pattern("input", {2, 2, 33, 47}).to(at::kFloat), forward);
+    EXPECT_EQ(logits.sizes(), at::IntArrayRef({2, 3})) << name;
+    EXPECT_TRUE(logits.isfinite().all().item<bool>()) << name;
+    EXPECT_TRUE(seen.contains(model->default_tap())) << name;
+    EXPECT_TRUE(seen.contains("input") && seen.contains("pool")) << name;
+  }
+}
+
 TEST(ImageModel, StartDependsOnTheSeedAlone) {
   const ModelSpec spec{.architecture = "cifar_resnet8"};
   const auto a = make_model(spec, 5)->state(), b = make_model(spec, 5)->state(),
@@ -68,7 +109,9 @@ TEST(ImageModel, StartDependsOnTheSeedAlone) {
 }
 
 TEST(ImageModel, TrainingReachesEveryParameterAndMovesStatistics) {
-  for (const std::string name : {"cifar_resnet8", "resnet8x4", "wrn_10_1", "resnet50", "mobilenet_v2"}) {
+  for (const std::string name :
+       {"cifar_resnet8", "resnet8x4", "wrn_10_1", "resnet50", "mobilenet_v2", "resnet26d", "seresnet18",
+        "regnety_002", "vgg11_bn", "densenet121", "shufflenet_v2_x0_5", "convnext_atto"}) {
     const auto model = make_model({.architecture = name, .width = 0.125}, 3);
     Forward forward(/*training=*/true);
     const at::Tensor images = pattern("input", {4, 3, 40, 40}).to(at::kFloat);
@@ -122,7 +165,10 @@ TEST(ImageModel, TapsHaveTheirShapes) {
 
 // A captured activation must stay what the layer gave: a later relu may not write into it.
 TEST(ImageModel, CapturedTapsAreNotOverwritten) {
-  for (const std::string name : {"cifar_resnet8", "wrn_10_1", "resnet18", "resnet50", "mobilenet_v2"}) {
+  for (const std::string name :
+       {"cifar_resnet8", "wrn_10_1", "resnet18", "resnet50", "mobilenet_v2", "resnet18d", "resnet50d",
+        "seresnet50", "resnext50_32x4d", "regnetx_002", "regnety_002", "vgg11", "vgg11_bn", "densenet121",
+        "shufflenet_v2_x1_0", "convnext_atto", "convnext_tiny"}) {
     const auto model = make_model({.architecture = name, .width = 0.25}, 1);
     std::map<std::string, at::Tensor> seen, copies;
     Forward forward;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
+#include "mgd/model/architectures.h"
 #include "mgd/model/input_habit.h"
 #include "mgd/model/outline.h"
 #include "model/support.h"
@@ -43,7 +44,8 @@ at::Tensor picture(std::int64_t batch, const json& given) {
 std::unique_ptr<ImageModel> patterned(const std::string& architecture, const json& given) {
   auto model = make_model({.architecture = architecture,
                            .num_classes = given["num_classes"].get<std::int64_t>(),
-                           .in_channels = given["in_channels"].get<std::int64_t>()},
+                           .in_channels = given["in_channels"].get<std::int64_t>(),
+                           .width = given.value("multiplier", 1.0)},
                           1);
   fill_with_pattern(*model);
   return model;
@@ -60,6 +62,12 @@ double error(const at::Tensor& got, const std::vector<double>& expected, std::in
   return worst / largest;
 }
 
+std::vector<double> flat(const json& rows) {
+  std::vector<double> values;
+  for (const json& row : rows) values.insert(values.end(), row.begin(), row.end());
+  return values;
+}
+
 class Parity : public testing::TestWithParam<std::string> {
  protected:
   json fixture = read_fixture("parity/" + GetParam());
@@ -74,6 +82,10 @@ TEST_P(Parity, NamesShapesAndCounts) {
     EXPECT_EQ(sorted(*other), fixture["other_tensors"].get<Names>());
   }
 
+  RandomStream nothing = RandomStream::idle_stream();
+  const auto parameters = checked_architecture(spec).build(spec, nothing)->num_parameters();
+  EXPECT_EQ(parameters, fixture["parameters"].get<std::int64_t>());
+  if (!fixture.contains("macs")) return;  // the narrow cases have theirs
   const auto model = make_model(spec, 1);
   EXPECT_EQ(model->num_parameters(), fixture["parameters"].get<std::int64_t>());
   const std::int64_t side = fixture["image_size"];
@@ -99,10 +111,9 @@ TEST_P(Parity, LogitsAndTaps) {
       const at::NoGradGuard no_grad;
       const at::Tensor logits =
           model->forward(picture(2, given).to(type).contiguous(at::MemoryFormat::ChannelsLast), forward);
-      std::vector<double> expected;
-      for (const json& row : given["logits"])
-        for (const json& value : row) expected.push_back(value);
-      EXPECT_LT(error(logits, expected, 1), allowed);
+      EXPECT_LT(error(logits, flat(given["logits"]), 1), allowed);
+      EXPECT_EQ(forward.macs(),
+                given.contains("macs") ? 2 * given["macs"].get<std::int64_t>() : forward.macs());
       for (const auto& [tap, value] : given["taps"].items()) {
         const at::Tensor& got = forward.captured().at(tap);
         ASSERT_TRUE(got.defined()) << tap;
@@ -112,6 +123,63 @@ TEST_P(Parity, LogitsAndTaps) {
         EXPECT_NEAR(got.norm().item<double>(), norm, allowed * norm) << tap;
       }
     }
+  }
+}
+
+// A frozen network without anybody looking on: norms are folded into the convolutions, and weights are
+// packed.
+TEST_P(Parity, LogitsOfAFrozenNetwork) {
+  for (const json& given : fixture["cases"]) {
+    const auto model = patterned(GetParam(), given);
+    model->set_requires_grad(false);
+    const double allowed = std::max(1e-5, 2 * given["rounding"].get<double>());
+    const at::Tensor images = picture(2, given).to(at::kFloat);
+    const at::NoGradGuard no_grad;
+    for (const auto layout : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+      Forward forward;
+      EXPECT_LT(error(model->forward(images.contiguous(layout), forward), flat(given["logits"]), 1), allowed);
+    }
+  }
+}
+
+// Weights under the names of the other library, and what its own network makes of them.
+TEST_P(Parity, OtherNamesAreOfTheSameTensors) {
+  if (!fixture.contains("other_case")) return;
+  const json& given = fixture["other_case"];
+  const auto model = patterned(GetParam(), given);
+  model->to(at::kDouble);
+  const Outline theirs = outline_of(model->spec(), Naming::other).value();
+  const auto state = model->state();
+  ASSERT_EQ(theirs.size(), state.size());
+  const at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < state.size(); ++i)
+    if (state[i].tensor.is_floating_point())
+      state[i].tensor.copy_(pattern_weight(theirs[i].name, theirs[i].shape).view(state[i].tensor.sizes()));
+  Forward forward;
+  EXPECT_LT(error(model->forward(picture(2, given), forward), flat(given["logits"]), 1), 1e-10);
+}
+
+// In float, through the fused norms: near the exact gradients, which a chain of norms over few values only
+// roughly keeps.
+TEST_P(Parity, GradientsInFloatAreNear) {
+  const json& given = fixture["cases"][0];
+  if (!given.contains("gradients")) return;
+  const auto model = patterned(GetParam(), given);
+  model->to_channels_last();
+  Forward forward(/*training=*/true);
+  const at::Tensor images = picture(4, given).to(at::kFloat).contiguous(at::MemoryFormat::ChannelsLast);
+  model->forward(images, forward).square().sum().backward();
+  double total = 0;
+  for (const auto& [name, expected] : given["gradients"].items())
+    total = std::hypot(total, expected[0].get<double>());
+  for (const NamedTensor& entry : model->parameters()) {
+    const json& expected = given["gradients"].at(entry.name);
+    const double norm = expected[0], allowed = 0.05 * norm + 1e-5 * total;
+    const at::Tensor grad = entry.tensor.grad().to(at::kDouble);
+    EXPECT_NEAR(grad.norm().item<double>(), norm, allowed) << entry.name;
+    EXPECT_NEAR(grad.mul(pattern("grad " + entry.name, grad.sizes())).sum().item<double>(),
+                expected[1].get<double>(), allowed)
+        << entry.name;
   }
 }
 

@@ -36,18 +36,18 @@ inline at::Tensor pattern(const std::string& name, at::IntArrayRef shape) {
   return values;
 }
 
+// What a tensor of this name and shape holds in the fixtures.
+inline at::Tensor pattern_weight(const std::string& name, at::IntArrayRef shape) {
+  at::Tensor u = pattern(name, shape);
+  if (u.dim() > 1) return u.mul_(std::sqrt(24.0 / static_cast<double>(u.numel() / u.size(0))));
+  u.mul_(0.5);
+  return name.ends_with("running_var") || name.ends_with(".weight") ? u.add_(1.0) : u;
+}
+
 inline void fill_with_pattern(ImageModel& model) {
-  for (const NamedTensor& entry : model.state()) {
-    if (entry.tensor.scalar_type() == at::kLong) continue;
-    at::Tensor u = pattern(entry.name, entry.tensor.sizes());
-    if (u.dim() > 1) {
-      u.mul_(std::sqrt(24.0 / static_cast<double>(u.numel() / u.size(0))));
-    } else {
-      u.mul_(0.5);
-      if (entry.name.ends_with("running_var") || entry.name.ends_with(".weight")) u.add_(1.0);
-    }
-    entry.tensor.detach().copy_(u);
-  }
+  for (const NamedTensor& entry : model.state())
+    if (entry.tensor.scalar_type() != at::kLong)
+      entry.tensor.detach().copy_(pattern_weight(entry.name, entry.tensor.sizes()));
 }
 
 }  // namespace mgd

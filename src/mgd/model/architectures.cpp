@@ -14,6 +14,11 @@ constexpr Family kFamilies[] = {
     projected_cifar_resnets,  //
     wide_resnets,             //
     resnets,                  //
+    regnets,                  //
+    vggs,                     //
+    densenets,                //
+    shufflenets_v2,           //
+    convnexts,                //
     mobilenets_v2,            //
     mobilenets_v3,            //
     efficientnets,            //

@@ -9,6 +9,7 @@
 
 #include "mgd/core/philox.h"
 #include "mgd/model/image_model.h"
+#include "mgd/model/outline.h"
 
 namespace mgd {
 
@@ -29,6 +30,8 @@ inline constexpr Habit kBicubicHabit{.side = 224, .crop_pct = 0.875, .interpolat
 // `random` initialises, in the order of definition.
 using BuildModel = std::unique_ptr<ImageModel>(const ModelSpec& spec, RandomStream& random);
 
+using OtherTensor = TensorOutline(const TensorOutline& own);
+
 struct Architecture {
   std::string_view name;
   Habit habit;
@@ -36,6 +39,8 @@ struct Architecture {
   // The same network under the tensor names of another library: the same tensors in the same order of
   // definition, of the same shapes but for sides of 1. Null where there are no such names.
   BuildModel* other_names = nullptr;
+  // Or a rule for each tensor: its name and shape there.
+  OtherTensor* other_tensor = nullptr;
   bool only_wider = false;  // another row of the table has the same layers, of other widths
 };
 
@@ -51,8 +56,24 @@ std::span<const Architecture> projected_cifar_resnets();
 std::span<const Architecture> wide_resnets();
 bool is_wide_resnet_name(std::string_view name);
 
-// He et al. 2015 for ImageNet, with torchvision's stride on the 3x3 convolution.
+// He et al. 2015 for ImageNet, with torchvision's stride on the 3x3 convolution, and what grew out of it: D,
+// ResNeXt, wide and SE.
 std::span<const Architecture> resnets();
+
+// Radosavovic et al. 2020.
+std::span<const Architecture> regnets();
+
+// Simonyan and Zisserman 2015.
+std::span<const Architecture> vggs();
+
+// Huang et al. 2017.
+std::span<const Architecture> densenets();
+
+// Ma et al. 2018.
+std::span<const Architecture> shufflenets_v2();
+
+// Liu et al. 2022.
+std::span<const Architecture> convnexts();
 
 // Sandler et al. 2018.
 std::span<const Architecture> mobilenets_v2();

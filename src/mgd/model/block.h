@@ -57,8 +57,9 @@ std::int64_t nearest_multiple(double channels, std::int64_t divisor = 8);
 // Channels under spec.width: the nearest whole number, at least 1.
 std::int64_t scaled_channels(std::int64_t channels, const ModelSpec& spec);
 
-// The batch as node "input". Error(usage) unless it is (B, spec.in_channels, Y, X) with nothing of size 0.
-at::Tensor model_input(at::Tensor input, const ModelSpec& spec, Forward& forward);
+// The batch as node "input". Error(usage) unless it is (B, spec.in_channels, Y, X) with nothing of size 0 and
+// both sides at least `smallest`, below which a map would vanish.
+at::Tensor model_input(at::Tensor input, const ModelSpec& spec, Forward& forward, std::int64_t smallest = 1);
 
 // Mean over the map as node "pool": (B, C, Y, X) -> (B, C).
 at::Tensor global_pool(const at::Tensor& x, Forward& forward);

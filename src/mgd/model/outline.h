@@ -24,7 +24,7 @@ using Outline = std::vector<TensorOutline>;
 enum class Naming { own, other };
 
 // Throws Error(usage) as make_model; nothing where no other library has this architecture. Tensor i of both
-// outlines is the same tensor; its shapes differ in sides of 1 at most.
+// outlines is the same tensor; its shapes differ in sides of 1 at most, or a matrix stands for a convolution.
 std::optional<Outline> outline_of(const ModelSpec& spec, Naming naming = Naming::own);
 
 }  // namespace mgd

@@ -66,6 +66,19 @@ Fans conv_fans(const Conv2dOptions& options) {
   return {options.in / options.groups * area, options.out * area, options.groups};
 }
 
+// oneDNN of LibTorch 2.13: the weight gradient of a 1x1 convolution with a stride, of fewer than 8 channels
+// that lie last, writes beyond its buffers.
+bool corrupts_memory(const Conv2dOptions& options) {
+  constexpr std::int64_t kSafe = 16;
+  return options.kernel == 1 && options.stride > 1 && options.padding == 0 &&
+         options.in / options.groups < kSafe;
+}
+
+// What a 1x1 convolution with a stride reads: (B, C, Y, X) -> (B, C, ceil(Y / stride), ceil(X / stride)).
+at::Tensor read_pixels(const at::Tensor& x, std::int64_t stride) {
+  return x.slice(2, 0, std::nullopt, stride).slice(3, 0, std::nullopt, stride);
+}
+
 }  // namespace
 
 Conv2d::Conv2d(Conv2dOptions options, RandomStream& random, Init init)
@@ -89,6 +102,9 @@ at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias, Forward& forward) const {
   const bool ours = options_.is_plain_3x3() && !bias && (forward.winograd() || at::GradMode::is_enabled());
   const auto plain = [&] {
+    if (corrupts_memory(options_) && at::GradMode::is_enabled())
+      return at::conv2d(read_pixels(x, options_.stride), weight, bias, 1, options_.padding, 1,
+                        options_.groups);
     const PaddedInput input = padded_input(x, options_);
     return at::conv2d(input.x, weight, bias, options_.stride, input.padding, 1, options_.groups);
   };

@@ -46,9 +46,13 @@ LayerNorm::LayerNorm(std::int64_t width, double eps, bool bias)
   if (bias) bias_ = &add_parameter("bias", at::zeros({width}, at::kFloat), TensorKind::norm);
 }
 
-at::Tensor LayerNorm::forward(const at::Tensor& x, Forward& forward) {
+at::Tensor LayerNorm::normed(const at::Tensor& x) const {
   const std::optional<at::Tensor> bias = bias_ ? std::optional(*bias_) : std::nullopt;
-  return forward.node(path(), at::layer_norm(x, {x.size(-1)}, weight_, bias, eps_));
+  return at::layer_norm(x, {x.size(-1)}, weight_, bias, eps_);
+}
+
+at::Tensor LayerNorm::forward(const at::Tensor& x, Forward& forward) {
+  return forward.node(path(), normed(x));
 }
 
 namespace {

@@ -26,6 +26,9 @@ class LayerNorm : public Module {
   LayerNorm(std::int64_t width, double eps, bool bias);
   at::Tensor forward(const at::Tensor& x, Forward& forward);  // (..., width)
 
+ protected:
+  at::Tensor normed(const at::Tensor& x) const;  // (..., width), before the node
+
  private:
   at::Tensor& weight_;
   at::Tensor* bias_ = nullptr;
