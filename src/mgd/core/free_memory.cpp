@@ -1,5 +1,8 @@
 #include "mgd/core/free_memory.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <optional>
@@ -54,10 +57,15 @@ std::uint64_t free_memory_bytes() {
   for (const Group& group : kGroups) {
     const auto limit = number_in(group.limit), usage = number_in(group.usage);
     // What a group has read from files counts as used, and is given up when it is needed.
-    if (limit && usage) least = std::min(least, less(*limit, less(*usage, field_of(group.stat, group.cache))));
+    if (limit && usage)
+      least = std::min(least, less(*limit, less(*usage, field_of(group.stat, group.cache))));
   }
-  if (const std::uint64_t limit = memory_limit_bytes(); limit < machine_memory_bytes())
-    least = std::min(least, less(limit, resident_bytes()));
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    const std::uint64_t mapped_pages = number_in("/proc/self/statm").value_or(0);
+    least = std::min(least,
+                     less(limit.rlim_cur, mapped_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE))));
+  }
   return least;
 }
 

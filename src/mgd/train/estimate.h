@@ -9,12 +9,12 @@
 namespace mgd {
 
 struct RunEstimate {
-  bool measured = false;           // false: too small a run to be worth a look, or none of pictures
-  std::int64_t micro_batch = 0;    // samples of one pass
-  double sample_bytes = 0;         // what a sample adds to the most that a pass holds at once
-  double fixed_bytes = 0;          // what does not depend on the micro-batch: optimizer, kept pictures, ...
-  double free_bytes = 0;           // of the machine, before any of it is taken
-  double step_seconds = 0;         // one update
+  bool measured = false;         // false: too small a run to be worth a look, or none of pictures
+  std::int64_t micro_batch = 0;  // samples of one pass
+  double sample_bytes = 0;       // what a sample adds to the most that a pass holds at once
+  double fixed_bytes = 0;        // what does not depend on the micro-batch: optimizer, kept pictures, ...
+  double free_bytes = 0;         // of the machine, before any of it is taken
+  double step_seconds = 0;       // one update
   std::int64_t steps = 0;
 
   double bytes() const { return fixed_bytes + sample_bytes * static_cast<double>(micro_batch); }

@@ -40,7 +40,8 @@ json split_json(const ImageSource* source) {
 // "" for what pictures of every run went through before there was a choice.
 std::string view_text(const EvalTransform& view) {
   if (view.crop_pct == 1 && view.mode == CropMode::center && view.filter == Filter::bilinear) return "";
-  return fmt::format(", {}, crop {:g} {}", filter_name(view.filter), view.crop_pct, crop_mode_name(view.mode));
+  return fmt::format(", {}, crop {:g} {}", filter_name(view.filter), view.crop_pct,
+                     crop_mode_name(view.mode));
 }
 
 // This task makes image models only.
@@ -210,10 +211,9 @@ std::map<std::string, std::string> ImageTask::identity() const {
 std::vector<std::string> ImageTask::describe() const {
   const auto size = [](const ImageSource* s) { return s ? s->size() : 0; };
   std::vector<std::string> lines = describe_pictures(rules_, survey_, info_.in_channels);
-  lines.insert(lines.begin(),
-               fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes", "data",
-                           config_.data.path, train_->size(), size(validation_.get()), size(test_.get()),
-                           info_.label_names.size()));
+  lines.insert(lines.begin(), fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes", "data",
+                                          config_.data.path, train_->size(), size(validation_.get()),
+                                          size(test_.get()), info_.label_names.size()));
   for (auto& line : source_lines(*train_)) lines.push_back(std::move(line));
   lines.push_back(fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
                               fmt::join(info_.std, " ")));

@@ -57,9 +57,9 @@ class ImageTask final : public Task {
   const Config config_;
   const at::Device device_;
   std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
-  PictureSurvey survey_;  // of the training pictures
+  PictureSurvey survey_;                                          // of the training pictures
   PictureRules rules_;
-  std::vector<std::string> notes_;                                // on the models, for the console
+  std::vector<std::string> notes_;  // on the models, for the console
   mutable std::map<std::string, std::string> left_out_;
   ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run
 };

@@ -52,8 +52,8 @@ void refuse_other_size(const Viewer& viewer, const PictureRules& rules) {
   if (!viewer.folder || !viewer.folder->fixed_input_size) return;
   const PictureSize own{.height = viewer.folder->height, .width = viewer.folder->width};
   if (own != rules.size)
-    fail(ExitCode::usage,
-         "{}: fixed_input_size: the {} takes pictures of {} only, got {} ({})", viewer.place, viewer.role, size_text(own), size_text(rules.size), rules.size_from);
+    fail(ExitCode::usage, "{}: fixed_input_size: the {} takes pictures of {} only, got {} ({})", viewer.place,
+         viewer.role, size_text(own), size_text(rules.size), rules.size_from);
 }
 
 // Whether the pictures come as the model sees them: nothing is then to be scaled or cut.
@@ -122,7 +122,8 @@ std::string sizes_line(const PictureRules& rules, const PictureSurvey& survey) {
 std::string colour_line(const PictureSurvey& survey, std::int64_t channels) {
   const std::int64_t readable = survey.looked - survey.unreadable;
   if (channels == 3 && survey.grey > 0)
-    return fmt::format("{} of {} are grey: shown to the model in three equal channels", survey.grey, readable);
+    return fmt::format("{} of {} are grey: shown to the model in three equal channels", survey.grey,
+                       readable);
   if (channels == 1 && survey.grey < readable)
     return fmt::format("{} of {} have colours: shown to the model in grey", readable - survey.grey, readable);
   return "";

@@ -48,8 +48,7 @@ Preflight show_first_batch(Run& run) {
       fail(ExitCode::usage,
            "teacher: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong",
            run.teacher->architecture(), normalisation_text(run));
-    if (run.no_teacher_logits.empty())
-      right += logits.argmax(1).cpu().eq(batch.target).sum().item<double>();
+    if (run.no_teacher_logits.empty()) right += logits.argmax(1).cpu().eq(batch.target).sum().item<double>();
     samples += batch.size();
   }
   return {.teacher_accuracy = right / static_cast<double>(samples), .samples = samples};
