@@ -1,5 +1,8 @@
 #include "mgd/core/free_memory.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <optional>
@@ -57,8 +60,12 @@ std::uint64_t free_memory_bytes() {
     if (limit && usage)
       least = std::min(least, less(*limit, less(*usage, field_of(group.stat, group.cache))));
   }
-  if (const std::uint64_t limit = memory_limit_bytes(); limit < machine_memory_bytes())
-    least = std::min(least, less(limit, resident_bytes()));
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    const std::uint64_t mapped_pages = number_in("/proc/self/statm").value_or(0);
+    least = std::min(least,
+                     less(limit.rlim_cur, mapped_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE))));
+  }
   return least;
 }
 

@@ -77,7 +77,7 @@ class Traces {
 };
 
 struct Probe {
-  double bytes = 0, student_seconds = 0, teacher_seconds = 0;
+  double bytes = 0, seconds = 0;
 };
 
 Batch noise(const Run& run, std::int64_t samples) {
@@ -107,26 +107,30 @@ ModelOutput silent_teacher(const Run& run, std::int64_t samples) {
   return output;
 }
 
-// The student's pass on `samples`, after the teacher's where `ask_teacher`.
-Probe try_out(Run& run, std::int64_t samples, bool ask_teacher) {
-  Probe probe;
+// The student's pass there and back, with an answer of the teacher that costs nothing.
+Probe try_out(Run& run, std::int64_t samples) {
   StepBatches batches;
   batches.micro.push_back(noise(run, samples));
   const Batch& batch = batches.micro.front();
   const std::uint64_t before = allocator_stats().live_bytes;
   restart_allocator_peak();
   const double start = now_seconds();
-  const ModelOutput teacher = ask_teacher ? teacher_forward(run, batch) : silent_teacher(run, samples);
-  const double middle = now_seconds();
+  const ModelOutput teacher = silent_teacher(run, samples);
   const StepPlan plan = plan_step(run, batches, 0);
   StepResult result;
   const ModelOutput student = student_forward(run, batch, 0, plan.node_keep[0]);
   const at::Tensor loss = distill_loss(run, batch, student, teacher, plan.loss_keep[0], plan.counts, result);
   if (loss.defined() && loss.requires_grad()) loss.backward();
-  probe.teacher_seconds = middle - start;
-  probe.student_seconds = now_seconds() - middle;
-  probe.bytes = static_cast<double>(allocator_stats().peak_live_bytes - before);
-  return probe;
+  return {.bytes = static_cast<double>(allocator_stats().peak_live_bytes - before),
+          .seconds = now_seconds() - start};
+}
+
+// Of one picture in a slice of the usual size; the first pass only warms up.
+double teacher_seconds(Run& run) {
+  teacher_forward(run, noise(run, 1));
+  const double start = now_seconds();
+  teacher_forward(run, noise(run, 1));
+  return (now_seconds() - start) / static_cast<double>(teacher_slice(run));
 }
 
 // Weights have gradients, moments, perhaps an average, and a copy of the best.
@@ -177,31 +181,29 @@ RunEstimate estimate_run(Run& run, bool always) {
   if (!always && too_small(run, micro)) return estimate;
   estimate.free_bytes = static_cast<double>(free_memory_bytes());
   const Traces traces(run);
-  auto cache = std::move(run.teacher_cache);
-  // Three passes: one that only warms up, then two sizes, whose difference is that of their samples.
-  const double macs = kBackward * static_cast<double>(run.student_summary.macs);
-  const auto few = std::clamp<std::int64_t>(static_cast<std::int64_t>(kMeasuredMacs / (macs * 7 + 1)), 1, 4);
-  const std::int64_t less = std::min(few, std::max<std::int64_t>(1, micro / 2));
+  auto cache = std::move(run.teacher_cache);  // noise has no place there
+  // Two sizes, whose difference is that of their samples; the time is that of a pass that is warm.
+  constexpr double kSamplesTried = 5;  // in the unit of the smaller size
+  const double macs = std::max(1.0, static_cast<double>(run.student_summary.macs));
+  const double most = kMeasuredMacs / (kBackward * macs * kSamplesTried);
+  const auto less = std::min<std::int64_t>(std::clamp<std::int64_t>(static_cast<std::int64_t>(most), 1, 4),
+                                           std::max<std::int64_t>(1, micro / 2));
   const std::int64_t more = std::min(micro, 2 * less);
-  const double slice = static_cast<double>(teacher_slice(run));
-  const double teacher_macs = static_cast<double>(run.teacher_summary.macs);
-  const bool ask = run.teacher && teacher_macs * slice <= kMeasuredMacs;
-  if (ask) teacher_forward(run, noise(run, 1));
-  try_out(run, less, false);
-  const Probe one = try_out(run, less, false);
-  const Probe two = more > less ? try_out(run, more, ask) : try_out(run, less, ask);
+  const Probe one = try_out(run, less);
+  const Probe two = try_out(run, more);
+  const double student_seconds = try_out(run, more).seconds / static_cast<double>(more);
+  const auto slice = static_cast<double>(teacher_slice(run));
+  const auto teacher_macs = static_cast<double>(run.teacher_summary.macs);
+  double sample_seconds = student_seconds;
+  if (run.teacher)
+    sample_seconds += teacher_macs * slice <= kMeasuredMacs
+                          ? teacher_seconds(run)
+                          : student_seconds * teacher_macs / (kBackward * macs);
   run.teacher_cache = std::move(cache);
-
-  const double student_seconds = two.student_seconds / static_cast<double>(more);
-  const double teacher_seconds =
-      ask ? two.teacher_seconds / slice
-          : (run.teacher ? student_seconds * teacher_macs / std::max(macs, 1.0) : 0);
-  estimate.step_seconds =
-      (student_seconds + teacher_seconds) * static_cast<double>(run.config.train.batch_size);
-  const Probe pure = ask ? try_out(run, more, false) : two;
+  estimate.step_seconds = sample_seconds * static_cast<double>(run.config.train.batch_size);
   estimate.sample_bytes = more > less
-                              ? std::max(0.0, pure.bytes - one.bytes) / static_cast<double>(more - less)
-                              : one.bytes / static_cast<double>(less);
+                              ? std::max(0.0, two.bytes - one.bytes) / static_cast<double>(more - less)
+                              : two.bytes / static_cast<double>(more);
   constexpr double kTeacherMaps = 3, kScratch = 256.0 * (1 << 20);  // buffers of threads and libraries
   const double teacher_bytes =
       run.has_teacher() ? kFloat * kTeacherMaps * slice * largest_activation(run.teacher_summary) : 0;
@@ -234,8 +236,10 @@ void refuse_what_cannot_fit(const Run& run, const RunEstimate& e) {
     if (side >= kStep) advice += fmt::format("; so does data.image_size={}", side / kStep * kStep);
   }
   if (room <= 0)
-    advice = fmt::format("; {} of it are not the batch: data.cache_mb, the teacher, the optimizer",
-                         gibibytes(e.fixed_bytes));
+    advice = fmt::format(
+        "; {} of it are kept and prepared pictures (data.cache_mb, train.batch_size), the "
+        "teacher and the optimizer",
+        gibibytes(e.fixed_bytes));
   fail(ExitCode::out_of_memory,
        "memory: {} pictures of {} x {} at once need about {}, {} are free{}; train.check_memory=false starts "
        "all "
