@@ -1,5 +1,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/isfinite.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -28,6 +29,13 @@ PreprocessingFacts facts_of(const ModelFolderInfo& info, bool in_graph) {
           .crop_pct = info.crop_pct,
           .labels = info.label_names,
           .in_graph = in_graph};
+}
+
+// A comparison of NaN with NaN says nothing.
+void require_finite(const Module& model, const std::string& source) {
+  for (const auto& entry : model.state())
+    if (entry.tensor.is_floating_point() && !at::isfinite(entry.tensor).all().item<bool>())
+      fail(ExitCode::bad_data, "{}: {} holds NaN or Inf", source, entry.name);
 }
 
 void take_samples(ExportJob& job) {
@@ -89,6 +97,10 @@ void print_float(const ExportJob& job, const ExportedFile& file) {
   const Agreement agrees = agreement(file.answers->outputs, job.expected);
   fmt::print("check    onnxruntime {}: {}, {} same predictions, largest difference {:.1e}\n",
              job.runtime->version(), job.samples_name, agrees.same, agrees.difference);
+  if (!job.samples.labels.empty())
+    fmt::print("accuracy {:.2f} %, of the model {:.2f} %\n",
+               100 * accuracy_of(file.answers->outputs, job.samples.labels),
+               100 * accuracy_of(job.expected, job.samples.labels));
 }
 
 void print_int8(const ExportJob& job, const ExportedFile& plain, const Int8Result& result) {
@@ -173,7 +185,9 @@ int export_images(const std::string& model, const ExportFlags& flags) {
   OpenedModel opened = open_named_model(model, flags.model, /*allow_fresh=*/false);
   fill_normalisation(opened.info);
   if (flags.image_size > 0) opened.info.height = opened.info.width = flags.image_size;
+  require_finite(*opened.model, model);
   opened.model->set_requires_grad(false);
+  remove_stale_staging(parent_of(flags.onnx));
   Console console(flags.quiet, "never");
   ExportJob job{.flags = flags,
                 .opened = opened,
