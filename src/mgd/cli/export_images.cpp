@@ -1,6 +1,5 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/isfinite.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -11,6 +10,7 @@
 #include "mgd/cli/open_named_model.h"
 #include "mgd/core/error.h"
 #include "mgd/export/onnx_file.h"
+#include "mgd/io/weights.h"
 #include "mgd/train/environment.h"
 
 namespace mgd {
@@ -29,13 +29,6 @@ PreprocessingFacts facts_of(const ModelFolderInfo& info, bool in_graph) {
           .crop_pct = info.crop_pct,
           .labels = info.label_names,
           .in_graph = in_graph};
-}
-
-// A comparison of NaN with NaN says nothing.
-void require_finite(const Module& model, const std::string& source) {
-  for (const auto& entry : model.state())
-    if (entry.tensor.is_floating_point() && !at::isfinite(entry.tensor).all().item<bool>())
-      fail(ExitCode::bad_data, "{}: {} holds NaN or Inf", source, entry.name);
 }
 
 void take_samples(ExportJob& job) {
@@ -185,6 +178,7 @@ int export_images(const std::string& model, const ExportFlags& flags) {
   OpenedModel opened = open_named_model(model, flags.model, /*allow_fresh=*/false);
   fill_normalisation(opened.info);
   if (flags.image_size > 0) opened.info.height = opened.info.width = flags.image_size;
+  // A comparison of NaN with NaN says nothing.
   require_finite(*opened.model, model);
   opened.model->set_requires_grad(false);
   remove_stale_staging(parent_of(flags.onnx));

@@ -39,9 +39,9 @@ struct Architecture {
   // The same network under the tensor names of another library: the same tensors in the same order of
   // definition, of the same shapes but for sides of 1. Null where there are no such names.
   BuildModel* other_names = nullptr;
-  // Or a rule for each tensor: its name and shape there.
-  OtherTensor* other_tensor = nullptr;
   bool only_wider = false;  // another row of the table has the same layers, of other widths
+  // In place of other_names: a rule for each tensor, that gives its name and shape there.
+  OtherTensor* other_tensor = nullptr;
 };
 
 // He et al. 2015, section 4.2: depth 6n + 2, widths 16/32/64, parameter-free shortcuts (option A).

@@ -15,10 +15,10 @@ std::string without_seed(const RunRecord& run) {
   const std::string seed = std::to_string(run.seed);
   std::string name = run.name;
   if (!name.ends_with(seed)) return name;
-  name.resize(name.size() - seed.size());
+  name = name.substr(0, name.size() - seed.size());
   for (const char* mark : {"seed", "s"})
     if (name.ends_with(std::string("-") + mark) || name.ends_with(std::string("_") + mark))
-      name.resize(name.size() - std::string_view(mark).size());
+      name = name.substr(0, name.size() - std::string_view(mark).size());
   while (!name.empty() && (name.back() == '-' || name.back() == '_' || name.back() == '.')) name.pop_back();
   return name.empty() ? run.name : name;
 }

@@ -53,9 +53,13 @@ std::string bytes_text(std::int64_t bytes) {
 }
 
 std::string exact_text(std::int64_t count) {
-  std::string text = fmt::format("{}", count);
-  const std::size_t first = text.front() == '-' ? 1 : 0;
-  for (std::size_t i = text.size(); i > first + 3;) text.insert(i -= 3, ",");
+  const std::string digits = fmt::format("{}", count);
+  const std::size_t first = digits.front() == '-' ? 1 : 0;
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > first && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
   return text;
 }
 
