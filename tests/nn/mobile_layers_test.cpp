@@ -74,7 +74,7 @@ TEST(ConvPadding, IsTheSameOnEveryWayThroughAConvolution) {
       const std::int64_t y = side % 2 == 0 ? kernel - 2 : kernel - 1, right = kernel - 2;
       const at::Tensor by_hand =
           at::conv2d(at::constant_pad_nd(x, {right / 2, right - right / 2, y / 2, y - y / 2}), conv.weight(),
-                     {}, 2, 0, 1, 16);
+                     std::optional<at::Tensor>(), {2, 2}, at::IntArrayRef({0, 0}), {1, 1}, 16);
       const auto check = [&](const at::Tensor& got) {
         ASSERT_EQ(got.sizes(), by_hand.sizes());
         EXPECT_LT(got.sub(by_hand).abs().max().item<double>(), 1e-4);

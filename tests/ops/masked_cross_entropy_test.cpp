@@ -1,5 +1,7 @@
 #include "mgd/ops/masked_cross_entropy.h"
 
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/zeros_like.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/full.h>
