@@ -18,7 +18,8 @@ using testing::HasSubstr;
 
 TensorMap tensors_of(const ModelSpec& spec, Naming naming = Naming::own) {
   TensorMap tensors;
-  for (const TensorOutline& tensor : outline_of(spec, naming).value())
+  const Outline outline = outline_of(spec, naming).value();
+  for (const TensorOutline& tensor : outline)
     tensors[tensor.name] = at::empty(tensor.shape, at::TensorOptions().device(at::kMeta));
   return tensors;
 }

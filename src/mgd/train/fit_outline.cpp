@@ -75,9 +75,10 @@ struct Interval {
   double low = 0, high = 64;
 };
 
-// Where the width must lie: each channel count that differs was rounded, to eights at most.
+// Where the width must lie: each channel count that differs was rounded, to eights at most, and may then have
+// been expanded, sixfold at most.
 std::optional<Interval> width_interval(const Outline& outline, const TensorMap& tensors) {
-  constexpr double kRounding = 8;
+  constexpr double kRounding = 8 * 6;
   Interval interval;
   for (const TensorOutline& expected : outline) {
     const auto it = tensors.find(expected.name);
