@@ -167,8 +167,9 @@ TEST_F(TextLayouts, AFreshOutputLayerKeepsTheRest) {
     EXPECT_EQ(opened.fresh.size(), 2) << fixture;
     const TensorMap old = load_tensors(kFixtures + fixture + "/model.safetensors");
     for (const auto& [name, tensor] : state_of(*opened.model))
-      if (std::find(opened.fresh.begin(), opened.fresh.end(), name) == opened.fresh.end())
+      if (std::find(opened.fresh.begin(), opened.fresh.end(), name) == opened.fresh.end()) {
         EXPECT_TRUE(at::equal(tensor, old.at(name))) << name;
+      }
   }
 }
 

@@ -13,6 +13,7 @@
 #include "mgd/data/text_frame.h"
 #include "mgd/io/weights.h"
 #include "mgd/train/finish.h"
+#include "mgd/train/run.h"
 #include "train/toy.h"
 
 namespace mgd {
@@ -45,17 +46,17 @@ class TextModels : public testing::Test {
     save_text_model(path, *make_text_model(config, 7), files);
     return key + "=" + path;
   }
-  std::unique_ptr<Run> open(const std::string& task, const std::vector<std::string>& extra) const {
+  std::unique_ptr<mgd::Run> open_run(const std::string& task, const std::vector<std::string>& extra) const {
     return make_run(toy::text_config(folder, task, extra));
   }
   std::string refusal(ExitCode code, const std::string& task, const std::vector<std::string>& extra) const {
-    return error_of(code, [&] { open(task, extra); });
+    return error_of(code, [&] { open_run(task, extra); });
   }
   at::Tensor weight(const std::string& key, const std::string& name) const {
     return load_tensors((folder / key) + "/model.safetensors").at(name);
   }
   static at::Tensor weight(const Model& model, const std::string& name) { return state_of(model).at(name); }
-  static std::string lines(const Run& run) {
+  static std::string lines(const mgd::Run& run) {
     std::string all;
     for (const std::string& line : run.task->describe()) all += line + "\n";
     return all;
@@ -66,7 +67,7 @@ class TextModels : public testing::Test {
 
 // The data's classes are no and yes, in this order.
 TEST_F(TextModels, AClassifierThatIsTrainedOnKeepsItsLabelsByName) {
-  const auto run = open("classify", {given("student", TextHead::sequence_classification, {"yes", "no"})});
+  const auto run = open_run("classify", {given("student", TextHead::sequence_classification, {"yes", "no"})});
   const at::Tensor old = weight("student", "classifier.weight"),
                    now = weight(*run->student, "classifier.weight");
   EXPECT_TRUE(at::equal(now[0], old[1]));
@@ -80,7 +81,7 @@ TEST_F(TextModels, AClassifierThatIsTrainedOnKeepsItsLabelsByName) {
 
 TEST_F(TextModels, ASubsetOfItsClassesIsTakenByName) {
   const auto run =
-      open("classify", {given("student", TextHead::sequence_classification, {"yes", "maybe", "no"})});
+      open_run("classify", {given("student", TextHead::sequence_classification, {"yes", "maybe", "no"})});
   const at::Tensor old = weight("student", "classifier.weight"),
                    now = weight(*run->student, "classifier.weight");
   ASSERT_EQ(now.size(0), 2);
@@ -100,7 +101,7 @@ TEST_F(TextModels, OtherClassesGetAFreshHeadWithANote) {
        {std::pair{TextHead::sequence_classification, std::vector<std::string>{"a", "b", "c"}},
         {TextHead::masked_lm, {}},
         {TextHead::encoder, {}}}) {
-    const auto run = open("classify", {given("student", head, labels)});
+    const auto run = open_run("classify", {given("student", head, labels)});
     EXPECT_EQ(weight(*run->student, "classifier.weight").size(0), 2);
     EXPECT_THAT(lines(*run), AllOf(HasSubstr("head fresh"), HasSubstr("begin with fresh weights")));
     const char* body = "encoder.layer.0.attention.self.query.weight";
@@ -112,7 +113,8 @@ TEST_F(TextModels, OtherClassesGetAFreshHeadWithANote) {
 
 TEST_F(TextModels, ATeachersClassesAreThoseOfTheData) {
   const std::string kd = "losses=[cross_entropy, kd]";
-  const auto run = open("classify", {given("teacher", TextHead::sequence_classification, {"yes", "no"}), kd});
+  const auto run =
+      open_run("classify", {given("teacher", TextHead::sequence_classification, {"yes", "no"}), kd});
   const at::Tensor old = weight("teacher", "classifier.weight"),
                    now = weight(*run->teacher, "classifier.weight");
   EXPECT_TRUE(at::equal(now[0], old[1]));
@@ -137,9 +139,9 @@ TEST_F(TextModels, LengthsAreCheckedBeforeTheFirstStep) {
     EXPECT_THAT(longest, AllOf(HasSubstr("text.max_length: got 40"), HasSubstr("the student"),
                                HasSubstr("takes at most 16; write text.max_length: 16")))
         << task;
-    EXPECT_NO_THROW(open(task, {"student.max_positions=16", "text.max_length=16"})) << task;
+    EXPECT_NO_THROW(open_run(task, {"student.max_positions=16", "text.max_length=16"})) << task;
   }
-  EXPECT_NO_THROW(open("mlm", {"student.max_positions=40", "text.max_length=4000", "data.validation=0"}))
+  EXPECT_NO_THROW(open_run("mlm", {"student.max_positions=40", "text.max_length=4000", "data.validation=0"}))
       << "no text is longer than that";
   EXPECT_THAT(refusal(ExitCode::usage, "mlm", {"student.max_positions=16", "text.samples=blocks"}),
               HasSubstr("has 40 tokens"));
@@ -148,7 +150,7 @@ TEST_F(TextModels, LengthsAreCheckedBeforeTheFirstStep) {
 TEST_F(TextModels, ScoresAreCheckedBeforeTheFirstStep) {
   EXPECT_THAT(refusal(ExitCode::usage, "embed", {"losses=[{name: cosine_similarity, max_score: 0.5}]"}),
               HasSubstr("got the score 1, above max_score 0.5; write max_score: 1"));
-  EXPECT_NO_THROW(open("embed", {"losses=[{name: cosine_similarity, max_score: 1}]"}));
+  EXPECT_NO_THROW(open_run("embed", {"losses=[{name: cosine_similarity, max_score: 1}]"}));
 }
 
 TEST_F(TextModels, WhatASentenceEncoderBroughtLeavesWithIt) {
@@ -156,22 +158,22 @@ TEST_F(TextModels, WhatASentenceEncoderBroughtLeavesWithIt) {
       {"sentence_bert_config.json", R"({"max_seq_length": 32})"},
       {"config_sentence_transformers.json", R"({"prompts": {"q": "word1 "}, "default_prompt_name": "q"})"}};
   const std::string student = given("student", TextHead::encoder, {}, files);
-  const auto run = open("embed", {student});
+  const auto run = open_run("embed", {student});
   EXPECT_THAT(lines(*run), HasSubstr("before each text: 'word1 '"));
   run->task->export_model(*run->student, folder / "out");
   for (const auto& [name, bytes] : files) EXPECT_EQ(read_file(folder / ("out/" + name)), bytes);
   EXPECT_TRUE(fs::exists(folder / "out/tokenizer.json"));
-  const auto plain = open("embed", {student, "text.prompt=word2"});
+  const auto plain = open_run("embed", {student, "text.prompt=word2"});
   EXPECT_NE(plain->task->identity().at("data"), run->task->identity().at("data"));
   // One made from scratch is as long as its teacher.
-  const auto taught = open("embed", {given("teacher", TextHead::encoder, {}, files)});
+  const auto taught = open_run("embed", {given("teacher", TextHead::encoder, {}, files)});
   taught->task->export_model(*taught->student, folder / "out");
   EXPECT_THAT(read_file(folder / "out/sentence_bert_config.json"), HasSubstr("\"max_seq_length\": 32"));
 }
 
 // What a causal model learned to begin and to end with is what its folder says.
 TEST_F(TextModels, ACausalModelsFolderSaysHowTextsBeginAndEnd) {
-  const auto run = open("clm", {});
+  const auto run = open_run("clm", {});
   const Tokenizer tokens = Tokenizer::load(folder / "tokens");
   const TextFrame frame = document_frame(tokens);
   ASSERT_EQ(frame.before.ids.size(), 1U);
@@ -197,7 +199,7 @@ TEST_F(TextModels, WhatWasReadIsCountedOnTheConsole) {
   std::ofstream text(folder / "train.txt", std::ios::app | std::ios::binary);
   text << "\n\nbad \xFF byte\n";
   text.close();
-  EXPECT_THAT(lines(*open("mlm", {})),
+  EXPECT_THAT(lines(*open_run("mlm", {})),
               AllOf(HasSubstr("1 places that are no UTF-8"), HasSubstr("2 blank lines left out")));
 }
 

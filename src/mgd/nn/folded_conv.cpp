@@ -40,10 +40,20 @@ std::vector<std::int64_t> twice(std::int64_t value) {
   return {value, value};
 }
 
+// What oneDNN asks of a processor before it packs weights in bfloat16; others compute that type unpacked.
+bool packs_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq");
+#else
+  return false;
+#endif
+}
+
 bool can_pack(const at::Tensor& x) {
   const auto type = x.scalar_type();
   return Operators::get().reorder && Operators::get().convolve && x.is_cpu() &&
-         (type == at::kFloat || type == at::kBFloat16);
+         (type == at::kFloat || (type == at::kBFloat16 && packs_bf16()));
 }
 
 // Version counters only grow, so their sum tells any change.
