@@ -195,7 +195,7 @@ TEST_F(TextData, WhatIsNoUtf8TextIsRefused) {
   EXPECT_THAT(refusal("PK\x03\x04 and so on"), HasSubstr("zip archive"));
   EXPECT_THAT(refusal("PAR1 and so on"), HasSubstr("Parquet"));
   EXPECT_THAT(refusal("%PDF-1.4"), HasSubstr("PDF"));
-  write("train.txt", std::string("a\0b c d e f g\n", 15));
+  write("train.txt", std::string("a\0b c d e f g\n", 14));
   EXPECT_EQ(open(config("mlm")).train->size(), 1) << "a zero by itself is a character";
 }
 

@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import struct
 import subprocess
 import time
 import unittest
@@ -64,6 +65,18 @@ class Faults(WithFolder):
     def student_of(self, run):
         return (self.folder / run / "student/model.safetensors").read_bytes()
 
+    def floats_of(self, run):
+        """Every value of the student's float tensors, in the order of their names."""
+        data = self.student_of(run)
+        start = 8 + struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8:start])
+        values = []
+        for name in sorted(header):
+            if name != "__metadata__" and header[name]["dtype"] == "F32":
+                begin, end = header[name]["data_offsets"]
+                values.extend(struct.unpack(f"<{(end - begin) // 4}f", data[start + begin:start + end]))
+        return values
+
     def test_kill_9_while_the_teacher_cache_is_built(self):
         """Killed in the first and in the second view, resumed, against straight through and against no cache at all."""
         self.cached("cache-none", "--no-cache")
@@ -80,7 +93,11 @@ class Faults(WithFolder):
                 process.communicate()
             self.cached(parts, *extra, "--resume", cache=f"{name}.cache")
             self.assertEqual(self.student_of(parts), self.student_of(whole), name)
-        self.assertEqual(self.student_of("cache-fp32"), self.student_of("cache-none"))
+        # On processors with narrow vectors the last bits of a picture's answer depend on its place in the batch, which the
+        # cache fixes and a live teacher changes from epoch to epoch.
+        cached, live = self.floats_of("cache-fp32"), self.floats_of("cache-none")
+        self.assertEqual(len(cached), len(live))
+        self.assertLess(max(abs(a - b) for a, b in zip(cached, live)), 1e-3)
 
     def test_a_complete_teacher_cache_replaces_the_teacher(self):
         cache = self.folder / "c.cache"
@@ -89,6 +106,9 @@ class Faults(WithFolder):
         second = self.cached("complete-2", cache="c.cache")
         self.expect(second, 0, "; complete", "not loaded, the cache is complete")
         summaries = [json.loads((self.folder / f"complete-{i}/summary.json").read_text()) for i in (1, 2)]
+        # A latency of another run, under another load, is not this run's.
+        self.assertGreater(summaries[0]["teacher"].pop("latency_ms"), 0)
+        self.assertEqual(summaries[1]["teacher"].pop("latency_ms"), -1)
         self.assertEqual(summaries[0]["teacher"], summaries[1]["teacher"])
         self.assertEqual(summaries[1]["teacher_cache"]["misses"], 0)
         self.assertFalse(summaries[1]["teacher_cache"]["teacher_loaded"])

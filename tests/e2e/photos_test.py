@@ -116,7 +116,7 @@ class Photos(unittest.TestCase):
 
     def test_a_large_picture_names_the_option(self):
         write_folders(self.folder / "photos", ("rows", "columns"), train=10, test=4, side=8)
-        self.expect(self.train("photos", "data.max_megapixels=1e-5"), 65, "data.max_megapixels=")
+        self.expect(self.train("photos", "data.max_megapixels=1e-5", run="refused"), 65, "data.max_megapixels=")
         self.expect(self.train("photos"), 0)
         picture = self.folder / "big.png"
         picture.write_bytes(png(stripes(random.Random(1), True, 64)))

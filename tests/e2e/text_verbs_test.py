@@ -85,7 +85,7 @@ class Generate(Verbs):
         self.fails(2, ["bert: it is bert with a head for masked_lm", "mgd generate takes models for causal_lm",
                        "mgd fill-mask takes it"], "generate", "bert", "--prompt", "a")
         self.fails(66, ["gone: no such model folder"], "generate", "gone", "--prompt", "a")
-        self.fails(66, ["no text there"], "generate", "gpt2", "--prompts-file", os.devnull)
+        self.fails(77, ["not a regular file"], "generate", "gpt2", "--prompts-file", os.devnull)
         self.fails(66, ["no text on standard input"], "fill-mask", "bert", "-", input="")
 
 

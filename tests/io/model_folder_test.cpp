@@ -155,7 +155,8 @@ TEST(ModelConfig, OtherToolsKeysAndMissingOnesAreTolerated) {
       "FILE");
   EXPECT_EQ(least.num_classes, 5);
   EXPECT_TRUE(least.mean.empty());
-  EXPECT_EQ(least.interpolation, "bilinear");
+  EXPECT_EQ(least.interpolation, "bicubic");  // what timm takes where nothing is said
+  EXPECT_EQ(least.crop_pct, 0.875);
 }
 
 TEST(ModelConfig, MessagesNameTheKeyTheValueAndWhatIsExpected) {
@@ -167,7 +168,7 @@ TEST(ModelConfig, MessagesNameTheKeyTheValueAndWhatIsExpected) {
   const Case cases[] = {
       {"/architecture", "null", "FILE: architecture: is missing"},
       {"/architecture", "7", "FILE: architecture: got 7, expected a text"},
-      {"/num_classes", "0", "FILE: num_classes: got 0, expected a whole number from 1"},
+      {"/num_classes", "0", "FILE: label_names: 2 entries for 0 classes"},  // 0 itself: without a head
       {"/num_classes", "-1", "FILE: num_classes: got -1"},
       {"/num_classes", "2.5", "FILE: num_classes: got 2.5"},
       {"/num_classes", "true", "FILE: num_classes: got true"},

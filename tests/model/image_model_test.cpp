@@ -112,7 +112,9 @@ TEST(ImageModel, TrainingReachesEveryParameterAndMovesStatistics) {
   for (const std::string name :
        {"cifar_resnet8", "resnet8x4", "wrn_10_1", "resnet50", "mobilenet_v2", "resnet26d", "seresnet18",
         "regnety_002", "vgg11_bn", "densenet121", "shufflenet_v2_x0_5", "convnext_atto"}) {
-    const auto model = make_model({.architecture = name, .width = 0.125}, 3);
+    // A squeeze to a single channel may be dead from the start.
+    const double width = name.starts_with("regnety") ? 0.5 : 0.125;
+    const auto model = make_model({.architecture = name, .width = width}, 3);
     Forward forward(/*training=*/true);
     const at::Tensor images = pattern("input", {4, 3, 40, 40}).to(at::kFloat);
     const at::Tensor logits = model->forward(images, forward);

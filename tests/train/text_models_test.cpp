@@ -144,7 +144,7 @@ TEST_F(TextModels, LengthsAreCheckedBeforeTheFirstStep) {
   EXPECT_NO_THROW(open_run("mlm", {"student.max_positions=40", "text.max_length=4000", "data.validation=0"}))
       << "no text is longer than that";
   EXPECT_THAT(refusal(ExitCode::usage, "mlm", {"student.max_positions=16", "text.samples=blocks"}),
-              HasSubstr("has 40 tokens"));
+              HasSubstr("tokens, but the student (bert) takes at most 16"));
 }
 
 TEST_F(TextModels, ScoresAreCheckedBeforeTheFirstStep) {

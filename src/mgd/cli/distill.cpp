@@ -7,10 +7,10 @@ Verb distill_verb() {
   auto flags = std::make_shared<RecipeFlags>();
   return {
       .name = "distill",
-      .help = "a small network from a big one: teacher + student + losses -> student and report",
+      .help = "a small network from a big one: teacher, student, losses -> a student",
       .example = "mgd distill cifar10-resnet56-resnet8 data.path=cifar10.tar.xz",
       .positional_name = "RECIPE|DATA [key=value ...]",
-      .positional_help = "a recipe, or a folder or archive of pictures with --teacher; then changes",
+      .positional_help = "a recipe, or pictures and --teacher; then changes",
       .positional_required = false,
       .options =
           [flags](OptionVisitor& v) {

@@ -9,7 +9,7 @@ Verb train_verb() {
           .help = "a model from scratch or from weights",
           .example = "mgd train digits-teacher data.path=digits.csv.gz",
           .positional_name = "RECIPE|DATA [key=value ...]",
-          .positional_help = "a recipe, or a folder or archive of pictures; then changes",
+          .positional_help = "a recipe, or a folder of pictures; then changes",
           .positional_required = false,
           .options =
               [flags](OptionVisitor& v) {

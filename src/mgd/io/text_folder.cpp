@@ -43,7 +43,7 @@ void refuse_adapter(const fs::path& folder) {
        "  python3 -c \"import sys; from peft import {} as A; from transformers import AutoTokenizer as T; "
        "m = A.from_pretrained(sys.argv[1]).merge_and_unload(); m.save_pretrained(sys.argv[2]); "
        "T.from_pretrained(m.config._name_or_path).save_pretrained(sys.argv[2])\" {} merged",
-       folder.string(), printable(text("peft_type", "PEFT")),
+       folder.string(), printable(text("peft_type", "LoRA or other PEFT")),
        printable(text("base_model_name_or_path", "a model")),
        text("task_type", "") == "SEQ_CLS" ? "AutoPeftModelForSequenceClassification"
                                           : "AutoPeftModelForCausalLM",

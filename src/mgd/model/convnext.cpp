@@ -171,9 +171,12 @@ constexpr Architecture kConvNexts[] = {
     {"convnext_atto", kBicubicHabit, build<ConvNextPlan{{2, 2, 6, 2}, {40, 80, 160, 320}, false}>},
     {"convnext_femto", kBicubicHabit, build<ConvNextPlan{{2, 2, 6, 2}, {48, 96, 192, 384}, false}>},
     {"convnext_pico", kBicubicHabit, build<ConvNextPlan{{2, 2, 6, 2}, {64, 128, 256, 512}, false}>},
-    {"convnext_nano", kBicubicHabit, build<ConvNextPlan{{2, 2, 8, 2}, {80, 160, 320, 640}, false}>},
-    in_both("convnext_tiny", kBicubicHabit, build<ConvNextPlan{{3, 3, 9, 3}, {96, 192, 384, 768}}>),
-    in_both("convnext_small", kBicubicHabit, build<ConvNextPlan{{3, 3, 27, 3}, {96, 192, 384, 768}}>),
+    {"convnext_nano", Habit{.side = 224, .crop_pct = 0.95, .interpolation = "bicubic"},
+     build<ConvNextPlan{{2, 2, 8, 2}, {80, 160, 320, 640}, false}>},
+    in_both("convnext_tiny", Habit{.side = 224, .crop_pct = 0.95, .interpolation = "bicubic"},
+            build<ConvNextPlan{{3, 3, 9, 3}, {96, 192, 384, 768}}>),
+    in_both("convnext_small", Habit{.side = 224, .crop_pct = 0.95, .interpolation = "bicubic"},
+            build<ConvNextPlan{{3, 3, 27, 3}, {96, 192, 384, 768}}>),
     in_both("convnext_base", kBicubicHabit, build<ConvNextPlan{{3, 3, 27, 3}, {128, 256, 512, 1024}}>),
 };
 
