@@ -29,6 +29,11 @@ def main():
         write_folders(folder / "photos", ("rows", "columns"))
         (folder / "notes.txt").write_text("".join(f"the {who} sat on the {what}\n" for who in ("cat", "dog", "bird", "king", "child", "fly", "old man")
                                                   for what in ("mat", "wall", "roof", "stone", "chair", "throne", "grass")))
+        # Weights of another network of other classes stand for what a user downloads.
+        write_folders(folder / "others", ("up", "down", "left"), train=40)
+        subprocess.run([MGD, "train", "others", "--student", "cifar_resnet8", "--run-dir", "before", "--threads", "1", "train.epochs=1"],
+                       cwd=folder, check=True, capture_output=True)
+        (folder / "before/model/model.safetensors").rename(folder / "pretrained.safetensors")
         path = f"{folder / 'bin'}:{os.environ['PATH']}"
         for block in blocks:
             done = subprocess.run(["bash", "-euxo", "pipefail", "-c", block], cwd=folder, env={**os.environ, "PATH": path},
@@ -36,7 +41,8 @@ def main():
             if done.returncode != 0:
                 print(done.stdout + done.stderr)
                 sys.exit(f"a command of README.md failed with {done.returncode}")
-        for made in ("runs/photos/student/model.safetensors", "runs/photos/report.html", "runs/words/model/model.safetensors"):
+        for made in ("runs/photos/teacher/model/model.safetensors", "runs/photos/student/model.safetensors", "runs/photos/report.html",
+                     "runs/photos/recipe.yaml", "student.onnx", "runs/by-hand/student/model.safetensors", "runs/words/model/model.safetensors"):
             assert (folder / made).exists(), made
     print("README.md: every command ran")
 

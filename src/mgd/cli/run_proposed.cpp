@@ -24,8 +24,19 @@ Stage stage_of(const Proposal& proposal, const std::string& run_dir,
                const std::vector<std::string>& overrides, const RecipeFlags& flags) {
   Stage stage;
   Node tree = proposal.recipe;
-  for (const std::string& assignment : overrides) apply_override(tree, assignment);
-  Proposal shown{.recipe = tree, .choices = proposal.choices};
+  // A folder: another teacher gets a file of its own.
+  if (tree.find("teacher") != nullptr)
+    apply_override(
+        tree, "train.teacher_cache=" + (fs::absolute(run_dir) / "teacher-cache").lexically_normal().string());
+  for (const std::string& assignment : overrides) {
+    // The warm-up was chosen for the length that is changed here.
+    if (assignment.starts_with("train.epochs=")) apply_override(tree, "train.warmup_epochs=0");
+    apply_override(tree, assignment);
+  }
+  Proposal shown{.recipe = tree, .choices = {}};
+  std::erase_if(shown.recipe.fields, [](const auto& field) { return field.first == "run"; });
+  for (const Choice& choice : proposal.choices)
+    if (!is_overridden(choice.key, overrides)) shown.choices.push_back(choice);
   stage.config = read_config(tree, fs::current_path());
   stage.config.run.dir = run_dir;
   stage.flags = {.resume = flags.common.resume,
