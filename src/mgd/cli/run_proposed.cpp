@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "mgd/cli/recipe_verb.h"
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
@@ -19,6 +21,13 @@ struct Stage {
   TrainingFlags flags;
   std::vector<std::string> lines;  // the choices, for the console
 };
+
+// "train.epochs" by "train.epochs=3", "losses" by "losses.0.weight=2".
+bool is_overridden(const std::string& key, const std::vector<std::string>& overrides) {
+  return std::any_of(overrides.begin(), overrides.end(), [&](const std::string& assignment) {
+    return assignment.starts_with(key + "=") || assignment.starts_with(key + ".");
+  });
+}
 
 Stage stage_of(const Proposal& proposal, const std::string& run_dir,
                const std::vector<std::string>& overrides, const RecipeFlags& flags) {
@@ -44,7 +53,7 @@ Stage stage_of(const Proposal& proposal, const std::string& run_dir,
                  .strict = flags.strict,
                  .dry_run = flags.common.dry_run,
                  .recipe = shown.to_yaml()};
-  for (const Choice& choice : proposal.choices)
+  for (const Choice& choice : shown.choices)
     if (!choice.why.empty())
       stage.lines.push_back(fmt::format("{:<10} {}: {}", "chosen", choice.key, choice.why));
   return stage;
