@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mgd/core/error.h"
+#include "mgd/kernels/isa.h"
 #include "mgd/nn/conv_padding.h"
 #include "mgd/nn/layers.h"
 #include "mgd/ops/conv3x3.h"
@@ -42,8 +43,10 @@ std::vector<std::int64_t> twice(std::int64_t value) {
 
 bool can_pack(const at::Tensor& x) {
   const auto type = x.scalar_type();
+  // oneDNN refuses to order bfloat16 for a processor that has no vectors for it.
+  const bool low_precision = chosen_isa() >= Isa::avx512;
   return Operators::get().reorder && Operators::get().convolve && x.is_cpu() &&
-         (type == at::kFloat || type == at::kBFloat16);
+         (type == at::kFloat || (type == at::kBFloat16 && low_precision));
 }
 
 // Version counters only grow, so their sum tells any change.
