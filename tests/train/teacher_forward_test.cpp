@@ -1,12 +1,18 @@
 // Runs with a cache of the teacher's outputs, and without.
 #include "mgd/train/teacher_forward.h"
 
+#include <ATen/ops/abs.h>
+#include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/sub.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "expect_error.h"
 #include "flip_bit.h"
+#include "mgd/data/resize.h"
+#include "mgd/format/image.h"
 #include "mgd/train/finish.h"
 #include "mgd/train/preflight.h"
 #include "mgd/train/step.h"
@@ -152,6 +158,63 @@ TEST_F(CachedRuns, AreRefusedWhereNothingComesTwice) {
                          make_run(config({cached(), "train.teacher_norm=batch"}));
                        }),
               HasSubstr("teacher_norm"));
+}
+
+// The same part of a picture of 48 x 60, seen at 8 x 8 and at 16 x 16.
+TEST_F(CachedRuns, ATeacherOfAnotherSizeSeesTheSameParts) {
+  toy::write_images(folder.path() / "images", 20, 2);
+  for (const auto& entry : fs::recursive_directory_iterator(folder.path() / "images"))
+    if (entry.is_regular_file())
+      write_file_atomic(entry.path(), encode_png(resize(decode_image(read_file(entry.path()), 3),
+                                                        {.height = 48, .width = 60}, Filter::bicubic)));
+  const auto run = make_run(config({"data.image_size=8", "teacher.image_size=16", "losses=[{name: kd}]",
+                                    "data.augment=[random_resized_crop: {min_scale: 0.1}, flip]"}));
+  const Batch batch = run->loader->next().micro.at(0);  // in view 0
+  const auto stream = run->image->teacher_stream();
+  double same = 0, other_view = 0;
+  for (std::int64_t i = 0; i < batch.size(); ++i) {
+    const std::int64_t sample = batch.sample_ids.at(static_cast<std::size_t>(i));
+    const auto seen = [&](std::int64_t view) {
+      stream->seek(view, sample);
+      const at::Tensor picture = stream->next().micro.front().input;
+      EXPECT_EQ(picture.size(2), 16);
+      return at::avg_pool2d(picture, 2);
+    };
+    const auto distance = [&](const at::Tensor& halved) {
+      return halved[0].sub(batch.input[i]).abs().mean().item<double>();
+    };
+    same += distance(seen(0));
+    other_view += distance(seen(1));
+  }
+  EXPECT_LT(same, 0.2 * other_view);
+}
+
+TEST_F(CachedRuns, ATeacherOfAnotherSizeIsAskedOnceWithACache) {
+  const Options larger{"teacher.image_size=16", "data.augment=[random_resized_crop, flip]",
+                       "train.check_teacher=false",
+                       "losses=[{name: cross_entropy}, {name: kd}, {name: mgd, resize: true}]"};
+  Options kept = larger;
+  kept.push_back(cached());
+  const auto plain = trained("plain", larger), building = trained("building", kept),
+             full = trained("full", kept);
+  EXPECT_EQ(plain.student, building.student);
+  EXPECT_EQ(plain.student, full.student);
+  EXPECT_NE(plain.student, trained("smaller", {larger[1], larger[2], larger[3]}).student)
+      << "the teacher says something else";
+  EXPECT_EQ(plain.run->teacher_summary.tap_shapes().at("layer1")[1], 16);
+  EXPECT_EQ(plain.run->student_summary.tap_shapes().at("layer1")[1], 8);
+  EXPECT_GT(measure_final(*full.run).teacher.figures.size(), 0U);
+}
+
+TEST_F(CachedRuns, ATeacherOfAnotherSizeNeedsPartsThatCanBeShownToBoth) {
+  const auto refusal = [&](const Options& extra) {
+    return error_of(ExitCode::usage, [&] { make_run(config(extra)); });
+  };
+  EXPECT_THAT(refusal({"teacher.image_size=16"}), HasSubstr("`crop` counts in pixels"));
+  EXPECT_THAT(refusal({"teacher.image_size=16", "data.augment=[cutout: 2]"}), HasSubstr("`cutout`"));
+  EXPECT_THAT(refusal({"teacher.image_size=16", "data.augment=[flip]", "data.views=0"}),
+              HasSubstr("data.views"));
+  EXPECT_THAT(refusal({"student.image_size=16"}), HasSubstr("data.image_size"));
 }
 
 }  // namespace

@@ -7,6 +7,12 @@
 namespace mgd {
 namespace {
 
+// A place that moves with the size at which a picture is kept: draw_below would jump.
+std::int64_t draw_share(RandomStream& random, std::int64_t bound) {
+  const auto place = static_cast<std::int64_t>(random.uniform() * static_cast<double>(bound));
+  return std::min(place, bound - 1);
+}
+
 std::int64_t draw_below(RandomStream& random, std::int64_t bound) {
   return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(bound)));
 }
@@ -88,10 +94,13 @@ struct RandomResizedCrop final : Augmentation {
     for (int tries = 0; tries < 10; ++tries) {
       const double area = height * width * random.uniform(min_scale, max_scale);
       const double ratio = std::exp(random.uniform(std::log(min_ratio), std::log(max_ratio)));
-      PictureBox box{.height = whole(std::sqrt(area / ratio)), .width = whole(std::sqrt(area * ratio))};
-      if (box.height < 1 || box.width < 1 || box.height > image.height || box.width > image.width) continue;
-      box.top = draw_below(random, image.height - box.height + 1);
-      box.left = draw_below(random, image.width - box.width + 1);
+      const double box_height = std::sqrt(area / ratio), box_width = std::sqrt(area * ratio);
+      // Before rounding, so that a picture kept at another size has its box at the same place.
+      if (box_height > height || box_width > width) continue;
+      PictureBox box{.height = std::clamp<std::int64_t>(whole(box_height), 1, image.height),
+                     .width = std::clamp<std::int64_t>(whole(box_width), 1, image.width)};
+      box.top = draw_share(random, image.height - box.height + 1);
+      box.left = draw_share(random, image.width - box.width + 1);
       image = resize_box(image, box, aim.size, aim.filter);
       return;
     }

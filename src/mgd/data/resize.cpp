@@ -135,13 +135,12 @@ View rows_scaled(const View& in, const Axis& across, std::int64_t first, std::in
   const ResampleWeights w = weights_of(across, kind);
   const std::int64_t row_bytes = across.count * in.channels;
   memory.resize(static_cast<std::size_t>(count * row_bytes));
-  for (std::int64_t y = 0; y + 1 < count; ++y)
-    kernel.along_row(in.row(first + y), in.channels, w, memory.data() + y * row_bytes);
+  kernel.along_rows(in.row(first), in.stride, count - 1, in.channels, w, memory.data());
   // The kernel reads a byte beyond the row, which may be the end of the picture.
   std::vector<std::uint8_t> last(in.row(first + count - 1),
                                  in.row(first + count - 1) + in.width * in.channels);
   last.push_back(0);
-  kernel.along_row(last.data(), in.channels, w, memory.data() + (count - 1) * row_bytes);
+  kernel.along_rows(last.data(), 0, 1, in.channels, w, memory.data() + (count - 1) * row_bytes);
   return {memory.data(), count, across.count, row_bytes, in.channels};
 }
 

@@ -74,6 +74,11 @@ void ModelConfig::visit(OptionVisitor& v) {
            {.help = "classifier of given weights: auto takes its rows over by the names of the classes and "
                     "makes a fresh one where the classes are others; fresh always does",
             .choices = {"auto", "fresh"}});
+  v.option("image_size", image_size,
+           {.help = "of a teacher: side of the square that it sees, of the same part of the picture as the "
+                    "student; 0 = that of the student (data.image_size)",
+            .min = 0,
+            .max = 4096});
   sizes.visit(v);
 }
 

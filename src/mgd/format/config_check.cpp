@@ -58,6 +58,22 @@ void check_model(const Config& config, const ModelConfig& model, const std::stri
            fmt::format("got both width and path ({}); a model folder knows its width", model.path));
 }
 
+// What the pixels are counted in is then not the same for both.
+void check_teacher_size(const Config& config) {
+  if (config.student.image_size > 0)
+    refuse(config, "student.image_size", "the student's size is data.image_size");
+  if (config.teacher.image_size == 0) return;
+  if (config.reads_text()) refuse(config, "teacher.image_size", "it is for pictures; this task reads texts");
+  for (const Node& step : config.data.augment) {
+    const std::string& name = step.find("name")->scalar;
+    if (name == "crop" || name == "cutout" || name == "cutmix")
+      refuse(config, "teacher.image_size",
+             fmt::format("`{}` counts in pixels, so teacher and student would see different parts of a "
+                         "picture; random_resized_crop, flip, color_jitter and mixup serve",
+                         name));
+  }
+}
+
 void check_data(const Config& config) {
   const DataConfig& data = config.data;
   if (!data.mean.empty() && !data.std.empty() && data.mean.size() != data.std.size())
@@ -144,6 +160,7 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   check_data(config);
   check_model(config, config.teacher, "teacher");
   check_model(config, config.student, "student");
+  check_teacher_size(config);
   check_train(config);
   check_label_smoothing(config);
   default_losses(config);

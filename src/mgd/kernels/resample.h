@@ -21,9 +21,10 @@ struct ResampleWeights {
 
 // Sums are rounded to the nearest byte and clamped.
 struct ResampleKernel {
-  // One row of pixels of 1 or 3 channels -> weights.outputs() pixels. Reads one byte beyond the row.
-  void (*along_row)(const std::uint8_t* row, std::int64_t channels, const ResampleWeights&,
-                    std::uint8_t* out);
+  // `height` rows of pixels of 1 or 3 channels, `stride` bytes apart -> rows of weights.outputs() pixels,
+  // lying end to end. Reads one byte beyond each row.
+  void (*along_rows)(const std::uint8_t* rows, std::int64_t stride, std::int64_t height,
+                     std::int64_t channels, const ResampleWeights&, std::uint8_t* out);
   // Rows of `width` bytes, `stride` apart -> weights.outputs() rows, lying end to end.
   void (*along_columns)(const std::uint8_t* rows, std::int64_t stride, std::int64_t width,
                         const ResampleWeights&, std::uint8_t* out);

@@ -5,7 +5,7 @@
 namespace mgd {
 
 ResampleKernel resample_portable() {
-  return {along_row, along_columns};
+  return {along_rows, along_columns};
 }
 
 }  // namespace mgd

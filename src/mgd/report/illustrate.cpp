@@ -28,8 +28,7 @@ bool too_small_to_see(const Features& maps) {
 }
 
 // The pictures of `indices` as one batch.
-Batch batch_of(const Run& run, const ImageSource& source, const std::vector<std::int64_t>& indices) {
-  const EvalOptions eval = run.image->eval_options();
+Batch batch_of(const EvalOptions& eval, const ImageSource& source, const std::vector<std::int64_t>& indices) {
   Batch all;
   for (std::int64_t index : indices) {
     Loader loader(source, {},
@@ -58,8 +57,10 @@ std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
   std::vector<ReportIllustration> rows;
   if (!run.teacher || indices.empty()) return rows;
   at::NoGradGuard no_grad;
-  Batch batch = batch_of(run, source, indices);
+  Batch batch = batch_of(run.image->eval_options(), source, indices);
   batch.input = batch.input.to(run.device);
+  if (run.image->teacher_sees_another_size())
+    batch.teacher_input = batch_of(run.image->teacher_eval_options(), source, indices).input.to(run.device);
   StepBatches step;
   step.micro.push_back(batch);
   const StepPlan plan = plan_step(run, step, 0);

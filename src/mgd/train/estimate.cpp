@@ -80,12 +80,17 @@ struct Probe {
   double bytes = 0, seconds = 0;
 };
 
-Batch noise(const Run& run, std::int64_t samples) {
-  const EvalOptions eval = run.image->eval_options();
-  Batch batch;
-  batch.input =
+at::Tensor noise_for(const Run& run, const EvalOptions& eval, std::int64_t samples) {
+  const at::Tensor pictures =
       at::randn({samples, run.image->train().channels(), eval.height, eval.width}, at::kFloat).to(run.device);
-  if (run.config.train.channels_last) batch.input = batch.input.contiguous(at::MemoryFormat::ChannelsLast);
+  return run.config.train.channels_last ? pictures.contiguous(at::MemoryFormat::ChannelsLast) : pictures;
+}
+
+Batch noise(const Run& run, std::int64_t samples) {
+  Batch batch;
+  batch.input = noise_for(run, run.image->eval_options(), samples);
+  if (run.image->teacher_sees_another_size())
+    batch.teacher_input = noise_for(run, run.image->teacher_eval_options(), samples);
   batch.target = at::zeros({samples}, at::TensorOptions().dtype(at::kLong)).to(run.device);
   batch.sample_ids.resize(static_cast<std::size_t>(samples));
   std::iota(batch.sample_ids.begin(), batch.sample_ids.end(), 0);
@@ -131,6 +136,15 @@ double teacher_seconds(Run& run) {
   const double start = now_seconds();
   teacher_forward(run, noise(run, 1));
   return (now_seconds() - start) / static_cast<double>(teacher_slice(run));
+}
+
+// Of a cache that is being filled; 0 without one.
+double answers_missing(const Run& run) {
+  if (!run.teacher_cache) return 0;
+  std::size_t missing = 0;
+  for (std::int64_t view = 0; view < run.task->num_views(); ++view)
+    missing += run.teacher_cache->missing_samples(view).size();
+  return static_cast<double>(missing);
 }
 
 // Weights have gradients, moments, perhaps an average, and a copy of the best.
@@ -194,13 +208,16 @@ RunEstimate estimate_run(Run& run, bool always) {
   const double student_seconds = try_out(run, more).seconds / static_cast<double>(more);
   const auto slice = static_cast<double>(teacher_slice(run));
   const auto teacher_macs = static_cast<double>(run.teacher_summary.macs);
-  double sample_seconds = student_seconds;
+  double answer_seconds = 0;
   if (run.teacher)
-    sample_seconds += teacher_macs * slice <= kMeasuredMacs
-                          ? teacher_seconds(run)
-                          : student_seconds * teacher_macs / (kBackward * macs);
+    answer_seconds = teacher_macs * slice <= kMeasuredMacs
+                         ? teacher_seconds(run)
+                         : student_seconds * teacher_macs / (kBackward * macs);
   run.teacher_cache = std::move(cache);
-  estimate.step_seconds = sample_seconds * static_cast<double>(run.config.train.batch_size);
+  const auto batch = static_cast<double>(run.config.train.batch_size);
+  estimate.step_seconds = batch * (student_seconds + (run.teacher_cache ? 0 : answer_seconds));
+  estimate.teacher_seconds =
+      answer_seconds * std::min(answers_missing(run), batch * static_cast<double>(run.total_steps));
   estimate.sample_bytes = more > less
                               ? std::max(0.0, two.bytes - one.bytes) / static_cast<double>(more - less)
                               : two.bytes / static_cast<double>(more);
@@ -213,9 +230,12 @@ RunEstimate estimate_run(Run& run, bool always) {
 }
 
 std::string describe(const RunEstimate& e) {
-  return fmt::format("memory about {} of {} free, {:.2g} s a step, about {} for {} steps",
-                     gibibytes(e.bytes()), gibibytes(e.free_bytes), e.step_seconds,
-                     duration(e.step_seconds * static_cast<double>(e.steps)), e.steps);
+  std::string text =
+      fmt::format("memory about {} of {} free, {:.2g} s a step, about {} for {} steps", gibibytes(e.bytes()),
+                  gibibytes(e.free_bytes), e.step_seconds, duration(e.seconds()), e.steps);
+  if (e.teacher_seconds > 0)
+    text += fmt::format(", {} of it for the teacher's answers", duration(e.teacher_seconds));
+  return text;
 }
 
 void refuse_what_cannot_fit(const Run& run, const RunEstimate& e) {

@@ -14,10 +14,12 @@ struct RunEstimate {
   double sample_bytes = 0;       // what a sample adds to the most that a pass holds at once
   double fixed_bytes = 0;        // what does not depend on the micro-batch: optimizer, kept pictures, ...
   double free_bytes = 0;         // of the machine, before any of it is taken
-  double step_seconds = 0;       // one update
+  double step_seconds = 0;       // one update, without a teacher whose answers are kept
+  double teacher_seconds = 0;    // of all answers that a cache does not have yet
   std::int64_t steps = 0;
 
   double bytes() const { return fixed_bytes + sample_bytes * static_cast<double>(micro_batch); }
+  double seconds() const { return step_seconds * static_cast<double>(steps) + teacher_seconds; }
   bool fits() const { return bytes() <= free_bytes; }
 };
 
@@ -26,7 +28,7 @@ struct RunEstimate {
 // arithmetic and activations are too small to matter, unless `always`.
 RunEstimate estimate_run(Run& run, bool always);
 
-// "memory about 3.1 GiB of 20.2 GiB free, 0.42 s a step, about 12 min"
+// "memory about 3.1 GiB of 20.2 GiB free, 0.42 s a step, about 12 min for 1720 steps"
 std::string describe(const RunEstimate& estimate);
 
 // Throws Error(out_of_memory) with the micro-batch and the image size that would fit.

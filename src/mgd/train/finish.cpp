@@ -24,13 +24,16 @@ std::uint64_t bytes_of(const Module& module) {
   return total;
 }
 
-ModelMeasures measure_model(const Run& run, Model& model, const FinalMeasures& where) {
+enum class Role { student, teacher };
+
+ModelMeasures measure_model(const Run& run, Model& model, Role role, const FinalMeasures& where) {
   ModelMeasures m;
   m.bytes = bytes_of(model);
-  m.latency_ms = run.task->latency_ms(model);
+  m.latency_ms = role == Role::teacher ? run.task->teacher_latency_ms(model) : run.task->latency_ms(model);
   if (where.source != nullptr) {
-    const Answers answers =
-        answer_all(dynamic_cast<ImageModel&>(model), *where.source, run.image->eval_options());
+    const EvalOptions eval =
+        role == Role::teacher ? run.image->teacher_eval_options() : run.image->eval_options();
+    const Answers answers = answer_all(dynamic_cast<ImageModel&>(model), *where.source, eval);
     run.image->remember_left_out(answers.corrupt);
     m.logits = answers.logits;
     m.samples = answers.samples;
@@ -48,7 +51,7 @@ ModelMeasures measure_teacher(Run& run, const FinalMeasures& where) {
     if (const auto noted = noted_measures(run, where.split)) return *noted;
     load_teacher(run);
   }
-  ModelMeasures measured = measure_model(run, *run.teacher, where);
+  ModelMeasures measured = measure_model(run, *run.teacher, Role::teacher, where);
   note_measures(run, where.split, measured);
   return measured;
 }
@@ -84,7 +87,7 @@ FinalMeasures measure_final(Run& run) {
   m.split = run.task->has_split("test") ? "test" : run.task->has_split("validation") ? "validation" : "";
   if (run.image != nullptr && !m.split.empty()) m.source = run.image->source(m.split);
   const OtherLoad load;
-  m.student = measure_model(run, *run.student, m);
+  m.student = measure_model(run, *run.student, Role::student, m);
   require_finite_loss(run, m);
   if (m.source != nullptr && static_cast<std::int64_t>(m.student.samples.size()) < m.source->size()) {
     m.readable = subset_images(m.source->shared_from_this(), m.student.samples);

@@ -75,6 +75,14 @@ ImageTask::ImageTask(const Config& config, at::Device device) : config_(config),
   if (viewers.empty()) return;  // opening the student says so
   survey_ = survey_pictures(*train_);
   rules_ = settle_pictures(data, viewers, survey_, train_->channels());
+  teacher_size_ = rules_.size;
+  if (const std::int64_t side = config.teacher.image_size; side > 0)
+    teacher_size_ = {.height = side, .width = side};
+  if (teacher_sees_another_size() && num_views() == 0)
+    fail(ExitCode::usage,
+         "teacher.image_size: the pictures come in new variants in every epoch; set data.views to the number "
+         "of "
+         "variants of each picture, e.g. data.views=8, so that the teacher can be shown the same ones");
   if (validation_ && validation_->size() > 0) {
     constexpr std::int64_t kShare = 4;  // of the memory for training pictures
     validation_ = prepared_images(
@@ -113,7 +121,7 @@ void ImageTask::open_models(Run& run) {
     notes_ = marked("teacher", teacher.notes);
     run.no_teacher_logits = teacher.no_logits;
     run.teacher_classes = teacher.model->spec().num_classes;
-    run.teacher_summary = summarize(*teacher.model, defaults.height, defaults.width);
+    run.teacher_summary = summarize(*teacher.model, teacher_size_.height, teacher_size_.width);
     run.teacher_default_tap = teacher.model->default_tap();
     if (!cached) run.teacher = std::move(teacher.model);
   }
@@ -149,8 +157,9 @@ LoaderOptions ImageTask::loader_options() const {
           .views = config_.data.views};
 }
 
-std::unique_ptr<BatchStream> ImageTask::sample_stream() const {
+std::unique_ptr<BatchStream> ImageTask::sample_stream_of(PictureSize size) const {
   LoaderOptions options = loader_options();
+  options.height = size.height, options.width = size.width;
   options.batch_size = options.micro_batch_size = 1;
   options.shuffle = options.drop_last = false;
   options.threads = options.cache_mb = 0;
@@ -175,12 +184,12 @@ const ImageSource* ImageTask::source(const std::string& split) const {
   return found != nullptr && found->size() > 0 ? found : nullptr;
 }
 
-EvalOptions ImageTask::eval_options() const {
+EvalOptions ImageTask::eval_options_of(PictureSize size) const {
   return {.loader_threads = config_.data.loader_threads,
           .mean = info_.mean,
           .std = info_.std,
-          .height = info_.height,
-          .width = info_.width,
+          .height = size.height,
+          .width = size.width,
           .view = rules_.view,
           .precision = config_.train.precision,
           .device = device_};
@@ -196,16 +205,24 @@ double ImageTask::latency_ms(Model& model) const {
   return measure_latency(image_model(model), info_.height, info_.width).median_ms;
 }
 
+double ImageTask::teacher_latency_ms(Model& teacher) const {
+  return measure_latency(image_model(teacher), teacher_size_.height, teacher_size_.width).median_ms;
+}
+
 std::map<std::string, std::string> ImageTask::identity() const {
   std::string augment;
   for (const Node& node : config_.data.augment) augment += to_yaml(node);
-  return {{"student", fmt::format("{} width {} classes {}", info_.architecture, info_.width_multiplier,
-                                  info_.num_classes)},
-          {"data", train_->fingerprint()},
-          {"normalisation", fmt::format("{} / {}", fmt::join(info_.mean, " "), fmt::join(info_.std, " "))},
-          {"input size", fmt::format("{} x {}{}", info_.height, info_.width, view_text(rules_.view))},
-          {"augment", augment},
-          {"views", fmt::format("{}", config_.data.views)}};
+  std::map<std::string, std::string> id{
+      {"student",
+       fmt::format("{} width {} classes {}", info_.architecture, info_.width_multiplier, info_.num_classes)},
+      {"data", train_->fingerprint()},
+      {"normalisation", fmt::format("{} / {}", fmt::join(info_.mean, " "), fmt::join(info_.std, " "))},
+      {"input size", fmt::format("{} x {}{}", info_.height, info_.width, view_text(rules_.view))},
+      {"augment", augment},
+      {"views", fmt::format("{}", config_.data.views)}};
+  if (teacher_sees_another_size())
+    id["teacher's input size"] = fmt::format("{} x {}", teacher_size_.height, teacher_size_.width);
+  return id;
 }
 
 std::vector<std::string> ImageTask::describe() const {
@@ -214,6 +231,9 @@ std::vector<std::string> ImageTask::describe() const {
   lines.insert(lines.begin(), fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes", "data",
                                           config_.data.path, train_->size(), size(validation_.get()),
                                           size(test_.get()), info_.label_names.size()));
+  if (teacher_sees_another_size())
+    lines.push_back(fmt::format("{:<10} the teacher sees the same parts of them at {} x {}", "",
+                                teacher_size_.height, teacher_size_.width));
   for (auto& line : source_lines(*train_)) lines.push_back(std::move(line));
   lines.push_back(fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
                               fmt::join(info_.std, " ")));

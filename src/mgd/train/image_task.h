@@ -24,7 +24,10 @@ class ImageTask final : public Task {
   std::unique_ptr<ImageModel> open_teacher() const;
 
   std::unique_ptr<BatchStream> training_stream() const override;
-  std::unique_ptr<BatchStream> sample_stream() const;  // the same samples, one at a time and in order
+  // The same samples, one at a time and in order, as the student or as the teacher sees them.
+  std::unique_ptr<BatchStream> sample_stream() const { return sample_stream_of(rules_.size); }
+  std::unique_ptr<BatchStream> teacher_stream() const { return sample_stream_of(teacher_size_); }
+  bool teacher_sees_another_size() const { return teacher_size_ != rules_.size; }
   std::int64_t num_samples() const override { return train_->size(); }
   std::int64_t num_measured() const override {
     return (validation_ ? validation_->size() : 0) + (test_ ? test_->size() : 0);
@@ -37,6 +40,7 @@ class ImageTask final : public Task {
   bool has_split(const std::string& split) const override { return source(split) != nullptr; }
   Figures measure(Model& model, const std::string& split) const override;
   double latency_ms(Model& model) const override;
+  double teacher_latency_ms(Model& teacher) const override;
   std::map<std::string, std::string> identity() const override;
   std::vector<std::string> describe() const override;
   std::string data_report_json(const BatchStream& stream) const override;
@@ -44,7 +48,8 @@ class ImageTask final : public Task {
 
   const ImageSource& train() const { return *train_; }
   const ImageSource* source(const std::string& split) const;  // nullptr: not there, or empty
-  EvalOptions eval_options() const;
+  EvalOptions eval_options() const { return eval_options_of(rules_.size); }
+  EvalOptions teacher_eval_options() const { return eval_options_of(teacher_size_); }
   // What measures left out so far: sample name -> what was wrong.
   std::map<std::string, std::string> left_out() const override { return left_out_; }
   void remember_left_out(const std::map<std::string, std::string>& corrupt) const {
@@ -54,11 +59,14 @@ class ImageTask final : public Task {
  private:
   ModelDefaults model_defaults(HeadUse use) const;
   LoaderOptions loader_options() const;
+  std::unique_ptr<BatchStream> sample_stream_of(PictureSize size) const;
+  EvalOptions eval_options_of(PictureSize size) const;
   const Config config_;
   const at::Device device_;
   std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
   PictureSurvey survey_;                                          // of the training pictures
   PictureRules rules_;
+  PictureSize teacher_size_;        // that of the rules, unless teacher.image_size says another
   std::vector<std::string> notes_;  // on the models, for the console
   mutable std::map<std::string, std::string> left_out_;
   ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run

@@ -23,7 +23,7 @@ std::string normalisation_text(const Run& run) {
 
 Preflight show_first_batch(Run& run) {
   const ImageSource& train = run.image->train();
-  const EvalOptions eval = run.image->eval_options();
+  const EvalOptions eval = run.image->teacher_eval_options();
   Loader loader(train, {},
                 {.batch_size = std::min(kSamples, train.size()),
                  .micro_batch_size = kAtOnce,

@@ -42,7 +42,8 @@ struct Run {
   TrainedParts parts;          // what of it trains
   // Null in `train`, and where the cache holds all that it could say: whoever needs it calls load_teacher.
   std::unique_ptr<Model> teacher;
-  std::string teacher_hash;  // of its files
+  std::unique_ptr<BatchStream> teacher_stream;  // makes pictures of its size; when they are first asked for
+  std::string teacher_hash;                     // of its files
   std::string teacher_default_tap;
   std::unique_ptr<TeacherCache> teacher_cache;  // null: the teacher runs in every step
   ModelSummary student_summary, teacher_summary;

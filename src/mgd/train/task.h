@@ -39,6 +39,7 @@ class Task {
   // Eval mode, no gradient. The split must be there.
   virtual Figures measure(Model& model, const std::string& split) const = 0;
   virtual double latency_ms(Model& model) const = 0;  // median of one sample at a time
+  virtual double teacher_latency_ms(Model& teacher) const { return latency_ms(teacher); }
 
   // Samples that measures could not read and left out: name -> what was wrong.
   virtual std::map<std::string, std::string> left_out() const { return {}; }

@@ -47,12 +47,28 @@ ModelOutput in_slices(Run& run, const at::Tensor& pictures) {
   return output;
 }
 
+// (B, C, Y, X) of the teacher's size.
+at::Tensor as_teacher_sees(Run& run, const Batch& batch) {
+  if (batch.teacher_input.defined()) return batch.teacher_input;
+  if (!run.image->teacher_sees_another_size()) return batch.input;
+  MGD_ASSERT(batch.view >= 0);
+  if (!run.teacher_stream) run.teacher_stream = run.image->teacher_stream();
+  std::vector<at::Tensor> pictures;
+  for (const std::int64_t sample : batch.sample_ids) {
+    run.teacher_stream->seek(batch.view, sample);
+    pictures.push_back(run.teacher_stream->next().micro.front().input);
+  }
+  return at::cat(pictures).contiguous(pictures.front().suggest_memory_format()).to(run.device);
+}
+
 ModelOutput live_teacher(Run& run, const Batch& batch) {
   load_teacher(run);
   at::NoGradGuard no_grad;
   AutocastGuard autocast(run.bf16(), run.device);
-  const bool alone = run.image != nullptr && run.config.train.teacher_norm == "eval";
-  return alone ? in_slices(run, batch.input) : run_teacher(run, batch);
+  if (run.image == nullptr) return run_teacher(run, batch);
+  Batch shown;
+  shown.input = as_teacher_sees(run, batch);
+  return run.config.train.teacher_norm == "eval" ? in_slices(run, shown.input) : run_teacher(run, shown);
 }
 
 ModelOutput on_device(ModelOutput output, at::Device device) {
@@ -64,6 +80,9 @@ ModelOutput on_device(ModelOutput output, at::Device device) {
 Batch picked(const Batch& batch, const std::vector<std::int64_t>& places) {
   const at::Tensor index = at::tensor(places, at::TensorOptions().dtype(at::kLong)).to(batch.input.device());
   Batch part;
+  part.view = batch.view;
+  for (const std::int64_t place : places)
+    part.sample_ids.push_back(batch.sample_ids[static_cast<std::size_t>(place)]);
   part.input = batch.input.index_select(0, index).contiguous(batch.input.suggest_memory_format());
   return part;
 }

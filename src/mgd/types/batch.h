@@ -14,7 +14,9 @@ namespace mgd {
 
 // One micro-batch of B samples. A task fills what it uses and leaves the rest undefined.
 struct Batch {
-  at::Tensor input;     // images: (B, C, Y, X) float, normalised
+  at::Tensor input;          // images: (B, C, Y, X) float, normalised
+  at::Tensor teacher_input;  // the same samples as a teacher of another size sees them; undefined: as in
+                             // `input`, or made when they are asked for (teacher_forward)
   PackedTokens tokens;  // text: what the encoder, or a decoder alone, reads; sentence pairs to compare: 2 B
                         // sequences, 2 i and 2 i + 1 are a pair
   PackedTokens decoder_tokens;  // encoder-decoder: what its decoder reads; as many sequences as `tokens`
