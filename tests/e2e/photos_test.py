@@ -5,6 +5,7 @@ import json
 import pathlib
 import random
 import shutil
+import struct
 import tempfile
 import unittest
 
@@ -62,6 +63,30 @@ class Photos(unittest.TestCase):
         self.assertEqual(len(answers), 39)
         for answer in answers:  # each row is its own picture's
             self.assertIn(f"/{answer['label']}/", answer["input"])
+
+    def test_a_class_that_is_not_measured_is_said(self):
+        write_folders(self.folder / "photos", ("rows", "columns", "dots"), train=20, test=10, side=8)
+        shutil.rmtree(self.folder / "photos/test/columns")
+        self.expect(self.train("photos"), 0, "the test part has no pictures of columns")
+
+    def test_answers_that_are_no_numbers_are_an_error(self):
+        """Weights that are finite, one by one, and overflow together."""
+        write_folders(self.folder / "photos", ("rows", "columns"), train=20, test=10, side=8)
+        self.expect(self.train("photos"), 0)
+        weights = self.folder / "run/model/model.safetensors"
+        data = bytearray(weights.read_bytes())
+        start = 8 + int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:start])
+        for name, (first, end) in ((n, t["data_offsets"]) for n, t in header.items() if n.endswith("bn1.weight")):
+            data[start + first:start + end] = struct.pack("<f", 3e38) * ((end - first) // 4)
+        weights.write_bytes(data)
+        done = mgd("eval", "run/model", "--data", "photos", cwd=self.folder)
+        self.expect(done, 65, "its loss on photos is", "nothing was measured")
+        self.assertNotIn("accuracy", done.stdout)
+        for flags in ((), ("--json", "--logits")):
+            done = mgd("predict", "run/model", "photos/test/rows", *flags, cwd=self.folder)
+            self.expect(done, 65, "test/rows/000.png is NaN or infinite")
+            self.assertEqual(done.stdout, "")
 
     def test_three_broken_pictures_of_57_are_too_many_whatever_the_threads(self):
         write_folders(self.folder / "photos", ("rows", "columns"), train=31, test=4, side=8)

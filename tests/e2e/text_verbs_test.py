@@ -227,6 +227,19 @@ class Predict(Verbs):
         self.fails(2, ["--max-length: got 99, but bert takes at most 40"], "predict", "bert_classes", "a", "--max-length", 99)
         self.fails(66, ["no text on standard input"], "predict", "bert_classes", "-", input="")
 
+    def test_texts_that_are_cut_are_counted(self):
+        done = mgd("predict", "bert_classes", "the cat " * 200, "the dog", "a cat sat " * 100)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("2 texts were longer than the 40 tokens that bert_classes takes, and were cut", done.stderr)
+        self.assertNotIn("were cut", mgd("predict", "bert_classes", "the dog").stderr)
+
+    def test_a_text_model_where_pictures_are_asked_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            recipe = pathlib.Path(folder, "r.yaml")
+            recipe.write_text(f"task: classify\ndata: {{path: t.csv}}\nstudent: {MODELS / 'bert'}\n")
+            pathlib.Path(folder, "t.csv").write_text("text,label\nthe cat,1\nthe dog,2\n")
+            self.fails(2, ["text.columns"], "train", recipe, "--run-dir", pathlib.Path(folder, "run"), "--dry-run")
+
 
 class Eval(Verbs):
     def setUp(self):

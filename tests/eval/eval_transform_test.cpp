@@ -93,6 +93,18 @@ TEST(EvalTransform, ThinPicturesCostNoMemory) {
               std::vector<std::uint8_t>(1024, 50));
 }
 
+// What eval and predict do with bare weights: the crop is a guess, a picture of the right size is none.
+TEST(EvalTransform, PicturesThatAreReadyStayAsTheyAre) {
+  Image image{8, 8, 1, std::vector<std::uint8_t>(64)};
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(37 * i);
+  EvalTransform view{.crop_pct = 0.5};
+  EXPECT_NE(view.apply(image, {.height = 8, .width = 8}).pixels, image.pixels);
+  view.ready_as_is = true;
+  EXPECT_EQ(view.apply(image, {.height = 8, .width = 8}).pixels, image.pixels);
+  const PictureSize other{.height = 6, .width = 6};
+  EXPECT_EQ(view.apply(image, other).pixels, (EvalTransform{.crop_pct = 0.5}.apply(image, other).pixels));
+}
+
 TEST(EvalTransform, UnknownNamesAreRefusedWithTheNearest) {
   try {
     filter_named("bicubicc", "config.json: interpolation");

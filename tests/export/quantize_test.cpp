@@ -70,11 +70,21 @@ TEST(Quantize, EveryLayerGetsIntegerWeightsAndActivations) {
   for (const auto& name : layers) {
     const at::Tensor& weight = small.constants.at(name + ".weight/int8");
     EXPECT_EQ(weight.scalar_type(), at::kChar);
-    // Every channel uses all its levels.
-    EXPECT_TRUE(weight.flatten(1).to(at::kInt).abs().amax(1).eq(127).all().item<bool>()) << name;
+    // Every channel uses all its levels, and no sum of two products leaves 16 bits.
+    EXPECT_TRUE(weight.flatten(1).to(at::kInt).abs().amax(1).eq(64).all().item<bool>()) << name;
     EXPECT_EQ(small.constants.at(name + ".bias/int32").scalar_type(), at::kInt);
     EXPECT_FALSE(small.constants.contains(name + ".weight"));
   }
+  const Graph finer = quantized(graph, ranges, layers, WeightBits::eight);
+  for (const auto& name : layers)
+    EXPECT_TRUE(finer.constants.at(name + ".weight/int8")
+                    .flatten(1)
+                    .to(at::kInt)
+                    .abs()
+                    .amax(1)
+                    .eq(127)
+                    .all()
+                    .item<bool>());
   EXPECT_EQ(count(small, "QuantizeLinear"),
             static_cast<std::int64_t>(quantized_values(graph, layers).size()));
   EXPECT_EQ(small.outputs[0].name, "logits");

@@ -32,7 +32,7 @@ TEST(Proposal, DistillationOfPhotosIsARecipe) {
   EXPECT_EQ(config.data.views, 8);
   EXPECT_EQ(config.train.epochs, 40);
   EXPECT_EQ(config.train.batch_size, 64);
-  ASSERT_EQ(config.losses.size(), 3U);
+  ASSERT_EQ(config.losses.size(), 2U);
 }
 
 TEST(Proposal, FineTuningStartsFromTheGivenWeights) {
@@ -88,6 +88,59 @@ TEST(Proposal, EveryReasonStandsBesideItsGroup) {
   EXPECT_THAT(yaml, HasSubstr("# train.epochs: about 80,000 pictures in all"));
   EXPECT_LT(yaml.find("# train.epochs"), yaml.find("\ntrain:"));
   EXPECT_GT(yaml.find("# train.epochs"), yaml.find("\nstudent:"));
+}
+
+LayerSummary layer(const std::string& name, std::vector<std::int64_t> shape) {
+  return {.name = name, .shape = std::move(shape), .parameters = 1};
+}
+
+// A teacher at 224 and a student at 128.
+ModelSummary large() {
+  return {.nodes = {layer("blocks.4", {112, 14, 14}), layer("blocks.5", {192, 7, 7}),
+                    layer("blocks.6", {320, 7, 7}), layer("head", {6})}};
+}
+ModelSummary small() {
+  return {
+      .macs = 44'000'000,
+      .nodes = {layer("layer2", {32, 16, 16}), layer("layer3", {64, 8, 8}), layer("layer4", {128, 4, 4})}};
+}
+
+TEST(ProposeTaps, TakesTheDeepestMapThatTheStudentCanAffordAndTheNearestSize) {
+  const auto taps = propose_taps(small(), large());
+  ASSERT_TRUE(taps);
+  EXPECT_EQ(taps->teacher, "blocks.5") << "the block for 320 channels would cost twice the student";
+  EXPECT_EQ(taps->student, "layer3");
+  EXPECT_FALSE(taps->same_size);
+}
+
+TEST(ProposeTaps, FindsMapsOfEqualSize) {
+  ModelSummary student = small();
+  student.nodes[1].shape = {64, 7, 7};
+  const auto taps = propose_taps(student, large());
+  ASSERT_TRUE(taps);
+  EXPECT_EQ(taps->student, "layer3");
+  EXPECT_TRUE(taps->same_size);
+}
+
+TEST(ProposeTaps, LeavesTinyMapsAlone) {
+  ModelSummary teacher{.nodes = {layer("layer4", {512, 1, 1}), layer("fc", {6})}};
+  EXPECT_FALSE(propose_taps(small(), teacher));
+  EXPECT_FALSE(propose_taps({.macs = 1'000'000'000, .nodes = {layer("fc", {6})}}, large()));
+}
+
+TEST(Proposal, MapsAreRegeneratedOnlyWhereBothHaveThem) {
+  ProposalFacts facts = photos();
+  EXPECT_EQ(read(propose_distillation(facts)).losses.size(), 2U);
+  EXPECT_THAT(propose_distillation(facts).to_yaml(), HasSubstr("no mgd"));
+  facts.taps = ProposedTaps{.student = "layer3", .teacher = "blocks.5"};
+  const Config config = read(propose_distillation(facts));
+  ASSERT_EQ(config.losses.size(), 3U);
+  EXPECT_EQ(config.losses[2].find("teacher_tap")->scalar, "blocks.5");
+}
+
+// What it learned at, whatever the student can afford.
+TEST(Proposal, ATeacherOfPhotosKeepsItsSize) {
+  EXPECT_EQ(read(propose_distillation(photos())).teacher.image_size, 224);
 }
 
 }  // namespace

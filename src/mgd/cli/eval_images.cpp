@@ -10,6 +10,7 @@
 #include "mgd/core/error.h"
 #include "mgd/data/relabelled_images.h"
 #include "mgd/data/source_lines.h"
+#include "mgd/eval/figures.h"
 #include "mgd/eval/summary.h"
 #include "mgd/nn/device.h"
 
@@ -89,8 +90,8 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
   const auto source = in_classes_of(opened, model, open_images(data, Split::test), console);
   const ModelInput input = settle_input(model, flags.image_size, survey_pictures(*source), opened);
   for (const auto& line : source_lines(*source)) console.note(line);
-  console.note(fmt::format("{} on {} samples of {} ({})", opened.info.architecture, source->size(),
-                           flags.data, flags.split));
+  console.note(fmt::format("{} on {} ({}), {} samples listed", opened.info.architecture, flags.data,
+                           flags.split, source->size()));
   for (const std::string& line : input.lines) console.note(line);
   const EvalOptions options{.batch_size = flags.batch_size > 0 ? flags.batch_size : EvalOptions{}.batch_size,
                             .mean = opened.info.mean,
@@ -102,6 +103,7 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
                             .device = device};
   opened.model->to(options.device);
   const ClassifyMetrics metrics = evaluate_classifier(*opened.model, *source, options);
+  require_finite_figures({{"loss", metrics.loss}}, model, flags.data);
   for (const auto& line : unread_lines(metrics.corrupt, source->size(), "left out")) console.note(line);
   const Latency latency = measure_latency(*opened.model, opened.info.height, opened.info.width);
   const auto& names = source->class_names();

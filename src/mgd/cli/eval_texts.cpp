@@ -12,6 +12,7 @@
 #include "mgd/core/error.h"
 #include "mgd/core/staging.h"
 #include "mgd/data/text_dataset.h"
+#include "mgd/eval/figures.h"
 #include "mgd/eval/text_figures.h"
 #include "mgd/format/class_map.h"
 #include "mgd/generate/pseudo_perplexity.h"
@@ -173,6 +174,7 @@ int eval_texts(const std::string& model, const EvalFlags& flags) {
     console.note(fmt::format("{}: {}", printable(where), printable(what)));
   named.model->to(device);
   const Figures figures = measure(named, config, data, flags, device);
+  require_finite_figures(figures, model, flags.data);
   const double seconds = now_seconds() - start;
   if (!flags.json) {
     print_figures(figures);

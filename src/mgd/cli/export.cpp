@@ -36,6 +36,9 @@ void ExportFlags::visit(OptionVisitor& v) {
   v.option("int8_keep", int8_keep, {.help = "layer that stays float: first or last; may be repeated"});
   v.option("int8_range", int8_range,
            {.help = "of activations", .choices = {"squared_error", "percentile", "min_max"}});
+  v.option(
+      "int8_weight_bits", int8_weight_bits,
+      {.help = "7 is right on any processor; 8 is finer, and wrong without VNNI on x86", .min = 7, .max = 8});
   v.option("calibration_samples", calibration_samples, {.help = "for --int8", .min = 1});
   v.option("model", model, {.help = "architecture of a bare weights file"});
   v.option("image_size", image_size, {.help = "pixels a side; 0 = the model's own", .min = 0});

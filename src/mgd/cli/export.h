@@ -17,7 +17,8 @@ namespace mgd {
 struct ExportFlags {
   std::string onnx, data, split = "test", model, int8, int8_range = "squared_error";
   std::vector<std::string> int8_keep;
-  std::int64_t image_size = 0, check_samples = 1000, calibration_samples = 256, threads = 0;
+  std::int64_t image_size = 0, check_samples = 1000, calibration_samples = 256, int8_weight_bits = 7,
+               threads = 0;
   bool with_preprocessing = false, json = false, quiet = false;
   void visit(OptionVisitor& v);
 };

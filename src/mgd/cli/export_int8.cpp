@@ -58,6 +58,10 @@ double noise_of(const std::vector<at::Tensor>& got, const std::vector<at::Tensor
   return signal > 0 ? std::sqrt(noise / signal) : 0;
 }
 
+WeightBits bits_of(const ExportFlags& flags) {
+  return flags.int8_weight_bits == 8 ? WeightBits::eight : WeightBits::seven;
+}
+
 // One layer at a time in 8 bits, on the first batches only.
 std::vector<Int8Layer> worst_layers(const ExportJob& job, const Ranges& ranges,
                                     const std::set<std::string>& layers, std::int64_t& samples) {
@@ -72,7 +76,7 @@ std::vector<Int8Layer> worst_layers(const ExportJob& job, const Ranges& ranges,
   }
   std::vector<Int8Layer> worst;
   for (const auto& name : layers) {
-    const auto logits = run_all(quantized(job.graph.graph, ranges, {name}), batches);
+    const auto logits = run_all(quantized(job.graph.graph, ranges, {name}, bits_of(job.flags)), batches);
     const Agreement agrees = agreement(logits, expected);
     worst.push_back(
         {.name = name, .noise = noise_of(logits, expected), .changed = agrees.samples - agrees.same});
@@ -93,8 +97,11 @@ void require_as_computed(const ExportJob& job, const ExportedFile& file,
   if (static_cast<double>(changed) > std::max(1.0, kMostChanged * static_cast<double>(agrees.samples)))
     fail(ExitCode::internal,
          "export: {} is not published: in onnxruntime {} {} of {} predictions are others than the same "
-         "arithmetic gives in LibTorch",
-         file.path.string(), job.runtime->version(), changed, agrees.samples);
+         "arithmetic gives in LibTorch{}",
+         file.path.string(), job.runtime->version(), changed, agrees.samples,
+         bits_of(job.flags) == WeightBits::eight
+             ? "; this processor may saturate weights of 8 bits, --int8-weight-bits 7 fits all"
+             : "");
 }
 
 }  // namespace
@@ -112,7 +119,7 @@ Int8Result export_int8(const ExportJob& job, const fs::path& path) {
   const Samples calibration = calibration_samples(job, result.calibrated_on);
   const Ranges ranges =
       calibrate(graph, calibration.pictures, quantized_values(graph, layers), rule_of(job.flags.int8_range));
-  const Graph small = quantized(graph, ranges, layers);
+  const Graph small = quantized(graph, ranges, layers, bits_of(job.flags));
   const auto computed = run_all(small, job.samples.pictures);
   result.file = export_file(job, small, path,
                             [&](const ExportedFile& file) { require_as_computed(job, file, computed); });

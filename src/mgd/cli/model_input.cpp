@@ -16,7 +16,10 @@ ModelInput settle_input(const std::string& model, std::int64_t image_size, const
   const std::int64_t channels = opened.info.in_channels;
   ModelInput input;
   input.rules = settle_pictures(asked, {viewer}, habit_only ? PictureSurvey{} : survey, channels);
+  input.rules.view.ready_as_is = !viewer.folder;
   input.lines = describe_pictures(input.rules, survey, channels);
+  if (input.rules.view.ready_as_is && input.rules.view.crop_pct != 1)
+    input.lines.push_back(fmt::format("{:<10} those that have this size are taken as they are", ""));
   const ModelFolderInfo& info = opened.info;
   const PictureSize test{.height = info.test_height, .width = info.test_width};
   if (viewer.folder && test.height > 0 && test != input.rules.size)

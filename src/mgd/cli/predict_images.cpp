@@ -12,6 +12,7 @@
 #include "mgd/cli/row_of.h"
 #include "mgd/core/error.h"
 #include "mgd/data/source_lines.h"
+#include "mgd/nn/finite_rows.h"
 
 namespace mgd {
 
@@ -96,6 +97,7 @@ int predict_images(const std::vector<std::string>& args, const PredictFlags& fla
                                         .view = input.rules.view,
                                         .precision = flags.precision})
                                 .logits;
+  require_finite_rows(logits, args[0], [&](std::int64_t i) { return printable(source->name(i)); });
   for (std::int64_t i = 0; i < source->size(); ++i)
     print_prediction(source->name(i), logits[i], opened.info, flags);
   return static_cast<int>(static_cast<std::int64_t>(good.size()) == given ? ExitCode::ok

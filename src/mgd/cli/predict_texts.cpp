@@ -14,6 +14,7 @@
 #include "mgd/cli/text_input.h"
 #include "mgd/core/error.h"
 #include "mgd/eval/text_eval.h"
+#include "mgd/nn/finite_rows.h"
 
 namespace mgd {
 
@@ -107,8 +108,13 @@ void print_embedding(const std::string& input, const at::Tensor& embedding, cons
 // longer one.
 class TextAnswers {
  public:
-  TextAnswers(NamedText& named, const PredictFlags& flags, std::string prompt, std::int64_t max_length)
-      : named_(named), flags_(flags), prompt_(std::move(prompt)), max_length_(max_length) {}
+  TextAnswers(const std::string& model, NamedText& named, const PredictFlags& flags, std::string prompt,
+              std::int64_t max_length)
+      : model_(model), named_(named), flags_(flags), prompt_(std::move(prompt)), max_length_(max_length) {}
+
+  // Texts of which the model did not see everything.
+  std::int64_t num_cut() const { return num_cut_; }
+  std::int64_t max_length() const { return max_length_; }
 
   void answer(std::span<const std::string> texts) {
     std::vector<Encoding> encodings;
@@ -116,6 +122,7 @@ class TextAnswers {
     for (const std::string& text : texts) {
       Encoding encoding =
           encoding_of(named_.tokenizer, prompt_ + text, flags_.pairs, {.max_length = max_length_});
+      if (encoding.num_left_out > 0) ++num_cut_;
       rows.push_back(encoding.size() > 0 ? static_cast<std::int64_t>(encodings.size()) : -1);
       if (encoding.size() > 0) encodings.push_back(std::move(encoding));
     }
@@ -124,6 +131,11 @@ class TextAnswers {
       output = mgd::answer(*named_.model, batch_of(encodings), {.precision = flags_.precision});
     const bool embeds = named_.model->config().head == TextHead::encoder;
     const at::Tensor& all = embeds ? output.embedding : output.logits;
+    if (!encodings.empty())
+      require_finite_rows(all, model_, [&](std::int64_t row) {
+        const auto text = std::find(rows.begin(), rows.end(), row) - rows.begin();
+        return "'" + printable(texts[static_cast<std::size_t>(text)]) + "'";
+      });
     for (std::size_t i = 0; i < texts.size(); ++i) {
       if (rows[i] < 0)
         print_nothing(texts[i], embeds, flags_);
@@ -135,10 +147,12 @@ class TextAnswers {
   }
 
  private:
+  const std::string& model_;
   NamedText& named_;
   const PredictFlags& flags_;
   const std::string prompt_;
   const std::int64_t max_length_;
+  std::int64_t num_cut_ = 0;
 };
 
 }  // namespace
@@ -150,10 +164,13 @@ int predict_texts(const std::vector<std::string>& args, const PredictFlags& flag
   std::string prompt = named.prompt(flags.prompt_name, args[0]);
   if (!prompt.empty()) named.notes.push_back(fmt::format("before each text: '{}'", printable(prompt)));
   print_notes(named.notes, /*quiet=*/false);
-  TextAnswers answers(named, flags, std::move(prompt),
+  TextAnswers answers(args[0], named, flags, std::move(prompt),
                       flags.max_length > 0 ? flags.max_length : named.max_length);
   for_text_batches(std::span(args).subspan(1), flags.batch_size,
                    [&](std::span<const std::string> texts) { answers.answer(texts); });
+  if (answers.num_cut() > 0)
+    fmt::print(stderr, "{} texts were longer than the {} tokens that {} takes, and were cut\n",
+               answers.num_cut(), answers.max_length(), args[0]);
   return 0;
 }
 

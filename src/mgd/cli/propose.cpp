@@ -26,6 +26,17 @@ ModelConfig config_of(const std::string& model) {
   return {.model = found.architecture, .weights = path, .width = found.width};
 }
 
+// The maps of the student as it will be, and of the teacher at its own size.
+std::optional<ProposedTaps> look_for_taps(const ProposalFacts& facts, std::int64_t classes,
+                                          std::int64_t channels, const ModelSummary& teacher) {
+  const ProposedStudent chosen = proposed_student(facts);
+  const OpenedModel student = open_model(
+      {.model = chosen.architecture, .width = chosen.width},
+      {.num_classes = classes, .in_channels = channels, .height = chosen.side, .width = chosen.side},
+      "student");
+  return propose_taps(summarize(*student.model, chosen.side, chosen.side), teacher);
+}
+
 // The side that a model wants to see: its folder's, else its architecture's habit.
 std::int64_t side_of(const OpenedModel& opened, bool is_folder) {
   if (is_folder && opened.info.height > 0) return opened.info.height;
@@ -47,6 +58,9 @@ ProposalFacts look_for_proposal(const ProposalRequest& request) {
     const ModelSummary summary = summarize(*opened.model, facts.side, facts.side);
     facts.given_parameters = summary.parameters;
     facts.given_macs = summary.macs;
+    if (!request.teacher.empty())
+      facts.taps = look_for_taps(facts, static_cast<std::int64_t>(train->class_names().size()),
+                                 train->channels(), summary);
     return facts;
   }
   if (!request.student.empty()) {

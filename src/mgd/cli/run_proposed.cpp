@@ -1,6 +1,6 @@
 #include "mgd/cli/run_proposed.h"
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -64,13 +64,24 @@ TrainingOutcome run_stage(const Stage& stage, const std::string& model_dir, Cons
   return run_training(stage.config, stage.flags, model_dir, console);
 }
 
-// Changes that make sense for the teacher's fine-tuning, too: where it runs, and with which seed.
-std::vector<std::string> of_both_stages(const std::vector<std::string>& overrides) {
-  std::vector<std::string> kept;
-  for (const std::string& assignment : overrides)
-    if (assignment.starts_with("run.") || assignment.starts_with("data.loader_threads") ||
-        assignment.starts_with("data.cache_mb"))
-      kept.push_back(assignment);
+// Changes that make sense for the teacher's fine-tuning, too: where it runs, with which seed, and which data
+// it reads. What is left is the student's, and is said.
+std::vector<std::string> of_both_stages(const std::vector<std::string>& overrides, Console& console) {
+  const auto starts_with_any = [](const std::string& text, std::initializer_list<const char*> starts) {
+    return std::any_of(starts.begin(), starts.end(),
+                       [&](const char* start) { return text.starts_with(start); });
+  };
+  std::vector<std::string> kept, left;
+  for (const std::string& assignment : overrides) {
+    const bool both = starts_with_any(assignment, {"run.", "data."}) &&
+                      !starts_with_any(assignment, {"data.image_size", "data.augment", "data.views"});
+    (both ? kept : left).push_back(assignment);
+  }
+  if (!left.empty())
+    console.note(
+        fmt::format("{:<10} {}: for the student's run alone; to change the teacher's, fine-tune it by "
+                    "`mgd train DATA --from WEIGHTS KEY=VALUE` and distil from its folder",
+                    "changed", fmt::join(left, " ")));
   return kept;
 }
 
@@ -88,7 +99,7 @@ std::optional<std::string> fine_tuned_teacher(const ProposalRequest& request, co
       fmt::format("first the teacher learns the classes of {}, into {}", request.data, folder.string()));
   const ProposalRequest tuning{.data = request.data, .from = request.teacher, .teacher = "", .student = ""};
   Stage stage = stage_of(propose_training(look_for_proposal(tuning)), folder.string(),
-                         of_both_stages(overrides), flags);
+                         of_both_stages(overrides, console), flags);
   stage.flags.resume = flags.common.resume && fs::exists(folder / "config.yaml");
   const TrainingOutcome outcome = run_stage(stage, "model", console);
   exit_code = outcome.exit_code;

@@ -11,18 +11,26 @@
 namespace mgd {
 namespace {
 
+// "row 3 of numbers, column 'pixel5'", counted from 1.
+std::string cell_name(const NumberTable& t, std::int64_t row, std::int64_t column) {
+  const auto c = static_cast<std::size_t>(column);
+  return c < t.header.size() ? fmt::format("row {} of numbers, column '{}'", row + 1, printable(t.header[c]))
+                             : fmt::format("row {}, column {}", row + 1, column + 1);
+}
+
 // Checks every number; returns the largest pixel.
 double check_table(const NumberTable& t, std::int64_t label_column, const std::string& path) {
   double top = 0;
   for (std::int64_t r = 0; r < t.rows; ++r) {
     const double label = t.at(r, label_column);
     if (label < 0 || label >= static_cast<double>(kMaxClasses) || label != std::floor(label))
-      fail(ExitCode::bad_data, "{}: row {}: got the label {}, expected a whole number of 0 ... {}", path, r,
-           label, kMaxClasses - 1);
+      fail(ExitCode::bad_data, "{}: {}: got the label {}, expected a whole number of 0 ... {}", path,
+           cell_name(t, r, label_column), label, kMaxClasses - 1);
     for (std::int64_t c = 0; c < t.columns; ++c) {
       if (c == label_column) continue;
       if (t.at(r, c) < 0 || t.at(r, c) > 255)
-        fail(ExitCode::bad_data, "{}: row {}: got pixel {}, expected 0 ... 255", path, r, t.at(r, c));
+        fail(ExitCode::bad_data, "{}: {}: got pixel {}, expected 0 ... 255", path, cell_name(t, r, c),
+             t.at(r, c));
       top = std::max(top, t.at(r, c));
     }
   }

@@ -85,6 +85,7 @@ std::array<std::uint8_t, 3> border_fill(const std::vector<double>& mean) {
 Image EvalTransform::apply(const Image& image, PictureSize size) const {
   MGD_ASSERT(size.height > 0 && size.width > 0 && crop_pct > 0);
   const PictureSize have{.height = image.height, .width = image.width};
+  if (ready_as_is && have == size) return image;
   const auto scaled_side = [&](std::int64_t side) {
     return std::max<std::int64_t>(
         1, static_cast<std::int64_t>(std::floor(static_cast<double>(side) / crop_pct)));

@@ -26,6 +26,9 @@ struct EvalTransform {
   CropMode mode = CropMode::center;
   Filter filter = Filter::bilinear;
   std::array<std::uint8_t, 3> fill = {};  // of `border`, one a channel
+  // Pictures that have the size are not scaled and cut, whatever crop_pct says: somebody made them for the
+  // model, and crop_pct is only a guess.
+  bool ready_as_is = false;
 
   // Pictures of `size` that already have it, unless crop_pct is not 1, come back as they are. With center
   // and squash and crop_pct above 1, what is missing is black.

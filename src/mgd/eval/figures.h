@@ -10,4 +10,8 @@ namespace mgd {
 // In the order in which they are shown. Fractions are 0..1, losses nats.
 using Figures = std::vector<std::pair<std::string, double>>;
 
+// Throws Error(bad_data) naming the first figure that is no number: of answers that are NaN, or of a
+// correlation where all scores are one.
+void require_finite_figures(const Figures& figures, const std::string& model, const std::string& data);
+
 }  // namespace mgd

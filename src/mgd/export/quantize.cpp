@@ -58,8 +58,12 @@ double scale_of(Range range) {
 
 class Quantizer {
  public:
-  Quantizer(const Graph& graph, const Ranges& ranges, const std::set<std::string>& layers)
-      : graph_(graph), ranges_(ranges), layers_(layers), values_(quantized_values(graph, layers)) {}
+  Quantizer(const Graph& graph, const Ranges& ranges, const std::set<std::string>& layers, WeightBits bits)
+      : graph_(graph),
+        ranges_(ranges),
+        layers_(layers),
+        most_(static_cast<double>(bits)),
+        values_(quantized_values(graph, layers)) {}
 
   Graph run() {
     out_ = graph_;
@@ -128,7 +132,7 @@ class Quantizer {
     const at::Tensor weight = graph_.constants.at(node.inputs[1]).to(at::kDouble);
     const at::Tensor rows = weight.flatten(1);
     const double input_scale = scale_of(ranges_.at(node.inputs[0]));
-    at::Tensor scale = rows.abs().amax(1) / 127;
+    at::Tensor scale = rows.abs().amax(1) / most_;
     at::Tensor bias;
     if (node.inputs.size() > 2) {
       bias = graph_.constants.at(node.inputs[2]).to(at::kDouble);
@@ -138,7 +142,7 @@ class Quantizer {
     std::vector<std::int64_t> column(static_cast<std::size_t>(weight.dim()), 1);
     column[0] = -1;
     const at::Tensor precise = scale.to(at::kDouble);
-    const at::Tensor levels = at::round(weight / precise.view(column)).clamp(-127, 127).to(at::kChar);
+    const at::Tensor levels = at::round(weight / precise.view(column)).clamp(-most_, most_).to(at::kChar);
     node.inputs[1] = add_dequantized(node.name + ".weight/int8", levels, scale);
     if (!bias.defined()) return;
     const at::Tensor bias_scale = (precise * input_scale).to(at::kFloat);
@@ -149,6 +153,7 @@ class Quantizer {
   const Graph& graph_;
   Ranges ranges_;
   const std::set<std::string>& layers_;
+  const double most_;  // level of a weight
   const std::set<std::string> values_;
   Graph out_;
 };
@@ -183,8 +188,9 @@ std::set<std::string> quantized_values(const Graph& graph, const std::set<std::s
   return values;
 }
 
-Graph quantized(const Graph& graph, const Ranges& ranges, const std::set<std::string>& layers) {
-  return Quantizer(graph, ranges, layers).run();
+Graph quantized(const Graph& graph, const Ranges& ranges, const std::set<std::string>& layers,
+                WeightBits bits) {
+  return Quantizer(graph, ranges, layers, bits).run();
 }
 
 }  // namespace mgd

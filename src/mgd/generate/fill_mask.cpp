@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/nn/finite_rows.h"
 
 namespace mgd {
 
@@ -48,6 +49,7 @@ std::vector<FilledText> fill_mask(TextModel& model, const Tokenizer& tokenizer,
   if (sequences.empty()) return {};
   const at::Tensor logits =
       logits_of(answer_masked(model, sequences, options.device)).detach().to(at::kCPU, at::kFloat);
+  require_finite_rows(logits, "the model", [](std::int64_t row) { return fmt::format("mask {}", row + 1); });
   std::vector<FilledText> filled;
   std::int64_t row = 0;
   for (const MaskedSequence& sequence : sequences) {

@@ -38,6 +38,12 @@ ModelFolderInfo parse_model_config(std::string_view text, const std::string& sou
   const json config = parse_json_object(text, source);
   const auto field = [&](const char* name) { return JsonField(config, source, name); };
   ModelFolderInfo info;
+  if (!field("architecture").is_there() && field("model_type").is_there())
+    fail(ExitCode::usage,
+         "{}: a Transformer of texts ({}) where pictures are asked for; if the data are texts, a recipe says "
+         "so with "
+         "text.columns, e.g. text: {{columns: [text]}}",
+         source, field("model_type").text());
   if (!field("architecture").is_there())
     field("architecture").fail_as("is missing; not the config of an image classifier?");
   info.architecture = field("architecture").text();

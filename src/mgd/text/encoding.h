@@ -21,7 +21,8 @@ struct Encoding {
   std::vector<std::uint8_t> keep;      // 0: padding
   std::vector<std::string> pieces;     // the tokens as text; empty unless EncodeOptions::pieces
 
-  std::int64_t num_invalid = 0;  // places of the text that were no UTF-8 and count as U+FFFD
+  std::int64_t num_invalid = 0;   // places of the text that were no UTF-8 and count as U+FFFD
+  std::int64_t num_left_out = 0;  // tokens that a limit of length cut off
 
   std::size_t size() const { return ids.size(); }
 };

@@ -107,12 +107,19 @@ Encoding Tokenizer::encode_texts(std::span<const std::string_view> texts,
   const std::size_t num_added =
       options.add_special && p.post_processor ? p.post_processor->num_added(pair) : 0;
   const bool file_limits = options.file_limits && options.max_length == 0;
+  const auto num_tokens = [&] {
+    std::size_t total = 0;
+    for (const TokenList& list : lists) total += list.size();
+    return static_cast<std::int64_t>(total);
+  };
+  const std::int64_t num_given = num_tokens();
   if (options.max_length > 0)
     truncate(lists,
              {.max_length = static_cast<std::size_t>(options.max_length), .from_left = p.special.cuts_left()},
              num_added, p.source);
   else if (file_limits && p.truncation)
     truncate(lists, *p.truncation, num_added, p.source);
+  const std::int64_t num_left_out = num_given - num_tokens();
   if (p.post_processor) p.post_processor->apply(lists, options.add_special);
   if (file_limits && p.padding) {
     for (std::size_t i = 1; i < lists.size(); ++i)
@@ -122,6 +129,7 @@ Encoding Tokenizer::encode_texts(std::span<const std::string_view> texts,
   }
   Encoding out = to_encoding(lists, options.pieces);
   out.num_invalid = num_invalid;
+  out.num_left_out = num_left_out;
   return out;
 }
 

@@ -23,11 +23,16 @@ std::vector<std::string> marked(const char* role, const std::vector<std::string>
   return lines;
 }
 
+std::vector<std::int64_t> pictures_of_classes(const ImageSource& source) {
+  std::vector<std::int64_t> counts(source.class_names().size());
+  for (std::int64_t i = 0; i < source.size(); ++i)
+    if (const auto label = source.label(i); label >= 0) ++counts.at(static_cast<std::size_t>(label));
+  return counts;
+}
+
 json split_json(const ImageSource* source) {
   if (!source) return nullptr;
-  std::vector<std::int64_t> counts(source->class_names().size());
-  for (std::int64_t i = 0; i < source->size(); ++i)
-    if (const auto label = source->label(i); label >= 0) ++counts.at(static_cast<std::size_t>(label));
+  const std::vector<std::int64_t> counts = pictures_of_classes(*source);
   json classes = json::object();
   for (std::size_t c = 0; c < counts.size(); ++c) classes[source->class_names()[c]] = counts[c];
   return {{"samples", source->size()},
@@ -35,6 +40,21 @@ json split_json(const ImageSource* source) {
           {"notes", source->notes()},
           {"classes", classes},
           {"fingerprint", source->fingerprint()}};
+}
+
+// Of a class that is not measured nobody learns how well it is known.
+std::string missing_classes_line(const char* part, const ImageSource* source) {
+  if (source == nullptr || source->size() == 0) return "";
+  const std::vector<std::int64_t> counts = pictures_of_classes(*source);
+  std::vector<std::string> missing;
+  for (std::size_t c = 0; c < counts.size(); ++c)
+    if (counts[c] == 0) missing.push_back(printable(source->class_names()[c]));
+  if (missing.empty()) return "";
+  constexpr std::size_t kShown = 5;
+  const std::size_t more = missing.size() - std::min(missing.size(), kShown);
+  missing.resize(std::min(missing.size(), kShown));
+  return fmt::format("{:<10} the {} part has no pictures of {}{}", "", part, fmt::join(missing, ", "),
+                     more > 0 ? fmt::format(" and {} more classes", more) : "");
 }
 
 // "" for what pictures of every run went through before there was a choice.
@@ -237,6 +257,10 @@ std::vector<std::string> ImageTask::describe() const {
   for (auto& line : source_lines(*train_)) lines.push_back(std::move(line));
   lines.push_back(fmt::format("{:<10} mean {:.4g}, std {:.4g}", "", fmt::join(info_.mean, " "),
                               fmt::join(info_.std, " ")));
+  for (const auto& [part, source] :
+       {std::pair{"validation", validation_.get()}, std::pair{"test", test_.get()}})
+    if (std::string line = missing_classes_line(part, source); !line.empty())
+      lines.push_back(std::move(line));
   lines.insert(lines.end(), notes_.begin(), notes_.end());
   return lines;
 }

@@ -28,6 +28,8 @@ constexpr std::array<Candidate, 5> kThumbnailStudents = {{{"cifar_resnet8", 1, 0
                                                           {"cifar_resnet44", 1, 0.66e6},
                                                           {"cifar_resnet56", 1, 0.85e6}}};
 constexpr std::int64_t kPhoto = 64, kStudentSide = 128;
+// Chosen on the validation part of photos (docs/results.md).
+constexpr double kLabels = 0.3, kAnswers = 0.7, kTemperature = 2, kMgdWeight = 0.02;
 
 bool are_photos(const ProposalFacts& facts) {
   return facts.side >= kPhoto;
@@ -70,19 +72,14 @@ void set_model(Writer& writer, const std::string& role, const ModelConfig& model
   if (!model.weights.empty()) writer.set(role + ".weights", text(model.weights));
 }
 
-// The largest one with at most a third of the teacher's parameters, or the smallest of all.
 void set_student(Writer& writer, const ProposalFacts& facts) {
-  if (!facts.student.empty()) return writer.set("student.model", text(facts.student), "asked for");
-  const auto choose = [&](const auto& candidates) {
-    const Candidate* chosen = &candidates.front();
-    for (const Candidate& candidate : candidates)
-      if (candidate.parameters <= static_cast<double>(facts.given_parameters) / 3) chosen = &candidate;
-    return *chosen;
-  };
-  const Candidate student = are_photos(facts) ? choose(kPhotoStudents) : choose(kThumbnailStudents);
+  const ProposedStudent student = proposed_student(facts);
   writer.set("student.model", text(student.architecture),
-             fmt::format("the largest of its kind with at most a third of the teacher's {:.2g} M parameters",
-                         static_cast<double>(facts.given_parameters) / 1e6));
+             !facts.student.empty()
+                 ? "asked for"
+                 : fmt::format("the largest of its kind with at most a third of the teacher's "
+                               "{:.2g} M parameters",
+                               static_cast<double>(facts.given_parameters) / 1e6));
   if (student.width != 1) writer.set("student.width", number(student.width));
 }
 
@@ -136,7 +133,29 @@ void set_winograd(Writer& writer, const ProposalFacts& facts) {
     writer.set("train.winograd", text("true"), "a third less time a step; its rounding is a little coarser");
 }
 
+// The loss that the program is named after, where both networks have maps for it.
+Node mgd_entry(const ProposedTaps& taps) {
+  Node map = entry("mgd", {{"weight", kMgdWeight}});
+  map.set("student_tap", text(taps.student));
+  map.set("teacher_tap", text(taps.teacher));
+  map.set("resize", text("true"));
+  return map;
+}
+
 }  // namespace
+
+ProposedStudent proposed_student(const ProposalFacts& facts) {
+  const std::int64_t side = are_photos(facts) ? std::min(facts.side, kStudentSide) : facts.side;
+  if (!facts.student.empty()) return {.architecture = facts.student, .side = side};
+  const auto choose = [&](const auto& candidates) {
+    const Candidate* chosen = &candidates.front();
+    for (const Candidate& candidate : candidates)
+      if (candidate.parameters <= static_cast<double>(facts.given_parameters) / 3) chosen = &candidate;
+    return *chosen;
+  };
+  const Candidate chosen = are_photos(facts) ? choose(kPhotoStudents) : choose(kThumbnailStudents);
+  return {.architecture = chosen.architecture, .width = chosen.width, .side = side};
+}
 
 Proposal propose_training(const ProposalFacts& facts) {
   Proposal proposal;
@@ -187,10 +206,17 @@ Proposal propose_distillation(const ProposalFacts& facts) {
                "what it learned at; it sees the same parts of the pictures as the student");
   set_student(writer, facts);
   Node losses = Node::make_list();
-  losses.items.push_back(entry("cross_entropy", {{"weight", 0.1}}));
-  losses.items.push_back(entry("kd", {{"weight", 0.9}, {"temperature", 4}}));
-  losses.items.push_back(entry("mgd", {{"weight", 1}}));
-  writer.set("losses", std::move(losses), "the literature's weights");
+  losses.items.push_back(entry("cross_entropy", {{"weight", kLabels}}));
+  losses.items.push_back(entry("kd", {{"weight", kAnswers}, {"temperature", kTemperature}}));
+  if (facts.taps) losses.items.push_back(mgd_entry(*facts.taps));
+  writer.set(
+      "losses", std::move(losses),
+      facts.taps
+          ? fmt::format("weights of docs/results.md; of the maps, {} of the student shall make {} of the "
+                        "teacher{}",
+                        facts.taps->student, facts.taps->teacher,
+                        facts.taps->same_size ? ", of equal size" : ", sizes nearest")
+          : "weights of docs/results.md; no mgd: the two have no maps of 4 x 4 and more for it");
   set_course(writer, epochs_for(80'000, facts, 10, 100), "about 80,000 pictures in all", batch_for(facts, 64),
              2e-3, "", 0.05);
   set_winograd(writer, facts);

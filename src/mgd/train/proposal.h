@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mgd/format/config.h"
+#include "mgd/train/propose_taps.h"
 
 namespace mgd {
 
@@ -15,9 +16,18 @@ struct ProposalFacts {
   ModelConfig given;  // the teacher, or the model that training starts from; empty: from scratch
   std::int64_t given_parameters = 0, given_macs = 0;  // macs: of one picture of side x side
   std::int64_t pictures = 0;                          // for training
-  std::int64_t side = 0;  // of the square that the given model, or the student, wants to see
-  std::string student;    // architecture that the user asked for; "" = by rule
+  std::int64_t side = 0;             // of the square that the given model, or the student, wants to see
+  std::string student;               // architecture that the user asked for; "" = by rule
+  std::optional<ProposedTaps> taps;  // of proposed_student() and the given teacher
 };
+
+struct ProposedStudent {
+  std::string architecture;
+  double width = 1;
+  std::int64_t side = 0;  // of the square that it sees
+};
+// The one that was asked for, else the largest of its kind with at most a third of the teacher's parameters.
+ProposedStudent proposed_student(const ProposalFacts& facts);
 
 struct Choice {
   std::string key, why;  // "train.epochs", "some 80,000 pictures seen in all: ..."
