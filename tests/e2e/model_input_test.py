@@ -86,6 +86,19 @@ class ModelInput(unittest.TestCase):
         more = mgd("train", "recipe.yaml", "--run-dir", "more", "student=asked/model", cwd=self.folder)
         self.expect(more, 0, "3 x 24 x 24 (the student's folder), lanczos, crop 0.75 center")
 
+    def test_the_validation_part_is_seen_as_the_exported_model_will_see_it(self):
+        shutil.copytree(self.folder / "photos", self.folder / "with-val")
+        shutil.copytree(self.folder / "photos/test", self.folder / "with-val/val")
+        for name, extra in (("trained", []), ("probe", ["student=trained/model", "train.freeze=[all but the head]"])):
+            done = mgd("train", "recipe.yaml", "--run-dir", name, "data.path=with-val", "data.image_size=24", "data.crop_pct=0.6",
+                       "data.validation=0.1", "train.export_weights=last", *extra, cwd=self.folder)
+            self.expect(done, 0)
+            rows = [json.loads(line) for line in (self.folder / name / "metrics.jsonl").read_text().splitlines()]
+            last = [row for row in rows if "eval/loss" in row][-1]
+            for part in ("val", "test"):  # the same pictures
+                used = mgd("eval", f"{name}/model", "--data", "with-val", "--split", part, "--json", cwd=self.folder)
+                self.assertAlmostEqual(json.loads(used.stdout)["metrics"]["loss"], last["eval/loss"], places=4, msg=name)
+
     def test_image_size_of_eval_predict_and_inspect(self):
         photo = next((self.folder / "photos/test/down").iterdir())
         for size in (32, 48):

@@ -132,10 +132,12 @@ TEST(Proposal, MapsAreRegeneratedOnlyWhereBothHaveThem) {
   ProposalFacts facts = photos();
   EXPECT_EQ(read(propose_distillation(facts)).losses.size(), 2U);
   EXPECT_THAT(propose_distillation(facts).to_yaml(), HasSubstr("no mgd"));
-  facts.taps = ProposedTaps{.student = "layer3", .teacher = "blocks.5"};
+  facts.taps = ProposedTaps{.student = "layer3", .teacher = "blocks.5", .mean_square = 35};
   const Config config = read(propose_distillation(facts));
   ASSERT_EQ(config.losses.size(), 3U);
   EXPECT_EQ(config.losses[2].find("teacher_tap")->scalar, "blocks.5");
+  EXPECT_EQ(config.losses[2].find("weight")->scalar, "0.0029")
+      << "maps of large numbers weigh no more than others";
 }
 
 // What it learned at, whatever the student can afford.

@@ -1,9 +1,14 @@
 #include "mgd/cli/propose.h"
 
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/square.h>
+
 #include "mgd/cli/open_named_model.h"
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
 #include "mgd/data/image_source.h"
+#include "mgd/data/loader.h"
 #include "mgd/eval/summary.h"
 #include "mgd/model/input_habit.h"
 #include "mgd/train/identify.h"
@@ -37,6 +42,28 @@ std::optional<ProposedTaps> look_for_taps(const ProposalFacts& facts, std::int64
   return propose_taps(summarize(*student.model, chosen.side, chosen.side), teacher);
 }
 
+// Of a map on a few training pictures.
+double mean_square_of(const std::string& tap, OpenedModel& opened, const ImageSource& train,
+                      std::int64_t side) {
+  constexpr std::int64_t kPictures = 16;
+  const InputHabit habit = input_habit(opened.info.architecture);
+  const bool told = !opened.info.mean.empty();
+  Loader loader(train, AugmentChain{},
+                {.batch_size = std::min(kPictures, train.size()),
+                 .shuffle = true,
+                 .threads = 0,
+                 .mean = told ? opened.info.mean : habit.mean,
+                 .std = told ? opened.info.std : habit.std,
+                 .height = side,
+                 .width = side,
+                 .cache_mb = 0});
+  const at::NoGradGuard no_grad;
+  Forward forward;
+  forward.capture(tap);
+  opened.model->forward(loader.next().micro.front().input, forward);
+  return forward.captured().at(tap).square().mean().item<double>();
+}
+
 // The side that a model wants to see: its folder's, else its architecture's habit.
 std::int64_t side_of(const OpenedModel& opened, bool is_folder) {
   if (is_folder && opened.info.height > 0) return opened.info.height;
@@ -48,11 +75,17 @@ std::int64_t side_of(const OpenedModel& opened, bool is_folder) {
 ProposalFacts look_for_proposal(const ProposalRequest& request) {
   ProposalFacts facts{.data = fs::absolute(request.data).lexically_normal().string(),
                       .student = request.student};
-  const auto train = open_images(data_of(request), Split::train);
-  facts.pictures = train->size();
   const std::string& model = request.teacher.empty() ? request.from : request.teacher;
+  DataConfig data = data_of(request);
+  OpenedModel opened;
   if (!model.empty()) {
-    OpenedModel opened = open_named_model(model, "", /*allow_fresh=*/false);
+    opened = open_named_model(model, "", /*allow_fresh=*/false);
+    if (const auto channels = opened.info.in_channels; channels == 1 || channels == 3)
+      data.channels = channels;
+  }
+  const auto train = open_images(data, Split::train);
+  facts.pictures = train->size();
+  if (!model.empty()) {
     facts.given = config_of(model);
     facts.side = side_of(opened, fs::is_directory(model));
     const ModelSummary summary = summarize(*opened.model, facts.side, facts.side);
@@ -61,6 +94,7 @@ ProposalFacts look_for_proposal(const ProposalRequest& request) {
     if (!request.teacher.empty())
       facts.taps = look_for_taps(facts, static_cast<std::int64_t>(train->class_names().size()),
                                  train->channels(), summary);
+    if (facts.taps) facts.taps->mean_square = mean_square_of(facts.taps->teacher, opened, *train, facts.side);
     return facts;
   }
   if (!request.student.empty()) {

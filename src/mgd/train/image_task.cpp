@@ -105,7 +105,7 @@ ImageTask::ImageTask(const Config& config, at::Device device) : config_(config),
          "variants of each picture, e.g. data.views=8, so that the teacher can be shown the same ones");
   if (validation_ && validation_->size() > 0) {
     constexpr std::int64_t kShare = 4;  // of the memory for training pictures
-    validation_ = prepared_images(
+    prepared_ = prepared_images(
         validation_, [rules = rules_](const Image& image) { return rules.view.apply(image, rules.size); },
         (data.cache_mb << 20) / kShare);
   }
@@ -216,7 +216,11 @@ EvalOptions ImageTask::eval_options_of(PictureSize size) const {
 }
 
 Figures ImageTask::measure(Model& model, const std::string& split) const {
-  const ClassifyMetrics metrics = evaluate_classifier(image_model(model), *source(split), eval_options());
+  EvalOptions options = eval_options();
+  const bool prepared = split == "validation" && prepared_ != nullptr;
+  options.view.ready_as_is = prepared;  // scaled and cut already
+  const ClassifyMetrics metrics =
+      evaluate_classifier(image_model(model), prepared ? *prepared_ : *source(split), options);
   remember_left_out(metrics.corrupt);
   return figures_of(metrics);
 }

@@ -64,6 +64,7 @@ class ImageTask final : public Task {
   const Config config_;
   const at::Device device_;
   std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
+  std::shared_ptr<const ImageSource> prepared_;                   // validation_ as the student sees it
   PictureSurvey survey_;                                          // of the training pictures
   PictureRules rules_;
   PictureSize teacher_size_;        // that of the rules, unless teacher.image_size says another

@@ -11,6 +11,7 @@ namespace mgd {
 struct ProposedTaps {
   std::string student, teacher;
   bool same_size = false;  // otherwise the student's map is brought to the teacher's height and width
+  double mean_square = 1;  // of the teacher's map on some pictures, where somebody looked
 };
 
 // Of the teacher the deepest map whose regeneration (two 3x3 convolutions at its channels) costs no more than
