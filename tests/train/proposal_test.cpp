@@ -29,7 +29,8 @@ TEST(Proposal, DistillationOfPhotosIsARecipe) {
   EXPECT_EQ(config.student.model, "resnet18");
   EXPECT_EQ(config.student.width, 0.25);
   EXPECT_EQ(config.data.image_size, 128);
-  EXPECT_EQ(config.data.views, 8);
+  EXPECT_EQ(config.data.views, 20);
+  EXPECT_EQ(config.data.crop_pct, 1);
   EXPECT_EQ(config.train.epochs, 40);
   EXPECT_EQ(config.train.batch_size, 64);
   ASSERT_EQ(config.losses.size(), 2U);
@@ -40,7 +41,7 @@ TEST(Proposal, FineTuningStartsFromTheGivenWeights) {
   EXPECT_EQ(config.student.model, "tf_efficientnet_lite0");
   EXPECT_EQ(config.student.weights, "/t.safetensors");
   EXPECT_EQ(config.data.image_size, 0);  // its own
-  EXPECT_EQ(config.train.epochs, 10);
+  EXPECT_EQ(config.train.epochs, 14);
   EXPECT_TRUE(config.teacher.model.empty());
 }
 
