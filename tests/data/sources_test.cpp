@@ -275,7 +275,7 @@ TEST(Csv, EveryFifthOfAClassIsTest) {
   config = config_of(config.path);
   config.label_column = "last";
   write_file_atomic(temp.file("d.csv"), "1,2,3,4,10000\n");
-  expect_error([&] { open_splits(config); }, ExitCode::bad_data, {"row 0", "10000", "9999"});
+  expect_error([&] { open_splits(config); }, ExitCode::bad_data, {"row 1", "10000", "9999"});
   write_file_atomic(temp.file("d.csv"), "1,2,3,0\n");
   expect_error([&] { open_splits(config_of(config.path)); }, ExitCode::bad_data, {"4 columns", "square"});
 }

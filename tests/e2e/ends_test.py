@@ -13,6 +13,8 @@ import signal
 import subprocess
 import unittest
 
+from pictures import write_folders
+
 from harness import LOSSES, MGD, WithFolder, cpu_seconds_of_children, mgd, newest, write_recipe
 
 LONG = "n" * 300
@@ -160,6 +162,15 @@ class Overwrite(WithFolder):
             self.assertEqual(done.returncode, code, done.stderr)
             self.assertEqual(self.files(self.run_dir), self.old, extra)
 
+    def test_a_first_batch_that_fails_leaves_the_old_run(self):
+        write_folders(self.folder / "torn", ("rows", "columns"), train=20, test=4, side=8)
+        for path in sorted((self.folder / "torn/train").rglob("*.png"))[::3]:
+            path.write_bytes(path.read_bytes()[:40])
+        done = mgd("train", "teacher.yaml", "--overwrite", "data.path=torn", "data.mean=[0.5, 0.5, 0.5]", "data.std=[0.5, 0.5, 0.5]",
+                   cwd=self.folder)
+        self.expect(done, 65, "samples")
+        self.assertEqual(self.files(self.run_dir), self.old)
+
     def test_a_start_that_is_killed_leaves_the_old_run(self):
         # As a kill leaves it: the old run aside, the new one begun and without a checkpoint.
         (self.run_dir / ".replaced").mkdir()
@@ -180,6 +191,34 @@ class Overwrite(WithFolder):
         self.assertEqual(len(list(self.run_dir.glob("events.out.tfevents.*"))), 1)
         self.assertFalse((self.run_dir / ".replaced").exists())
         self.assertIn(pathlib.Path("notes.txt"), new)
+
+
+class Changes(WithFolder):
+    """A resumed run says what it now does otherwise, and is no seed of a run that did so from its beginning."""
+
+    def test_what_changes_is_said_kept_and_compared(self):
+        both = ("train", "teacher.yaml", "--run-dir")
+        self.expect(mgd(*both, "mixed", "train.epochs=1", cwd=self.folder), 0)
+        done = mgd(*both, "mixed", "--resume", "train.epochs=2", "train.lr=0.01", cwd=self.folder)
+        self.expect(done, 0, "train.lr: 0.05 -> 0.01", "train.epochs: 1 -> 2")
+        self.assertIn("lr: 0.01", (self.folder / "mixed/config.yaml").read_text())
+        self.assertIn("train.lr: 0.05 -> 0.01", (self.folder / "mixed/changes.txt").read_text())
+        self.assertIn("0.01", (self.folder / "mixed/report.html").read_text())
+        self.expect(mgd(*both, "pure", "train.epochs=2", "train.lr=0.01", "run.seed=6", cwd=self.folder), 0)
+        groups = json.loads(mgd("compare", "mixed", "pure", "--json", cwd=self.folder).stdout)
+        self.assertEqual([len(group["runs"]) for group in groups["methods"]], [1, 1])
+        done = mgd(*both, "mixed", "--resume", "train.epochs=2", "train.lr=0.02", cwd=self.folder)
+        self.expect(done, 0, "without effect: no step is left")
+        self.assertIn("lr: 0.01", (self.folder / "mixed/config.yaml").read_text())
+
+    def test_what_belongs_to_a_teacher_needs_one(self):
+        for key in ("teacher.image_size=16", "train.teacher_cache=x"):
+            self.expect(mgd("train", "teacher.yaml", "--run-dir", "x", "--dry-run", key, cwd=self.folder), 2, "there is no teacher")
+
+    def test_the_folder_of_a_run_names_its_model(self):
+        self.expect(mgd("eval", "teacher", "--data", "toy.csv", cwd=self.folder), 66, "its model is teacher/model")
+        write_recipe(self.folder, "file.yaml", "teacher: {path: teacher/model/model.safetensors}\n", LOSSES)
+        self.expect(mgd("distill", "file.yaml", "--run-dir", "x", cwd=self.folder), 2, "model: NAME, weights: FILE")
 
 
 class Start(WithFolder):

@@ -1,6 +1,7 @@
 """The model says what it wants to see of a picture: size, crop, colours, memory (docs/model_input.md)."""
 
 import json
+import os
 import pathlib
 import random
 import resource
@@ -117,6 +118,19 @@ class ModelInput(unittest.TestCase):
             answers.append([json.loads(line)["logits"] for line in done.stdout.splitlines()])
         for i, other in enumerate(answers[1:]):
             self.assertNotEqual(answers[0], other, i)
+
+    def test_export_measures_on_what_the_model_sees(self):
+        shutil.copytree(self.folder / "photos", self.folder / "broken")
+        (self.folder / "broken/test/down/000.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        for changes in ({"crop_pct": 0.3}, {"crop_pct": 0.4, "interpolation": "nearest"}, {"crop_pct": 1.6}):
+            folder = self.config(**changes)
+            eval_done = mgd("eval", folder, "--data", "broken", "--json", cwd=self.folder)
+            done = mgd("export", folder, "--onnx", "seen.onnx", "--data", "broken", "--int8", "broken", "--json", cwd=self.folder,
+                       env=dict(os.environ, MGD_PYTHON="/bin/false"))
+            self.expect(done, 0, f"crop {changes['crop_pct']:g}", "test/down/000.png")
+            shown = json.loads(done.stdout)["int8"]
+            self.assertEqual(shown["float_accuracy"], json.loads(eval_done.stdout)["metrics"]["accuracy"], changes)
+            self.assertEqual(shown["samples"], 11)
 
     def test_what_a_folder_says_and_nobody_can_do_is_refused(self):
         self.expect(mgd("eval", self.config(interpolation="random"), "--data", "photos", cwd=self.folder), 2, "interpolation: got 'random'")

@@ -5,10 +5,10 @@
 
 #include "mgd/cli/console.h"
 #include "mgd/cli/eval.h"
+#include "mgd/cli/labelled_images.h"
 #include "mgd/cli/model_input.h"
 #include "mgd/cli/open_named_model.h"
 #include "mgd/core/error.h"
-#include "mgd/data/relabelled_images.h"
 #include "mgd/data/source_lines.h"
 #include "mgd/eval/figures.h"
 #include "mgd/eval/summary.h"
@@ -54,23 +54,6 @@ void print_table(const ClassifyMetrics& m, const Latency& latency, const std::ve
                m.per_class[c].precision, m.per_class[c].recall, m.per_class[c].f1);
   if (m.per_class.size() > kMostClasses)
     fmt::print("... and {} more classes (--json has all)\n", m.per_class.size() - kMostClasses);
-}
-
-// The data under the model's classes: its answers are judged among all of them, as whoever uses it gets them.
-std::shared_ptr<const ImageSource> in_classes_of(const OpenedModel& opened, const std::string& model,
-                                                 std::shared_ptr<const ImageSource> source,
-                                                 Console& console) {
-  const std::vector<std::string>& names = source->class_names();
-  const ClassMap map = match_classes(opened.info.label_names, opened.info.num_classes, names);
-  if (!map.found())
-    refuse_classes(map, model, opened.info.label_names, names,
-                   opened.info.label_names.empty() ? "; --classes names those of the model" : "");
-  if (const std::string note = describe_classes(map, names); !note.empty())
-    console.note(
-        fmt::format("{} {}{}", model, note,
-                    map.fit == ClassFit::subset ? "; an answer that is another one counts as wrong" : ""));
-  std::vector<std::string> labels = opened.info.label_names.empty() ? names : opened.info.label_names;
-  return relabelled(std::move(source), map.model_class, std::move(labels));
 }
 
 }  // namespace

@@ -41,6 +41,8 @@ void ExportFlags::visit(OptionVisitor& v) {
       {.help = "7 is right on any processor; 8 is finer, and wrong without VNNI on x86", .min = 7, .max = 8});
   v.option("calibration_samples", calibration_samples, {.help = "for --int8", .min = 1});
   v.option("model", model, {.help = "architecture of a bare weights file"});
+  v.option("classes", classes,
+           {.help = "names of the classes of bare weights, in the order of their outputs"});
   v.option("image_size", image_size, {.help = "pixels a side; 0 = the model's own", .min = 0});
   v.option("threads", threads, {.help = "0 = all cores", .min = 0});
   v.option("json", json, {.help = "everything as one JSON line on stdout"});

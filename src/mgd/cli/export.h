@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mgd/cli/labelled_images.h"
 #include "mgd/export/check.h"
 #include "mgd/export/image_graph.h"
 #include "mgd/export/preprocessing.h"
@@ -19,6 +20,7 @@ struct ExportFlags {
   std::vector<std::string> int8_keep;
   std::int64_t image_size = 0, check_samples = 1000, calibration_samples = 256, int8_weight_bits = 7,
                threads = 0;
+  std::vector<std::string> classes;
   bool with_preprocessing = false, json = false, quiet = false;
   void visit(OptionVisitor& v);
 };
@@ -28,8 +30,11 @@ int export_images(const std::string& model, const ExportFlags& flags);
 
 // What is exported and with what it is compared.
 struct ExportJob {
+  const std::string& model;  // as it was named
   const ExportFlags& flags;
   OpenedModel& opened;
+  Console& console;
+  EvalTransform view;  // from a picture of any size to what the model sees
   PreprocessingFacts facts;
   ImageGraph graph{};  // float, without pre-processing
   Samples samples{};
@@ -46,10 +51,14 @@ struct ExportedFile {
   std::optional<RuntimeAnswers> answers;  // of the samples, where there is a runtime
 };
 
-// Some samples of one split of `data`, in order when all are taken and drawn from it otherwise; labels by the
-// model's own classes. Error(usage) for classes the model has not.
-Samples read_samples(const std::string& data, const std::string& split, bool training, std::int64_t most,
-                     const OpenedModel& opened);
+// One split of `data`, or its training part where `split` is empty, under the model's classes
+// (in_classes_of).
+std::shared_ptr<const ImageSource> pictures_of(const std::string& model, const OpenedModel& opened,
+                                               const std::string& data, const std::string& split,
+                                               Console& console);
+// Some of them, seen as the model sees them; in order when all are taken, and drawn otherwise. What cannot be
+// read is named on the console and left out.
+Samples read_samples(const ExportJob& job, const ImageSource& source, std::int64_t most);
 Samples random_samples(const PreprocessingFacts& facts);
 
 // Samples as the file takes them: themselves, or as pixels where the nodes normalise.

@@ -7,6 +7,7 @@
 
 #include "mgd/cli/console.h"
 #include "mgd/cli/export.h"
+#include "mgd/cli/model_input.h"
 #include "mgd/cli/open_named_model.h"
 #include "mgd/core/error.h"
 #include "mgd/export/onnx_file.h"
@@ -27,18 +28,23 @@ PreprocessingFacts facts_of(const ModelFolderInfo& info, bool in_graph) {
           .std = info.std,
           .interpolation = info.interpolation,
           .crop_pct = info.crop_pct,
+          .crop_mode = info.crop_mode,
           .labels = info.label_names,
           .in_graph = in_graph};
 }
 
-void take_samples(ExportJob& job) {
-  const std::string& data = job.flags.data.empty() ? job.flags.int8 : job.flags.data;
-  if (data.empty()) {
+const std::string& data_of(const ExportFlags& flags) {
+  return flags.data.empty() ? flags.int8 : flags.data;
+}
+
+void take_samples(ExportJob& job, const ImageSource* source) {
+  if (source == nullptr) {
     job.samples = random_samples(job.facts);
     job.samples_name = fmt::format("{} random inputs", job.samples.size());
   } else {
-    job.samples = read_samples(data, job.flags.split, false, job.flags.check_samples, job.opened);
-    job.samples_name = fmt::format("{} samples of {} ({})", job.samples.size(), data, job.flags.split);
+    job.samples = read_samples(job, *source, job.flags.check_samples);
+    job.samples_name =
+        fmt::format("{} samples of {} ({})", job.samples.size(), data_of(job.flags), job.flags.split);
   }
   const at::NoGradGuard no_grad;
   for (const at::Tensor& batch : job.samples.pictures) {
@@ -175,16 +181,24 @@ ExportedFile export_file(const ExportJob& job, const Graph& graph, const fs::pat
 
 int export_images(const std::string& model, const ExportFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
-  OpenedModel opened = open_named_model(model, flags.model, /*allow_fresh=*/false);
-  fill_normalisation(opened.info);
-  if (flags.image_size > 0) opened.info.height = opened.info.width = flags.image_size;
+  OpenedModel opened = open_named_model(model, flags.model, /*allow_fresh=*/false, flags.classes);
   // A comparison of NaN with NaN says nothing.
   require_finite(*opened.model, model);
   opened.model->set_requires_grad(false);
   remove_stale_staging(parent_of(flags.onnx));
   Console console(flags.quiet, "never");
-  ExportJob job{.flags = flags,
+  for (const std::string& note : opened.notes) console.note(model + ": " + note);
+  std::shared_ptr<const ImageSource> source;
+  if (!data_of(flags).empty()) source = pictures_of(model, opened, data_of(flags), flags.split, console);
+  const ModelInput input =
+      settle_input(model, flags.image_size, source ? survey_pictures(*source) : PictureSurvey{}, opened,
+                   /*habit_only=*/source == nullptr);
+  for (const std::string& line : input.lines) console.note(line);
+  ExportJob job{.model = model,
+                .flags = flags,
                 .opened = opened,
+                .console = console,
+                .view = input.rules.view,
                 .facts = facts_of(opened.info, flags.with_preprocessing),
                 .threads = at::get_num_threads()};
   job.graph = image_graph(*opened.model, opened.info.height, opened.info.width);
@@ -194,7 +208,7 @@ int export_images(const std::string& model, const ExportFlags& flags) {
          "export: {} is not published: the graph's logits differ from the model's by {:.2g}, at most {:.0e} "
          "expected",
          flags.onnx, difference, kMostDifference);
-  take_samples(job);
+  take_samples(job, source.get());
   std::string why;
   job.runtime = OnnxRuntime::find(why);
   if (!job.runtime) console.note("not checked in onnxruntime: " + why);

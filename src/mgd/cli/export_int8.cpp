@@ -34,12 +34,13 @@ Samples calibration_samples(const ExportJob& job, std::string& name) {
     return samples;
   };
   try {
-    return named(read_samples(flags.int8, "", true, flags.calibration_samples, job.opened), "train");
+    const auto train = pictures_of(job.model, job.opened, flags.int8, "", job.console);
+    return named(read_samples(job, *train, flags.calibration_samples), "train");
   } catch (const Error& error) {
     if (error.code() != ExitCode::missing_input || !fs::exists(flags.int8)) throw;
   }
-  return named(read_samples(flags.int8, flags.split, false, flags.calibration_samples, job.opened),
-               flags.split);
+  const auto only = pictures_of(job.model, job.opened, flags.int8, flags.split, job.console);
+  return named(read_samples(job, *only, flags.calibration_samples), flags.split);
 }
 
 std::vector<at::Tensor> run_all(const Graph& graph, const std::vector<at::Tensor>& batches) {

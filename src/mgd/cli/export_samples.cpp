@@ -9,29 +9,11 @@
 #include "mgd/core/error.h"
 #include "mgd/core/philox.h"
 #include "mgd/data/loader.h"
+#include "mgd/data/source_lines.h"
 
 namespace mgd {
 
 namespace {
-
-// The model's class of each class of the data: by name where the model knows names.
-std::vector<std::int64_t> classes_by_name(const ImageSource& source, const ModelFolderInfo& info,
-                                          const std::string& data) {
-  std::vector<std::int64_t> classes;
-  for (const auto& name : source.class_names()) {
-    const auto it = std::find(info.label_names.begin(), info.label_names.end(), name);
-    if (!info.label_names.empty() && it == info.label_names.end())
-      fail(ExitCode::usage, "{}: class '{}' is none of the model's{}", data, printable(name),
-           suggestion(name, info.label_names));
-    classes.push_back(info.label_names.empty() ? static_cast<std::int64_t>(classes.size())
-                                               : it - info.label_names.begin());
-  }
-  if (static_cast<std::int64_t>(classes.size()) > info.num_classes ||
-      (info.label_names.empty() && static_cast<std::int64_t>(classes.size()) != info.num_classes))
-    fail(ExitCode::usage, "{}: the data has {} classes, the model {}", data, classes.size(),
-         info.num_classes);
-  return classes;
-}
 
 at::Tensor per_channel(const std::vector<double>& values) {
   return at::tensor(values, at::kDouble).view({-1, 1, 1});
@@ -43,32 +25,42 @@ at::Tensor normalised(const at::Tensor& pixels, const PreprocessingFacts& facts)
 
 }  // namespace
 
-Samples read_samples(const std::string& data, const std::string& split, bool training, std::int64_t most,
-                     const OpenedModel& opened) {
+std::shared_ptr<const ImageSource> pictures_of(const std::string& model, const OpenedModel& opened,
+                                               const std::string& data, const std::string& split,
+                                               Console& console) {
   DataConfig config;
   config.path = data;
-  if (!training) config.test = split;
-  const auto source = open_images(config, training ? Split::train : Split::test);
-  const auto classes = classes_by_name(*source, opened.info, data);
+  if (!split.empty()) config.test = split;
+  if (const auto channels = opened.info.in_channels; channels == 1 || channels == 3)
+    config.channels = channels;
+  return in_classes_of(opened, model, open_images(config, split.empty() ? Split::train : Split::test),
+                       console);
+}
+
+Samples read_samples(const ExportJob& job, const ImageSource& source, std::int64_t most) {
+  const ModelFolderInfo& info = job.opened.info;
   LoaderOptions options;
   options.batch_size = 32;
-  options.shuffle = source->size() > most;
-  options.mean = opened.info.mean;
-  options.std = opened.info.std;
-  options.height = opened.info.height;
-  options.width = opened.info.width;
+  options.shuffle = source.size() > most;
+  options.mean = info.mean;
+  options.std = info.std;
+  options.height = info.height;
+  options.width = info.width;
+  options.view = job.view;
   options.channels_last = false;
   options.cache_mb = 0;
-  Loader loader(*source, AugmentChain{}, options);
+  options.replace_corrupt = false;
+  Loader loader(source, AugmentChain{}, options);
   Samples samples;
   for (std::int64_t step = 0; step < loader.steps_per_epoch() && samples.size() < most; ++step)
     for (const Batch& batch : loader.next().micro) {
-      const std::int64_t count = std::min(batch.input.size(0), most - samples.size());
-      if (count < 1) break;
+      const std::int64_t count = std::min(batch.size(), most - samples.size());
+      if (count < 1) continue;
       samples.pictures.push_back(batch.input.slice(0, 0, count).contiguous());
-      for (std::int64_t b = 0; b < count; ++b)
-        samples.labels.push_back(classes.at(static_cast<std::size_t>(batch.target[b].item<std::int64_t>())));
+      for (std::int64_t b = 0; b < count; ++b) samples.labels.push_back(batch.target[b].item<std::int64_t>());
     }
+  for (const auto& line : unread_lines(loader.corrupt(), source.size(), "left out")) job.console.note(line);
+  if (samples.size() == 0) fail(ExitCode::bad_data, "data: none of {} samples could be read", source.size());
   return samples;
 }
 

@@ -53,10 +53,4 @@ OpenedModel open_named_model(const std::string& model, const std::string& archit
   return opened;
 }
 
-void fill_normalisation(ModelFolderInfo& info) {
-  const Normalisation usual = default_normalisation(info.in_channels);
-  if (info.mean.empty()) info.mean = usual.mean;
-  if (info.std.empty()) info.std = usual.std;
-}
-
 }  // namespace mgd

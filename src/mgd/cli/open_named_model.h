@@ -15,7 +15,4 @@ namespace mgd {
 OpenedModel open_named_model(const std::string& model, const std::string& architecture, bool allow_fresh,
                              const std::vector<std::string>& classes = {});
 
-// Normalisation where the folder says nothing: ImageNet's for RGB, 0.5 otherwise.
-void fill_normalisation(ModelFolderInfo& info);
-
 }  // namespace mgd

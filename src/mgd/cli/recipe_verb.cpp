@@ -27,11 +27,12 @@ void print_summary(const std::string& summary) {
   const auto row = [&](const std::string& role, const nlohmann::ordered_json& model,
                        const nlohmann::ordered_json& metrics) {
     const double value = metrics.value(headline, std::numeric_limits<double>::quiet_NaN());
-    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9.2f} {:>8}\n", role,
+    const nlohmann::ordered_json& latency = model["latency_ms"];  // null: noted by another run
+    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9} {:>8}\n", role,
                model["architecture"].get<std::string>(), model["parameters"].get<std::int64_t>(),
                model["macs"].get<std::int64_t>(),
                static_cast<double>(model["bytes"].get<std::int64_t>()) / 1024,
-               model["latency_ms"].get<double>(),
+               latency.is_number() ? fmt::format("{:.2f}", latency.get<double>()) : "-",
                std::isnan(value) ? "-"
                : per_cent        ? fmt::format("{:.2f}", 100 * value)
                                  : fmt::format("{:.4f}", value));

@@ -4,6 +4,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/data/source_lines.h"
+#include "mgd/format/flat_config.h"
 #include "mgd/ops/allocator.h"
 #include "mgd/report/collect.h"
 #include "mgd/train/answers_file.h"
@@ -35,6 +36,30 @@ void dry_run(Run& run, Console& console) {
 void write_start_files(const Run& run, const fs::path& folder) {
   write_file_atomic(folder / "config.yaml", config_to_yaml(run.config));
   write_file_atomic(folder / "env.json", environment_json(environment()));
+}
+
+std::vector<std::string> changes_since(const fs::path& folder, const Config& config) {
+  const fs::path file = folder / "config.yaml";
+  if (!fs::exists(file)) return {};
+  return config_changes(parse_yaml(read_file(file), file.string()),
+                        parse_yaml(config_to_yaml(config), "now"));
+}
+
+// From now on the run's files tell what it does, and that it did not do so from the beginning.
+void note_changes(const Run& run, const fs::path& folder, const std::vector<std::string>& changes,
+                  std::int64_t step, Console& console) {
+  if (changes.empty()) return;
+  const bool in_vain = step >= run.total_steps;
+  std::string text;
+  for (const std::string& change : changes) {
+    console.note(
+        fmt::format("{:<10} {}{}", "changed", change, in_vain ? ", without effect: no step is left" : ""));
+    text += fmt::format("step {}: {}\n", step, change);
+  }
+  if (in_vain) return;
+  const fs::path file = folder / kChangesFile;
+  write_file_atomic(file, (fs::exists(file) ? read_file(file) : "") + text);
+  write_start_files(run, folder);
 }
 
 // At the end, where nothing scrolls it away.
@@ -81,7 +106,10 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   if (!flags.resume) write_start_files(*run, outcome.folder);
   if (!flags.resume && !flags.recipe.empty()) write_file_atomic(outcome.folder / "recipe.yaml", flags.recipe);
   TrainEvents events = console.events();
-  events.started = [&] { folder->drop_replaced(); };
+  std::vector<std::string> changes;
+  if (flags.resume) changes = changes_since(outcome.folder, run->config);
+  events.progressed = [&] { folder->drop_replaced(); };
+  events.started = [&](std::int64_t step) { note_changes(*run, outcome.folder, changes, step, console); };
   outcome.result = train(*run, *folder, {.strict = flags.strict}, events);
   outcome.exit_code = exit_code_of(outcome.result.reason);
   if (outcome.exit_code != 0) {

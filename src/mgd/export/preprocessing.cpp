@@ -63,6 +63,7 @@ std::vector<std::pair<std::string, std::string>> preprocessing_metadata(const Pr
       {"std", text_of(json(facts.std))},
       {"interpolation", facts.interpolation},
       {"crop_pct", text_of(json(facts.crop_pct))},
+      {"crop_mode", facts.crop_mode},
       {"preprocessing_in_graph", facts.in_graph ? "layout, normalisation" : "none"}};
   if (!facts.labels.empty()) metadata.emplace_back("labels", text_of(json(facts.labels)));
   return metadata;

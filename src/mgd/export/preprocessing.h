@@ -14,6 +14,7 @@ struct PreprocessingFacts {
   std::vector<double> mean, std;  // one a channel; input = (pixel / 255 - mean) / std
   std::string interpolation;
   double crop_pct = 1;
+  std::string crop_mode = "center";
   std::vector<std::string> labels;  // may be empty
   bool in_graph = false;            // nodes do layout and normalisation
 };

@@ -62,7 +62,12 @@ void check_model(const Config& config, const ModelConfig& model, const std::stri
 void check_teacher_size(const Config& config) {
   if (config.student.image_size > 0)
     refuse(config, "student.image_size", "the student's size is data.image_size");
+  if (!config.train.teacher_cache.path.empty() && !config.teacher.given())
+    refuse(config, "train.teacher_cache",
+           "there is no teacher whose answers could be kept; name one under teacher");
   if (config.teacher.image_size == 0) return;
+  if (!config.teacher.given())
+    refuse(config, "teacher.image_size", "there is no teacher; name one under teacher");
   if (config.reads_text()) refuse(config, "teacher.image_size", "it is for pictures; this task reads texts");
   for (const Node& step : config.data.augment) {
     const std::string& name = step.find("name")->scalar;

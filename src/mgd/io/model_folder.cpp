@@ -66,7 +66,7 @@ void save_model_folder(const std::string& folder, const ModelFolderInfo& info, c
 
 ModelFolderInfo load_model_config(const std::string& folder) {
   const fs::path path = folder;
-  if (!fs::is_directory(path)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
+  require_model_folder(path);
   const fs::path config = path / "config.json";
   const std::string text = read_file(config, kMostConfigBytes);
   refuse_stand_in(text, config.string());
@@ -75,7 +75,7 @@ ModelFolderInfo load_model_config(const std::string& folder) {
 
 LoadedFolder load_model_folder(const std::string& folder) {
   const fs::path path = folder;
-  if (!fs::is_directory(path)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
+  require_model_folder(path);
   const fs::path weights = weights_of_folder(path);
   LoadedFolder loaded;
   loaded.info = load_model_config(folder);

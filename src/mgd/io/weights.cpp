@@ -131,10 +131,25 @@ void refuse_adapter(const fs::path& folder) {
            folder.string(), name);
 }
 
+void require_model_folder(const fs::path& folder) {
+  if (fs::is_regular_file(folder))
+    fail(ExitCode::usage,
+         "{}: a file, no model folder; weights stand beside the name of their network, e.g. teacher: "
+         "{{model: NAME, "
+         "weights: FILE}}",
+         folder.string());
+  if (!fs::is_directory(folder)) fail(ExitCode::missing_input, "{}: no such model folder", folder.string());
+  if (fs::exists(folder / "config.json")) return;
+  for (const char* inner : {"student", "model"})
+    if (fs::exists(folder / inner / "config.json"))
+      fail(ExitCode::missing_input, "{}: the folder of a run; its model is {}", folder.string(),
+           (folder / inner).string());
+  fail(ExitCode::missing_input, "{}: no config.json there; not a model folder", folder.string());
+}
+
 fs::path weights_of_folder(const fs::path& folder) {
   refuse_adapter(folder);
-  if (!fs::exists(folder / "config.json"))
-    fail(ExitCode::missing_input, "{}: no config.json there; not a model folder", folder.string());
+  require_model_folder(folder);
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"})
     if (fs::exists(folder / name)) return folder / name;
   for (const char* name : {"pytorch_model.bin", "pytorch_model.pt", "model.pth"})

@@ -118,6 +118,14 @@ std::string read_if_there(const fs::path& path) {
   return fs::exists(path) ? read_file(path) : "";
 }
 
+// "4.8 times fewer", "1.5 times more", "as many".
+std::string compared(std::int64_t student, std::int64_t teacher) {
+  if (student == teacher) return "as many";
+  const double factor = static_cast<double>(std::max(student, teacher)) /
+                        static_cast<double>(std::max<std::int64_t>(1, std::min(student, teacher)));
+  return fmt::format("{} times {}", times_text(factor), student < teacher ? "fewer" : "more");
+}
+
 }  // namespace
 
 ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& result,
@@ -133,11 +141,9 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
     judge_student(m, baseline_answers(run.config.run.baseline), data);
     if (run.has_teacher())
       data.findings.push_back(
-          fmt::format("The student has {} times fewer parameters and {} times fewer multiply-accumulates.",
-                      times_text(static_cast<double>(run.teacher_summary.parameters) /
-                                 static_cast<double>(run.student_summary.parameters)),
-                      times_text(static_cast<double>(run.teacher_summary.macs) /
-                                 static_cast<double>(run.student_summary.macs))));
+          fmt::format("The student has {} parameters and {} multiply-accumulates.",
+                      compared(run.student_summary.parameters, run.teacher_summary.parameters),
+                      compared(run.student_summary.macs, run.teacher_summary.macs)));
     data.findings.push_back(
         "This is one run with one seed: whether distillation helps here takes the same budget without it, "
         "several seeds each (mgd compare puts them side by side).");

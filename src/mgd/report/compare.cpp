@@ -117,6 +117,8 @@ void pair_groups(MethodGroup& group, const MethodGroup& reference, bool is_share
       other_run = &reference.runs.front();
     }
     pair_samples(*run, *other_run, group);
+    if (group.runs.size() > 1 || reference.runs.size() > 1)
+      group.pair_of = fmt::format("{} and {}", run->name, other_run->name);
   }
 }
 

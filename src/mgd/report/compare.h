@@ -24,6 +24,7 @@ struct MethodGroup {
   Pairing pairing = Pairing::none;
   Difference difference;
   std::int64_t pairs = 0;  // common seeds, or common samples
+  std::string pair_of;     // samples of which two runs, where a method has several: "kd-1 and alone-1"
 };
 
 struct Comparison {

@@ -82,9 +82,10 @@ ReportTable runs_table(const Comparison& c) {
 std::string difference_text(const Comparison& c, const MethodGroup& group) {
   if (&group == &c.groups[c.reference] || group.pairing == Pairing::none) return "";
   const Difference& d = group.difference;
-  return fmt::format("{} [{} ... {}] ({} {})", bounded(c, d.value), bounded(c, d.interval.low),
+  return fmt::format("{} [{} ... {}] ({} {}{})", bounded(c, d.value), bounded(c, d.interval.low),
                      bounded(c, d.interval.high), group.pairs,
-                     group.pairing == Pairing::seeds ? "seeds" : "samples");
+                     group.pairing == Pairing::seeds ? "seeds" : "samples",
+                     group.pair_of.empty() ? "" : " of " + group.pair_of + " alone");
 }
 
 std::vector<std::string> verdicts(const Comparison& c) {

@@ -5,31 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
-#include "mgd/format/options.h"
+#include "mgd/format/flat_config.h"
+#include "mgd/train/run_folder.h"
 
 namespace mgd {
 
 namespace {
 
 using json = nlohmann::ordered_json;
-
-constexpr const char* kWithoutEffect[] = {
-    "run.",           "data.path",           "data.loader_threads", "data.cache_mb",
-    "text.cache_dir", "train.teacher_cache", "train.log_every",     "train.checkpoint_every"};
-
-bool changes_results(const std::string& key) {
-  return std::none_of(std::begin(kWithoutEffect), std::end(kWithoutEffect),
-                      [&](const char* prefix) { return key.starts_with(prefix); });
-}
-
-void flatten(const Node& node, const std::string& prefix, std::map<std::string, std::string>& out) {
-  if (node.kind == Node::Kind::map) {
-    for (const auto& [key, value] : node.fields)
-      flatten(value, prefix.empty() ? key : prefix + "." + key, out);
-  } else if (changes_results(prefix)) {
-    out[prefix] = node.kind == Node::Kind::list ? to_yaml_flow(node) : node.scalar;
-  }
-}
 
 json read_object(const fs::path& path) {
   json object = json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
@@ -99,7 +82,10 @@ RunRecord read_run(const std::string& folder) {
   run.name = (path.has_filename() ? path : path.parent_path()).filename().string();
   read_summary(path / "summary.json", run);
   if (fs::exists(path / "config.yaml"))
-    flatten(parse_yaml(read_file(path / "config.yaml"), (path / "config.yaml").string()), "", run.settings);
+    run.settings = flat_config(parse_yaml(read_file(path / "config.yaml"), (path / "config.yaml").string()));
+  // Such a run is no other seed of one that had these settings from its beginning.
+  if (const fs::path changes = path / kChangesFile; fs::exists(changes))
+    run.settings["changed in mid-run"] = read_file(changes);
   read_fingerprints(path / "data_report.json", run);
   if (const fs::path answers = path / "answers.jsonl"; fs::exists(answers))
     run.answers = parse_answers(read_file(answers), answers.string());

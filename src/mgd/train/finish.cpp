@@ -77,7 +77,7 @@ json model_json(const ModelSummary& summary, const ModelMeasures& measures) {
           {"parameters", summary.parameters},
           {"macs", summary.macs},
           {"bytes", measures.bytes},
-          {"latency_ms", measures.latency_ms}};
+          {"latency_ms", measures.latency_ms > 0 ? json(measures.latency_ms) : json(nullptr)}};
 }
 
 }  // namespace

@@ -68,9 +68,8 @@ void settle_view(const DataConfig& data, const std::vector<Viewer>& viewers, con
   if (const Viewer* viewer = first_with_folder(viewers)) {
     const ModelFolderInfo& info = *viewer->folder;
     const bool test_size = rules.size == PictureSize{info.test_height, info.test_width};
-    view.crop_pct = test_size && info.test_crop_pct > 0 ? info.test_crop_pct : info.crop_pct;
-    view.mode = crop_mode_named(info.crop_mode, viewer->place + ": crop_mode");
-    view.filter = filter_named(info.interpolation, viewer->place + ": interpolation");
+    view = view_of(info, viewer->place);
+    if (test_size && info.test_crop_pct > 0) view.crop_pct = info.test_crop_pct;
     rules.view_from = fmt::format("the {}'s folder", viewer->role);
   } else if (viewers.front().trained && !come_ready(rules, survey)) {
     const std::string name = architecture_of(viewers.front());
@@ -160,6 +159,22 @@ std::int64_t wanted_channels(const std::vector<Viewer>& viewers) {
   for (const Viewer& viewer : viewers)
     if (viewer.channels == 1 || viewer.channels == 3) return viewer.channels;
   return 0;
+}
+
+EvalTransform view_of(const ModelFolderInfo& info, const std::string& place) {
+  EvalTransform view{.crop_pct = info.crop_pct,
+                     .mode = crop_mode_named(info.crop_mode, place + ": crop_mode"),
+                     .filter = filter_named(info.interpolation, place + ": interpolation")};
+  if (!info.mean.empty()) view.fill = border_fill(info.mean);
+  return view;
+}
+
+EvalOptions eval_options_of(const ModelFolderInfo& info) {
+  return {.mean = info.mean,
+          .std = info.std,
+          .height = info.height,
+          .width = info.width,
+          .view = view_of(info, "config.json")};
 }
 
 PictureRules settle_pictures(const DataConfig& data, const std::vector<Viewer>& viewers,

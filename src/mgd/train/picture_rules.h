@@ -7,6 +7,7 @@
 
 #include "mgd/data/eval_transform.h"
 #include "mgd/data/picture_survey.h"
+#include "mgd/eval/classify.h"
 #include "mgd/format/config.h"
 #include "mgd/io/model_folder.h"
 
@@ -51,6 +52,11 @@ PictureRules settle_pictures(const DataConfig& data, const std::vector<Viewer>& 
 // "3 x 224 x 224 (the teacher's folder), bicubic, crop 0.875 center (...)", and what happens to the pictures.
 std::vector<std::string> describe_pictures(const PictureRules& rules, const PictureSurvey& survey,
                                            std::int64_t channels);
+
+// How a model that was opened from a folder wants to be asked: for programs that use the library. Throws
+// Error(usage) for a way of scaling or cutting that is not known.
+EvalTransform view_of(const ModelFolderInfo& info, const std::string& place);
+EvalOptions eval_options_of(const ModelFolderInfo& info);
 
 // What the folder of a model that is used this way says.
 void note_rules(const PictureRules& rules, ModelFolderInfo& info);

@@ -25,8 +25,10 @@ struct ProposedStudent {
   std::string architecture;
   double width = 1;
   std::int64_t side = 0;  // of the square that it sees
+  bool dearer = false;    // it computes more than the teacher: no smaller one is known
 };
-// The one that was asked for, else the largest of its kind with at most a third of the teacher's parameters.
+// The one that was asked for, else the largest of its kind with at most a third of the teacher's parameters
+// and half of its multiply-accumulates.
 ProposedStudent proposed_student(const ProposalFacts& facts);
 
 struct Choice {

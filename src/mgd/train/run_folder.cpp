@@ -21,19 +21,21 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, error);
 }
 
-bool has_checkpoint(const fs::path& path) {
+bool has_progress(const fs::path& path) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(path / "checkpoints", error))
-    if (entry.path().filename().string().starts_with("step-")) return true;
+  for (const auto& entry : fs::directory_iterator(path / "checkpoints", error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("step-") && name.find_first_of("123456789") != std::string::npos) return true;
+  }
   return false;
 }
 
 // What a run writes, as far as it is there; nothing else that a user may have put into the folder.
 std::vector<fs::path> files_of_run(const fs::path& path) {
   std::vector<fs::path> files;
-  for (const char* name :
-       {"config.yaml", "recipe.yaml", "env.json", "metrics.jsonl", "summary.json", "report.html",
-        "answers.jsonl", "data_report.json", "diverged.txt", "checkpoints", "student", "model"})
+  for (const char* name : {"config.yaml", kChangesFile, "recipe.yaml", "env.json", "metrics.jsonl",
+                           "summary.json", "report.html", "answers.jsonl", "data_report.json", "diverged.txt",
+                           "checkpoints", "student", "model"})
     if (is_there(path / name)) files.push_back(path / name);
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path, error))
@@ -113,10 +115,11 @@ void RunFolder::drop_replaced() const {
   fs::remove_all(replaced(), ignored);
 }
 
-// Which of the two runs stands is decided by what is on the disk: a run without a checkpoint cannot go on.
+// Which of the two runs stands is decided by what is on the disk: one that has not learned anything yet gives
+// way.
 void RunFolder::settle_replaced() const {
   if (is_there(replaced())) {
-    if (has_checkpoint(path_)) return drop_replaced();
+    if (has_progress(path_)) return drop_replaced();
     for (const auto& file : files_of_run(path_)) fs::remove_all(file);
     fs::rename(replaced(), on_the_way(path_));
   }

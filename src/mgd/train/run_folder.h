@@ -7,6 +7,9 @@
 
 namespace mgd {
 
+// What a --resume changed of the recipe, a line a change and its step.
+inline constexpr const char* kChangesFile = "changes.txt";
+
 class RunFolder {
  public:
   enum class Open { create, resume, overwrite };

@@ -121,12 +121,12 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
       buffers_(*run.student) {
   if (run.config.train.ema_decay > 0) ema_ = std::make_unique<Ema>(*run.student, run.config.train.ema_decay);
   state_.identity = run_identity(run);
-  if (run.teacher_cache) run.teacher_cache->create();  // a full disk is found before the first step
   resume(options.strict);
+  if (run.teacher_cache) run.teacher_cache->create();  // a full disk is found before the first step
   log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
   run.loader->seek(state_.step / run.steps_per_epoch, state_.step % run.steps_per_epoch);
   if (result_.resumed_from.empty()) save();
-  if (events_.started) events_.started();
+  if (events_.started) events_.started(state_.step);
 }
 
 TensorMap Trainer::trained_state() const {
@@ -334,7 +334,9 @@ void Trainer::save() {
   full.optimizer = optimizer_.state();
   if (ema_) full.ema = ema_->state();
   save_checkpoint(folder_.checkpoints(), full);
+  const bool first = saved_step_ <= 0 && state_.step > 0;
   saved_step_ = state_.step;
+  if (first && events_.progressed) events_.progressed();
 }
 
 void Trainer::log_step(const StepResult& result, double lr, double grad_norm) {

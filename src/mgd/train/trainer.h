@@ -23,7 +23,9 @@ struct Progress {
 struct TrainEvents {
   std::function<void(const std::string&)> note;
   std::function<void(const Progress&)> progress;
-  std::function<void()> started;  // the first checkpoint is there: from now on the run can be resumed
+  std::function<void(std::int64_t step)>
+      started;                       // before the first step; `step` > 0 of a run that is resumed
+  std::function<void()> progressed;  // the first checkpoint that a step has led to is there
 };
 
 enum class StopReason { finished, early_stop, terminated, interrupted };
