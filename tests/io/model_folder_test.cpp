@@ -108,9 +108,12 @@ TEST_F(ModelFolder, WhatIsMissingIsNamed) {
   write("config.json", model_config_json(info()));
   EXPECT_THAT(error_of(ExitCode::missing_input, [&] { load_model_folder(folder.string()); }),
               HasSubstr("no model.safetensors there"));
-  EXPECT_THAT(
-      error_of(ExitCode::missing_input, [&] { load_model_folder((folder / "config.json").string()); }),
-      HasSubstr("no such model folder"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { load_model_folder((folder / "config.json").string()); }),
+              HasSubstr("weights: FILE"));
+  fs::create_directories(folder / "run/student");
+  write("run/student/config.json", model_config_json(info()));
+  EXPECT_THAT(error_of(ExitCode::missing_input, [&] { load_model_folder((folder / "run").string()); }),
+              HasSubstr("its model is"));
   fs::create_directory(folder / "model.safetensors");
   error_of(ExitCode::refused, [&] { load_model_folder(folder.string()); });
 }
