@@ -58,8 +58,8 @@ void check_model(const Config& config, const ModelConfig& model, const std::stri
            fmt::format("got both width and path ({}); a model folder knows its width", model.path));
 }
 
-// What the pixels are counted in is then not the same for both.
-void check_teacher_size(const Config& config) {
+// Keys that need a teacher have one, and what a teacher of another size sees is what the student sees.
+void check_teacher_keys(const Config& config) {
   if (config.student.image_size > 0)
     refuse(config, "student.image_size", "the student's size is data.image_size");
   if (!config.train.teacher_cache.path.empty() && !config.teacher.given())
@@ -165,7 +165,7 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   check_data(config);
   check_model(config, config.teacher, "teacher");
   check_model(config, config.student, "student");
-  check_teacher_size(config);
+  check_teacher_keys(config);
   check_train(config);
   check_label_smoothing(config);
   default_losses(config);

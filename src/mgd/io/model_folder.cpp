@@ -74,9 +74,7 @@ ModelFolderInfo load_model_config(const std::string& folder) {
 }
 
 LoadedFolder load_model_folder(const std::string& folder) {
-  const fs::path path = folder;
-  require_model_folder(path);
-  const fs::path weights = weights_of_folder(path);
+  const fs::path weights = weights_of_folder(folder);
   LoadedFolder loaded;
   loaded.info = load_model_config(folder);
   loaded.tensors = load_tensors(weights.string());

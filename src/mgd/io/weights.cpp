@@ -132,11 +132,11 @@ void refuse_adapter(const fs::path& folder) {
 }
 
 void require_model_folder(const fs::path& folder) {
+  refuse_adapter(folder);
   if (fs::is_regular_file(folder))
     fail(ExitCode::usage,
          "{}: a file, no model folder; weights stand beside the name of their network, e.g. teacher: "
-         "{{model: NAME, "
-         "weights: FILE}}",
+         "{{model: NAME, weights: FILE}}",
          folder.string());
   if (!fs::is_directory(folder)) fail(ExitCode::missing_input, "{}: no such model folder", folder.string());
   if (fs::exists(folder / "config.json")) return;
@@ -148,7 +148,6 @@ void require_model_folder(const fs::path& folder) {
 }
 
 fs::path weights_of_folder(const fs::path& folder) {
-  refuse_adapter(folder);
   require_model_folder(folder);
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"})
     if (fs::exists(folder / name)) return folder / name;

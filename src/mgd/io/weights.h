@@ -17,8 +17,8 @@ using TensorMap = std::map<std::string, at::Tensor>;
 // command that converts one).
 TensorMap load_tensors(const std::string& path, std::map<std::string, std::string>* metadata = nullptr);
 
-// Throws Error(missing_input | usage) for what is none: a file, nothing, or the folder of a run, whose model
-// is named.
+// Throws Error(missing_input | usage | bad_data) for what is none: a file, nothing, an adapter alone, or the
+// folder of a run, whose model is named.
 void require_model_folder(const std::filesystem::path& folder);
 
 // The weights of a model folder: model.safetensors, else its index. Throws Error(missing_input) when there

@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::int64_t kLeastSide = 4;
 
-// A map (C, Y, X) that a layer made: not the picture, and nothing that weights have not touched.
+// A map (C, Y, X) that weights made: not the picture, and nothing that was only scaled or pooled.
 bool is_map(const LayerSummary& node) {
-  return node.shape.size() == 3 && node.name != "input" &&
+  return node.parameters > 0 && node.shape.size() == 3 &&
          std::min(node.shape[1], node.shape[2]) >= kLeastSide;
 }
 
@@ -34,13 +34,11 @@ double distance(const LayerSummary& a, const LayerSummary& b) {
 std::optional<ProposedTaps> propose_taps(const ModelSummary& student, const ModelSummary& teacher) {
   const LayerSummary* goal = nullptr;
   for (const LayerSummary& node : teacher.nodes)
-    if (is_map(node) && node.parameters > 0 && regeneration_macs(node) <= static_cast<double>(student.macs))
-      goal = &node;
+    if (is_map(node) && regeneration_macs(node) <= static_cast<double>(student.macs)) goal = &node;
   if (goal == nullptr) return std::nullopt;
   const LayerSummary* source = nullptr;
   for (const LayerSummary& node : student.nodes)
-    if (is_map(node) && node.parameters > 0 &&
-        (source == nullptr || distance(node, *goal) <= distance(*source, *goal)))
+    if (is_map(node) && (source == nullptr || distance(node, *goal) <= distance(*source, *goal)))
       source = &node;
   if (source == nullptr) return std::nullopt;
   return ProposedTaps{

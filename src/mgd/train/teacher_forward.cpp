@@ -47,18 +47,23 @@ ModelOutput in_slices(Run& run, const at::Tensor& pictures) {
   return output;
 }
 
+// One sample after the other, in this order: (B, C, Y, X) on the CPU.
+at::Tensor pictures_from(BatchStream& stream, std::int64_t view, const std::vector<std::int64_t>& samples) {
+  std::vector<at::Tensor> pictures;
+  for (const std::int64_t sample : samples) {
+    stream.seek(view, sample);
+    pictures.push_back(stream.next().micro.front().input);
+  }
+  return at::cat(pictures).contiguous(pictures.front().suggest_memory_format());
+}
+
 // (B, C, Y, X) of the teacher's size.
 at::Tensor as_teacher_sees(Run& run, const Batch& batch) {
   if (batch.teacher_input.defined()) return batch.teacher_input;
   if (!run.image->teacher_sees_another_size()) return batch.input;
   MGD_ASSERT(batch.view >= 0);
   if (!run.teacher_stream) run.teacher_stream = run.image->teacher_stream();
-  std::vector<at::Tensor> pictures;
-  for (const std::int64_t sample : batch.sample_ids) {
-    run.teacher_stream->seek(batch.view, sample);
-    pictures.push_back(run.teacher_stream->next().micro.front().input);
-  }
-  return at::cat(pictures).contiguous(pictures.front().suggest_memory_format()).to(run.device);
+  return pictures_from(*run.teacher_stream, batch.view, batch.sample_ids).to(run.device);
 }
 
 ModelOutput live_teacher(Run& run, const Batch& batch) {
@@ -123,17 +128,14 @@ std::int64_t complete_teacher_cache(Run& run) {
   for (std::int64_t view = 0; view < run.task->num_views(); ++view) {
     const std::vector<std::int64_t> samples = run.teacher_cache->missing_samples(view);
     for (std::size_t first = 0; first < samples.size(); first += most) {
+      const std::size_t end = std::min(first + most, samples.size());
       Batch batch;
       batch.view = view;
-      std::vector<at::Tensor> pictures;
-      for (std::size_t i = first; i < std::min(first + most, samples.size()); ++i) {
-        // A corrupt sample is replaced by another. Its own record is then asked for by nobody, and filled all
-        // the same: the file would never be complete.
-        stream->seek(view, samples[i]);
-        pictures.push_back(stream->next().micro.front().input);
-        batch.sample_ids.push_back(samples[i]);
-      }
-      batch.input = at::cat(pictures).contiguous(pictures.front().suggest_memory_format()).to(run.device);
+      batch.sample_ids.assign(samples.begin() + static_cast<std::ptrdiff_t>(first),
+                              samples.begin() + static_cast<std::ptrdiff_t>(end));
+      // A corrupt sample is replaced by another. Its own record is then asked for by nobody, and filled all
+      // the same: the file would never be complete.
+      batch.input = pictures_from(*stream, view, batch.sample_ids).to(run.device);
       teacher_forward(run, batch);
       added += batch.size();
     }
