@@ -19,21 +19,20 @@ int main() {
   const auto run = [&](mgd::ImageModel& model) {  // features and logits at the model's last stage
     mgd::Forward forward(/*training=*/false);
     forward.capture(model.default_tap());
-    mgd::ModelOutput output = model.run(batch, forward);
-    output.taps = forward.captured();
-    return output;
+    return model.run(batch, forward);
   };
-  const mgd::ModelOutput s = run(*student), t = run(*teacher);
+  const mgd::Record s = run(*student), t = run(*teacher);
 
-  // Shapes of one sample: the loss builds its generation block from them.
-  const auto shapes = [](const mgd::Features& taps) {
-    mgd::TapShapes result;
-    for (const auto& [name, map] : taps) result[name] = map.sizes().slice(1).vec();
+  // Axes and sizes of one sample: the loss builds its generation block from them.
+  const auto infos = [](const mgd::Record& record) {
+    mgd::NodeInfos result;
+    for (const auto& [name, node] : record.nodes)
+      result[name] = {.axes = node.axes, .sizes = node.data.sizes().slice(1).vec()};
     return result;
   };
   const mgd::Node entry = mgd::parse_yaml("{name: mgd, mask: channel, mask_ratio: 0.15}", "example");
-  const auto losses = mgd::make_losses(entry, {.student = shapes(s.taps),
-                                               .teacher = shapes(t.taps),
+  const auto losses = mgd::make_losses(entry, {.student = infos(s),
+                                               .teacher = infos(t),
                                                .student_default_tap = student->default_tap(),
                                                .teacher_default_tap = teacher->default_tap(),
                                                .num_classes = 10,
@@ -41,14 +40,9 @@ int main() {
   mgd::Loss& loss = *losses.at(0);
 
   const auto sampler = mgd::make_sampler({.mask = "channel"});
-  const at::Tensor keep = sampler->sample(shapes(t.taps).at(teacher->default_tap()), 0.15,
+  const at::Tensor keep = sampler->sample(infos(t).at(teacher->default_tap()).sizes, 0.15,
                                           {mgd::random_key(1, "mask/mgd"), /*step=*/0, batch.sample_ids});
-  const at::Tensor sum = loss.sum({.batch = batch,
-                                   .student_logits = s.logits,
-                                   .teacher_logits = t.logits,
-                                   .student = s.taps,
-                                   .teacher = t.taps,
-                                   .keep = keep});
+  const at::Tensor sum = loss.sum({.batch = batch, .student = s, .teacher = t, .keep = keep});
   sum.backward();  // student and generation block now have gradients
   fmt::print("mgd loss: {:.6f}\n",
              loss.weight() * sum.item<double>() / loss.count({.batch_size = batch.size(), .keep = keep}));

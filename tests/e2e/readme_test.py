@@ -18,7 +18,7 @@ MGD = pathlib.Path(sys.argv[1]).resolve()
 
 def main():
     blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
-    assert len(blocks) == 3, f"expected three blocks of commands in README.md, found {len(blocks)}"
+    assert len(blocks) == 4, f"expected four blocks of commands in README.md, found {len(blocks)}"
     with tempfile.TemporaryDirectory(prefix="mgd-readme-") as name:
         folder = pathlib.Path(name)
         (folder / "bin").mkdir()
@@ -42,7 +42,7 @@ def main():
                 print(done.stdout + done.stderr)
                 sys.exit(f"a command of README.md failed with {done.returncode}")
         for made in ("runs/photos/teacher/model/model.safetensors", "runs/photos/student/model.safetensors", "runs/photos/report.html",
-                     "runs/photos/recipe.yaml", "student.onnx", "runs/by-hand/student/model.safetensors", "runs/words/model/model.safetensors"):
+                     "runs/photos/recipe.yaml", "student.onnx", "runs/by-hand/student/model.safetensors", "runs/words/model/model.safetensors", "runs/smaller/student/model.safetensors"):
             assert (folder / made).exists(), made
     print("README.md: every command ran")
 

@@ -51,14 +51,14 @@ TEST(Summary, CountsOfEachNode) {
   EXPECT_EQ(summary.macs, 12'239'488);
 }
 
-TEST(Summary, TapShapesNameEveryNode) {
+TEST(Summary, NodeInfosNameEveryNode) {
   const auto model = make_model({.architecture = "resnet18", .image_height = 64, .image_width = 96}, 0);
   const ModelSummary summary = summarize(*model);
-  const TapShapes shapes = summary.tap_shapes();
+  const NodeInfos shapes = summary.node_infos();
   EXPECT_EQ(shapes.size(), summary.nodes.size());
-  EXPECT_EQ(shapes.at("layer4"), (Shape{512, 2, 3}));
-  EXPECT_EQ(shapes.at(model->default_tap()), (Shape{512, 2, 3}));
-  EXPECT_EQ(shapes.at("layer2.0.downsample"), (Shape{128, 8, 12}));
+  EXPECT_EQ(shapes.at("layer4").sizes, (Shape{512, 2, 3}));
+  EXPECT_EQ(shapes.at(model->default_tap()).sizes, (Shape{512, 2, 3}));
+  EXPECT_EQ(shapes.at("layer2.0.downsample").sizes, (Shape{128, 8, 12}));
 }
 
 // "layer1.1" is no part of "layer1.10".

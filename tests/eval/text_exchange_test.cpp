@@ -20,7 +20,7 @@ void answer(TextModel& model, const PackedTokens& tokens, const std::string& pat
   if (model.config().encoder_decoder()) batch.decoder_tokens = tokens;
   Forward forward;
   const at::NoGradGuard no_grad;
-  const ModelOutput output = model.run(batch, forward);
+  const Record output = model.run(batch, forward);
   TensorMap answers{{"ids", tokens.ids}, {"offsets", at::tensor(tokens.offsets, at::kLong)}};
   if (output.embedding.defined())
     answers["embedding"] = output.embedding;

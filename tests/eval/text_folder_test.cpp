@@ -92,7 +92,7 @@ class HuggingFace : public testing::TestWithParam<std::string> {
       }
     }
     const at::NoGradGuard no_grad;
-    const ModelOutput output = model.run(batch, forward);
+    const Record output = model.run(batch, forward);
     if (expected_.contains(name + ".logits"))
       expect_close(output.head.defined() ? logits_of(output.head) : output.logits,
                    expected_.at(name + ".logits"), name + " logits");

@@ -31,8 +31,14 @@ std::string message_of(const Node& entry, const LossContext& context) {
 
 LossContext stages() {
   LossContext context = context_of({1, 1, 1}, {1, 1, 1});
-  context.student = {{"layer1", {16, 8, 8}}, {"layer2", {32, 4, 4}}, {"layer3", {64, 2, 2}}, {"fc", {10}}};
-  context.teacher = {{"layer1", {16, 8, 8}}, {"layer2", {64, 4, 4}}, {"layer3", {64, 2, 2}}, {"fc", {10}}};
+  const auto map = [](std::vector<std::int64_t> sizes) {
+    return NodeInfo{.axes = Axes::map, .sizes = std::move(sizes)};
+  };
+  const NodeInfo classes{.axes = Axes::vector, .sizes = {10}};
+  context.student = {
+      {"layer1", map({16, 8, 8})}, {"layer2", map({32, 4, 4})}, {"layer3", map({64, 2, 2})}, {"fc", classes}};
+  context.teacher = {
+      {"layer1", map({16, 8, 8})}, {"layer2", map({64, 4, 4})}, {"layer3", map({64, 2, 2})}, {"fc", classes}};
   context.student_default_tap = context.teacher_default_tap = "layer3";
   return context;
 }
@@ -110,7 +116,7 @@ TEST(FeatureLosses, RefuseTapsThatDoNotFitNamingBothSides) {
   EXPECT_THAT(message_of(entry_of("at", {{"student_tap", "layer3"}, {"teacher_tap", "leyer3"}}), stages()),
               HasSubstr("teacher_tap: no node 'leyer3'; did you mean 'layer3'?"));
   EXPECT_THAT(message_of(entry_of("mimic", {{"student_tap", "fc"}}), stages()),
-              HasSubstr("node 'fc' has shape (10), expected a map (C, Y, X)"));
+              HasSubstr("node 'fc' has shape (10), a vector (K), expected a map (C, Y, X) or rows (H)"));
   EXPECT_THAT(message_of(entry_of("mimic", {{"student_tap", "[layer1,layer2]"}, {"teacher_tap", "layer1"}}),
                          stages()),
               HasSubstr("got 2 student_tap and 1 teacher_tap"));

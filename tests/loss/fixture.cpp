@@ -64,10 +64,29 @@ Node entry_of(const std::string& name, const std::vector<std::pair<std::string, 
   return entry;
 }
 
-LossContext context_of(TapShape student, TapShape teacher, std::uint64_t seed) {
+NodeInfo info_of(std::vector<std::int64_t> sizes) {
+  const Axes axes = sizes.size() == 3 ? Axes::map : Axes::vector;
+  return {.axes = axes, .sizes = std::move(sizes)};
+}
+
+std::map<std::string, Value> Case::nodes(const Tensors& tensors) const {
+  std::map<std::string, Value> values;
+  for (const auto& [name, data] : tensors) {
+    const bool rows = batch.tokens.num_sequences() > 0 && data.dim() == 2;
+    values[name] = {.data = data,
+                    .axes = data.dim() == 4 ? Axes::map
+                            : rows          ? Axes::rows
+                                            : Axes::vector,
+                    .offsets = rows ? batch.tokens.offsets : std::vector<std::int64_t>{}};
+  }
+  return values;
+}
+
+LossContext context_of(std::vector<std::int64_t> student, std::vector<std::int64_t> teacher,
+                       std::uint64_t seed) {
   LossContext context;
-  context.student = {{"feat", std::move(student)}};
-  context.teacher = {{"feat", std::move(teacher)}};
+  context.student = {{"feat", info_of(std::move(student))}};
+  context.teacher = {{"feat", info_of(std::move(teacher))}};
   context.student_default_tap = context.teacher_default_tap = "feat";
   context.num_classes = 10;
   context.seed = seed;

@@ -25,7 +25,8 @@ Node entry_of(const std::string& name, const std::vector<std::pair<std::string, 
 
 // A student with "feat" (Cs, Y, X) and a teacher with "feat" (Ct, Y, X), both the default taps, and 10
 // classes.
-LossContext context_of(TapShape student, TapShape teacher, std::uint64_t seed = 1);
+LossContext context_of(std::vector<std::int64_t> student, std::vector<std::int64_t> teacher,
+                       std::uint64_t seed = 1);
 
 std::unique_ptr<Loss> make_loss(const Node& entry, const LossContext& context);  // exactly one
 
@@ -35,15 +36,22 @@ void set_blocks(Loss& loss, const Tensors& inputs, at::ScalarType dtype);
 // Everything a LossInput refers to, of B samples with single taps named "feat".
 struct Case {
   Batch batch;
-  Features student, teacher;
+  Tensors student, teacher;
   at::Tensor student_logits, teacher_logits, student_embedding, keep;
 
+  // What it refers to is this object's, until the next call.
   LossInput input() const {
-    return {batch, student_logits, teacher_logits, {}, student_embedding, student, teacher, keep};
+    student_record = {.logits = student_logits, .embedding = student_embedding, .nodes = nodes(student)};
+    teacher_record = {.logits = teacher_logits, .nodes = nodes(teacher)};
+    return {.batch = batch, .student = student_record, .teacher = teacher_record, .keep = keep};
   }
   CountInput count_input() const {
-    return {.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep};
+    return {.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep, .batch = &batch};
   }
+  // Maps, or rows of the batch's tokens, or vectors, by their dimensions.
+  std::map<std::string, Value> nodes(const Tensors& tensors) const;
+
+  mutable Record student_record, teacher_record;
   std::int64_t size() const { return batch.size(); }
 };
 

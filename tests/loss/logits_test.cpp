@@ -99,11 +99,11 @@ TEST(CrossEntropy, ALanguageModelsHeadIsProjectedAtItsTargets) {
   Batch batch;
   batch.sample_ids = {0, 1};
   batch.target = at::arange(5);
-  const Features none;
-  const LossInput by_head{batch, {}, {}, head, {}, none, none, {}};
-  const LossInput by_logits{batch, at::linear(head.hidden, head.weight, head.bias), {}, {}, {}, none, none,
-                            {}};
-  EXPECT_NEAR(loss->sum(by_head).item<double>(), loss->sum(by_logits).item<double>(), 1e-12);
+  const Record none, heads{.head = head}, logits{.logits = at::linear(head.hidden, head.weight, head.bias)};
+  const auto sum_of = [&](const Record& student) {
+    return loss->sum({.batch = batch, .student = student, .teacher = none, .keep = {}}).item<double>();
+  };
+  EXPECT_NEAR(sum_of(heads), sum_of(logits), 1e-12);
   EXPECT_EQ(loss->count({.batch_size = 2, .num_targets = batch.num_targets(), .keep = {}}), 5);
 }
 

@@ -90,7 +90,7 @@ TEST_F(MaskContract, Line12_MaskActsAfterAlignmentWithoutRescaling) {
     auto loss = make_loss(entry_of("mgd"), fixture_context());
     Case c = full_case(kind);
     set_blocks(*loss, fixture_, at::kDouble);
-    const Features seen = loss->illustrate(c.input());
+    const Maps seen = loss->illustrate(c.input());
     const at::Tensor aligned =
         at::conv2d(c.student["feat"], fixture_.at("in/align.weight"), fixture_.at("in/align.bias"));
     EXPECT_LT(std::abs(scalar(at::sum((seen.at("aligned") - aligned).abs()))), 1e-10);
@@ -104,7 +104,7 @@ TEST_F(MaskContract, Line12_LearnedTokenStandsAtHiddenPlaces) {
   auto loss = make_loss(entry_of("mgd", {{"fill", "token"}}), fixture_context());
   set_blocks(*loss, fixture_, at::kDouble);
   const Case c = full_case("spatial");
-  const Features seen = loss->illustrate(c.input());
+  const Maps seen = loss->illustrate(c.input());
   EXPECT_TRUE(
       at::equal(seen.at("masked"), at::where(c.keep, seen.at("aligned"), fixture_.at("in/mask_token"))));
 }
@@ -117,7 +117,7 @@ TEST_F(MaskContract, Line13_WholeMapByDefaultHiddenByOption) {
   set_blocks(*fallback, fixture_, at::kDouble);
   for (const auto& kind : kKinds) {
     const Case c = full_case(kind);
-    const Features seen = fallback->illustrate(c.input());
+    const Maps seen = fallback->illustrate(c.input());
     const at::Tensor error = (seen.at("generated") - seen.at("teacher")).square();
     const double all = scalar(at::sum(error)), on_hidden = scalar(at::sum(at::where(c.keep, 0.0, error)));
     EXPECT_NEAR(scalar(fallback->sum(c.input())), all, 1e-9 * all) << kind;
@@ -292,7 +292,7 @@ TEST(Mgd, AsksForItsMaskInTheWordsOfTheEntry) {
                 context_of({5, 6, 5}, {7, 6, 5}));
   const auto* request = loss->mask_request();
   ASSERT_NE(request, nullptr);
-  EXPECT_EQ(request->shape, (TapShape{7, 6, 5}));
+  EXPECT_EQ(request->node.sizes, (std::vector<std::int64_t>{7, 6, 5}));
   EXPECT_EQ(request->options.fields.size(), 3U);
   EXPECT_EQ(request->options.find("mask")->scalar, "block");
   EXPECT_EQ(request->options.find("mask_ratio")->scalar, "0.25");

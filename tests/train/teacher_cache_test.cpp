@@ -26,7 +26,7 @@ TeacherCacheOptions options_in(const fs::path& path, const std::string& teacher 
           .num_samples = 10,
           .num_views = 2,
           .num_classes = 3,
-          .taps = {{"layer3", {2, 2, 2}}}};
+          .taps = {{"layer3", {.axes = Axes::map, .sizes = {2, 2, 2}}}}};
 }
 
 Batch batch_of(std::int64_t view, std::vector<std::int64_t> ids) {
@@ -37,29 +37,29 @@ Batch batch_of(std::int64_t view, std::vector<std::int64_t> ids) {
   return batch;
 }
 
-ModelOutput output_for(std::int64_t batch) {
-  ModelOutput output;
+Record output_for(std::int64_t batch) {
+  Record output;
   output.logits = at::rand({batch, 3});
-  output.taps["layer3"] = at::rand({batch, 2, 2, 2});
+  output.nodes["layer3"] = {.data = at::rand({batch, 2, 2, 2}), .axes = Axes::map};
   return output;
 }
 
 // The teacher says `live` of the whole batch; what the student gets.
-ModelOutput keep(TeacherCache& cache, const Batch& batch, const ModelOutput& live) {
+Record keep(TeacherCache& cache, const Batch& batch, const Record& live) {
   TeacherCache::Lookup lookup = cache.look_up(batch);
   EXPECT_EQ(lookup.missing.size(), batch.sample_ids.size());
   cache.fill_in(batch, lookup, live);
   return lookup.output;
 }
 
-bool same(const ModelOutput& a, const ModelOutput& b) {
-  return at::equal(a.logits, b.logits) && at::equal(a.taps.at("layer3"), b.taps.at("layer3"));
+bool same(const Record& a, const Record& b) {
+  return at::equal(a.logits, b.logits) && at::equal(a.nodes.at("layer3").data, b.nodes.at("layer3").data);
 }
 
 TEST(TeacherCache, GivesBackWhatWasStoredAndNothingElse) {
   const toy::TempFolder folder;
   const Batch batch = batch_of(1, {4, 7, 2});
-  const ModelOutput live = output_for(3);
+  const Record live = output_for(3);
   {
     TeacherCache cache(options_in(folder.path()));
     EXPECT_TRUE(same(keep(cache, batch, live), live));
@@ -103,15 +103,15 @@ TEST(TeacherCache, AFlippedBitIsFoundCountedAndMended) {
   const fs::path path = folder / "t.cache";
   TeacherCache cache(options_in(path));
   const Batch batch = batch_of(1, {9, 8});  // the last records of the file
-  const ModelOutput live = output_for(2);
+  const Record live = output_for(2);
   keep(cache, batch, live);
   flip_bit(path, -20);
   auto lookup = cache.look_up(batch);
   EXPECT_THAT(lookup.missing, ElementsAre(0));
   EXPECT_EQ(cache.damaged(), 1);
-  cache.fill_in(
-      batch, lookup,
-      {.logits = live.logits.narrow(0, 0, 1), .taps = {{"layer3", live.taps.at("layer3").narrow(0, 0, 1)}}});
+  cache.fill_in(batch, lookup,
+                {.logits = live.logits.narrow(0, 0, 1),
+                 .nodes = {{"layer3", {.data = live.nodes.at("layer3").data.narrow(0, 0, 1)}}}});
   EXPECT_TRUE(same(lookup.output, live));
   EXPECT_TRUE(cache.look_up(batch).missing.empty());
 }
@@ -165,7 +165,7 @@ TEST(TeacherCache, ItsSizeIsKnownAndBoundedBeforehand) {
   const toy::TempFolder folder;
   TeacherCacheOptions options = options_in(folder / "t.cache");
   options.num_samples = 45'000;
-  options.taps = {{"layer3", {64, 8, 8}}};
+  options.taps = {{"layer3", {.axes = Axes::map, .sizes = {64, 8, 8}}}};
   options.config.limit_mb = 1000;
   const std::string message = error_of(ExitCode::usage, [&] { TeacherCache{options}; });
   EXPECT_THAT(message, HasSubstr("1.4 GiB needed for 45000 samples x 2 views"));
@@ -193,10 +193,11 @@ TEST(TeacherCache, CoarseEncodingsGiveTheSameWhenFilledAndWhenFound) {
       options.config.top_k = top_k;
       TeacherCache cache(options);
       const Batch batch = batch_of(0, {3, 4});
-      const ModelOutput live = output_for(2), kept = keep(cache, batch, live);
+      const Record live = output_for(2), kept = keep(cache, batch, live);
       EXPECT_TRUE(same(cache.look_up(batch).output, kept)) << features << top_k;
       EXPECT_EQ(same(kept, live), cache.exact()) << features << top_k;
-      EXPECT_TRUE(kept.taps.at("layer3").allclose(live.taps.at("layer3"), 0, 1.0 / 254)) << features;
+      EXPECT_TRUE(kept.nodes.at("layer3").data.allclose(live.nodes.at("layer3").data, 0, 1.0 / 254))
+          << features;
     }
   TeacherCacheOptions options = options_in(folder.path());
   options.config.top_k = 3;
@@ -220,7 +221,7 @@ TEST(TeacherCache, DISABLED_SpeedOfALookup) {
     TeacherCacheOptions options = options_in(folder.path());
     options.config.features = features;
     options.num_samples = 10'240;
-    options.taps = {{"layer3", {64, 8, 8}}};
+    options.taps = {{"layer3", {.axes = Axes::map, .sizes = {64, 8, 8}}}};
     TeacherCache cache(options);
     const auto batch_at = [](std::int64_t first) {
       std::vector<std::int64_t> ids;
@@ -229,7 +230,7 @@ TEST(TeacherCache, DISABLED_SpeedOfALookup) {
       batch.input = at::ones({128, 3, 32, 32}).contiguous(at::MemoryFormat::ChannelsLast);
       return batch;
     };
-    ModelOutput live{.logits = at::rand({128, 3}), .taps = {{"layer3", at::rand({128, 64, 8, 8})}}};
+    Record live{.logits = at::rand({128, 3}), .nodes = {{"layer3", {.data = at::rand({128, 64, 8, 8})}}}};
     double seconds[2] = {0, 0};
     for (int pass = 0; pass < 2; ++pass)
       for (std::int64_t first = 0; first < options.num_samples; first += 128) {

@@ -134,16 +134,16 @@ TEST_F(CachedRuns, ABatchWithMissingSamplesIsFilledIn) {
   part.view = 0;
   teacher_forward(*run, part);
   EXPECT_EQ(run->teacher_cache->misses(), 5);
-  const ModelOutput filled = teacher_forward(*run, batch);
+  const Record filled = teacher_forward(*run, batch);
   EXPECT_EQ(run->teacher_cache->misses(), batch.size());
   EXPECT_EQ(run->teacher_cache->hits(), 5);
-  const ModelOutput kept = teacher_forward(*run, batch);
+  const Record kept = teacher_forward(*run, batch);
   EXPECT_EQ(run->teacher_cache->hits(), 5 + batch.size());
   batch.view = -1;
-  const ModelOutput live = teacher_forward(*run, batch);
-  for (const ModelOutput* output : {&filled, &kept}) {
+  const Record live = teacher_forward(*run, batch);
+  for (const Record* output : {&filled, &kept}) {
     EXPECT_TRUE(at::equal(output->logits, live.logits));
-    EXPECT_TRUE(at::equal(output->taps.at("layer3"), live.taps.at("layer3")));
+    EXPECT_TRUE(at::equal(output->nodes.at("layer3").data, live.nodes.at("layer3").data));
   }
 }
 
@@ -201,8 +201,8 @@ TEST_F(CachedRuns, ATeacherOfAnotherSizeIsAskedOnceWithACache) {
   EXPECT_EQ(plain.student, full.student);
   EXPECT_NE(plain.student, trained("smaller", {larger[1], larger[2], larger[3]}).student)
       << "the teacher says something else";
-  EXPECT_EQ(plain.run->teacher_summary.tap_shapes().at("layer1")[1], 16);
-  EXPECT_EQ(plain.run->student_summary.tap_shapes().at("layer1")[1], 8);
+  EXPECT_EQ(plain.run->teacher_summary.node_infos().at("layer1").sizes[1], 16);
+  EXPECT_EQ(plain.run->student_summary.node_infos().at("layer1").sizes[1], 8);
   EXPECT_GT(measure_final(*full.run).teacher.figures.size(), 0U);
 }
 

@@ -27,18 +27,18 @@ struct Setting {
 struct State {
   std::unique_ptr<Loss> loss;
   Batch batch;
-  Features student, teacher;
+  Record student, teacher;
   at::Tensor keep;
 };
 
 std::shared_ptr<State> state_of(const Setting& setting) {
   auto state = std::make_shared<State>();
-  const TapShape shape{setting.channels, setting.size, setting.size};
+  const NodeInfo info{.axes = Axes::map, .sizes = {setting.channels, setting.size, setting.size}};
   const Node entry = parse_yaml(fmt::format("{{name: mgd, mask: {}, mask_ratio: {}, winograd: {}}}",
                                             setting.mask, setting.ratio, setting.winograd),
                                 "bench");
-  const LossContext context{.student = {{"map", shape}},
-                            .teacher = {{"map", shape}},
+  const LossContext context{.student = {{"map", info}},
+                            .teacher = {{"map", info}},
                             .student_default_tap = "map",
                             .teacher_default_tap = "map",
                             .num_classes = 10,
@@ -48,15 +48,15 @@ std::shared_ptr<State> state_of(const Setting& setting) {
   state->batch.sample_ids.resize(static_cast<std::size_t>(setting.batch));
   std::iota(state->batch.sample_ids.begin(), state->batch.sample_ids.end(), 0);
   const auto map = [&] {
-    return at::randn({setting.batch, shape[0], shape[1], shape[2]})
+    return at::randn({setting.batch, setting.channels, setting.size, setting.size})
         .contiguous(at::MemoryFormat::ChannelsLast);
   };
-  state->student["map"] = map().set_requires_grad(true);
-  state->teacher["map"] = map();
+  state->student.nodes["map"] = {.data = map().set_requires_grad(true), .axes = Axes::map};
+  state->teacher.nodes["map"] = {.data = map(), .axes = Axes::map};
   MaskOptions options;
   options.mask = setting.mask;
   options.mask_ratio = setting.ratio;
-  state->keep = MaskSource(options, 1, "mgd").draw(shape, 0, 0, state->batch.sample_ids);
+  state->keep = MaskSource(options, 1, "mgd").draw(info, state->batch, /*step=*/0, /*progress_frac=*/0);
   return state;
 }
 
@@ -78,7 +78,7 @@ BenchCase make(const Setting& setting) {
                                           .keep = state->keep});
                 }
                 sum.backward();
-                state->student["map"].mutable_grad().reset();
+                state->student.nodes["map"].data.mutable_grad().reset();
                 for (auto& entry : state->loss->trainable()->parameters())
                   entry.tensor.mutable_grad().reset();
               },

@@ -27,7 +27,7 @@ struct State {
   std::vector<std::unique_ptr<Loss>> losses;
   std::unique_ptr<Optimizer> optimizer;
   Batch batch;
-  Features kept;             // of the teacher
+  Record kept;               // of the teacher
   std::int64_t missing = 0;  // samples, the first of the batch, for which it must run all the same
   bool winograd = false;
   double macs = 0;
@@ -40,43 +40,47 @@ std::unique_ptr<ImageModel> model_of(const char* architecture) {
   return model;
 }
 
+NodeInfo map_info() {
+  return {.axes = Axes::map, .sizes = {512, kSize / 32, kSize / 32}};
+}
+
 // Of the first samples of the batch.
-Features answers(State& state, std::int64_t samples) {
+Record answers(State& state, std::int64_t samples) {
   const at::NoGradGuard no_grad;
   Forward forward;
   forward.use_winograd(state.winograd);
   forward.capture(kTap);
-  state.teacher->forward(state.batch.input.narrow(0, 0, samples), forward);
+  Batch first;
+  first.input = state.batch.input.narrow(0, 0, samples);
+  Record record = state.teacher->run(first, forward);
   state.macs += static_cast<double>(forward.macs());
-  return forward.captured();
+  return record;
 }
 
-Features answers_of_cache(State& state) {
+Record answers_of_cache(State& state) {
   if (state.missing == 0) return state.kept;
-  Features all = answers(state, state.missing);
+  Record all = answers(state, state.missing);
   if (state.missing < kBatch)
-    for (auto& [name, map] : all)
-      map = at::cat({map, state.kept.at(name).narrow(0, state.missing, kBatch - state.missing)});
+    for (auto& [name, node] : all.nodes)
+      node.data = at::cat(
+          {node.data, state.kept.nodes.at(name).data.narrow(0, state.missing, kBatch - state.missing)});
   return all;
 }
 
 void step(State& state) {
   state.macs = 0;
-  const Features teacher = answers_of_cache(state);
+  const Record teacher = answers_of_cache(state);
   Forward forward(/*training=*/true);
   forward.use_winograd(state.winograd);
   forward.capture(kTap);
-  const at::Tensor logits = state.student->forward(state.batch.input, forward);
+  const Record student = state.student->run(state.batch, forward);
   const MaskOptions options{.mask = "spatial", .mask_ratio = 0.5};
   const at::Tensor keep =
-      MaskSource(options, 1, "mgd").draw({512, kSize / 32, kSize / 32}, 0, 0, state.batch.sample_ids);
+      MaskSource(options, 1, "mgd").draw(map_info(), state.batch, /*step=*/0, /*progress_frac=*/0);
   at::Tensor total;
   for (const auto& loss : state.losses) {
-    const at::Tensor sum = loss->sum({.batch = state.batch,
-                                      .student_logits = logits,
-                                      .student = forward.captured(),
-                                      .teacher = teacher,
-                                      .keep = keep});
+    const at::Tensor sum =
+        loss->sum({.batch = state.batch, .student = student, .teacher = teacher, .keep = keep});
     const double count =
         loss->count({.batch_size = kBatch, .num_targets = state.batch.num_targets(), .keep = keep});
     total = total.defined() ? total + sum * (loss->weight() / count) : sum * (loss->weight() / count);
@@ -94,7 +98,7 @@ BenchCase make(std::int64_t missing, bool winograd) {
   state->teacher = model_of("resnet34");
   state->teacher->set_requires_grad(false);
   state->student = model_of("resnet18");
-  const TapShape map{512, kSize / 32, kSize / 32};
+  const NodeInfo map = map_info();
   const LossContext context{.student = {{kTap, map}},
                             .teacher = {{kTap, map}},
                             .student_default_tap = kTap,

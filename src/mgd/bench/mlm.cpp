@@ -57,7 +57,7 @@ void step(State& state, bool bf16) {
   {
     const AutocastGuard autocast(bf16, at::kCPU);
     Forward forward(/*training=*/true);
-    const ModelOutput output = state.model->run(state.batch, forward);
+    const Record output = state.model->run(state.batch, forward);
     loss = masked_cross_entropy(output.head, state.batch.target);
   }
   (loss / static_cast<double>(state.batch.num_targets())).backward();

@@ -126,7 +126,7 @@ class TextAnswers {
       rows.push_back(encoding.size() > 0 ? static_cast<std::int64_t>(encodings.size()) : -1);
       if (encoding.size() > 0) encodings.push_back(std::move(encoding));
     }
-    ModelOutput output;
+    Record output;
     if (!encodings.empty())
       output = mgd::answer(*named_.model, batch_of(encodings), {.precision = flags_.precision});
     const bool embeds = named_.model->config().head == TextHead::encoder;

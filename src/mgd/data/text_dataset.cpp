@@ -111,7 +111,12 @@ class TextOpener {
     if (config_.task == "classify" && train->info().has_targets)
       classes_ = std::make_unique<Classes>(train->info().labels, config_.text.target);
     if (classes_) out_.class_names = classes_->names;
-    const double held_out = validation ? 0 : config_.data.validation;
+    double held_out = validation ? 0 : config_.data.validation;
+    if (config_.task == "embed" && held_out > 0 && !train->info().has_targets) {
+      held_out = 0;
+      out_.notes.emplace_back(
+          "the training texts have no scores, so none are held out; text.validation names pairs with scores");
+    }
     auto [kept, held] = divide(*train, held_out);
     if (classes_ && config_.data.per_class > 0) keep_first(*train, kept.rows);
     out_.train = samples(train, kept, "train", true);
@@ -145,7 +150,9 @@ class TextOpener {
         .files = files, .corpus = {.format = config_.text.format}, .prompt = config_.text.prompt};
     if (!config_.text.columns.empty()) request.corpus.columns = config_.text.columns;
     request.corpus.target = config_.text.target;
-    if (labelled() && !config_.text.target.empty())
+    if (config_.task == "embed" && is_plain(request))
+      request.corpus.columns.resize(1);  // texts without scores, for losses that need none
+    else if (labelled() && !config_.text.target.empty())
       request.corpus.kind = config_.task == "classify" ? TargetKind::label : TargetKind::score;
     request.whole_documents = config_.task == "clm";
     require_rows(request);
@@ -158,12 +165,21 @@ class TextOpener {
     return opened.store;
   }
 
+  static bool has_columns(const std::string& format) {
+    return format == "jsonl" || format == "csv" || format == "tsv";
+  }
+  static bool is_plain(const StoreRequest& request) {
+    return std::none_of(request.files.begin(), request.files.end(), [&](const fs::path& file) {
+      return has_columns(corpus_format(file, request.corpus.format));
+    });
+  }
+
   // Plain text has neither pairs nor targets.
   void require_rows(const StoreRequest& request) const {
     if (request.corpus.kind == TargetKind::none && request.corpus.columns.size() < 2) return;
     for (const fs::path& file : request.files) {
       const std::string format = corpus_format(file, request.corpus.format);
-      if (format != "jsonl" && format != "csv" && format != "tsv")
+      if (!has_columns(format))
         fail(ExitCode::usage, "text.format: got {} for {}, but task {} needs columns; use jsonl, csv or tsv",
              format, file.string(), config_.task);
     }

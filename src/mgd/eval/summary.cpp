@@ -38,7 +38,10 @@ std::vector<LayerSummary> observe_nodes(Model& model, const Batch& sample, std::
   Forward forward;
   forward.observe([&](const std::string& name, const at::Tensor& activation) {
     LayerSummary& node = nodes.at(name);
-    node.shape = activation.sizes().slice(1).vec();
+    const NodeInfo info = model.info_of(name, activation);
+    node.shape = info.sizes;
+    node.axes = info.axes;
+    node.of_decoder = info.of_decoder;
     node.macs += forward.macs() - counted;
     counted = forward.macs();
   });
@@ -70,10 +73,11 @@ ModelSummary summarize_on(Model& model, const Batch& sample) {
 
 }  // namespace
 
-TapShapes ModelSummary::tap_shapes() const {
-  TapShapes shapes;
-  for (const LayerSummary& node : nodes) shapes[node.name] = node.shape;
-  return shapes;
+NodeInfos ModelSummary::node_infos() const {
+  NodeInfos infos;
+  for (const LayerSummary& node : nodes)
+    infos[node.name] = {.axes = node.axes, .sizes = node.shape, .of_decoder = node.of_decoder};
+  return infos;
 }
 
 ModelSummary summarize(ImageModel& model) {

@@ -11,7 +11,9 @@ namespace mgd {
 
 struct LayerSummary {
   std::string name;                 // node path
-  std::vector<std::int64_t> shape;  // one sample's activation
+  std::vector<std::int64_t> shape;  // one sample's activation; of rows, one token's
+  Axes axes = Axes::other;
+  bool of_decoder = false;  // rows
   std::int64_t parameters = 0;
   std::int64_t macs = 0;  // of one sample
 };
@@ -21,7 +23,7 @@ struct ModelSummary {
   std::int64_t parameters = 0;
   std::int64_t macs = 0;            // one sample
   std::vector<LayerSummary> nodes;  // in the order of the forward pass: every one can be a tap
-  TapShapes tap_shapes() const;
+  NodeInfos node_infos() const;
 };
 
 // Runs one sample through it: eval mode, no gradient, on the device and in the type of its parameters. A node

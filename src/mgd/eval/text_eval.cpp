@@ -36,7 +36,7 @@ double LanguageMetrics::perplexity() const {
   return std::exp(loss);
 }
 
-ModelOutput answer(TextModel& model, const Batch& batch, const TextEvalOptions& options) {
+Record answer(TextModel& model, const Batch& batch, const TextEvalOptions& options) {
   const at::NoGradGuard no_grad;
   AutocastGuard autocast(autocast_wanted(options.precision), options.device);
   Forward forward;
@@ -49,7 +49,7 @@ LanguageMetrics evaluate_language(TextModel& model, BatchStream& stream, const T
   double nats = 0, right = 0;
   for_epoch(stream, [&](const Batch& batch) {
     if (batch.num_targets() == 0) return;
-    const ModelOutput output = answer(model, batch, options);
+    const Record output = answer(model, batch, options);
     const at::Tensor targets = batch.target.to(options.device);
     const TokenScores scores = score_targets(output.head, targets);
     nats += scores.nll.to(at::kDouble).sum().item<double>();

@@ -37,6 +37,6 @@ struct SimilarityMetrics {
 SimilarityMetrics evaluate_similarity(TextModel& model, BatchStream& stream, const TextEvalOptions& options);
 
 // Eval mode, no gradient, on the device of the options.
-ModelOutput answer(TextModel& model, const Batch& batch, const TextEvalOptions& options);
+Record answer(TextModel& model, const Batch& batch, const TextEvalOptions& options);
 
 }  // namespace mgd

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/eval/kept_layers.h"
 #include "mgd/model/text_names.h"
 
 namespace mgd {
@@ -70,6 +71,7 @@ OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& op
   TextConfig& config = content.config;
   std::vector<std::string> notes;
   settle_head(content, notes);
+  keep_layers(content, options.layers, notes);
   const LabelFit fit = options.fit_labels ? options.fit_labels(config) : LabelFit{};
   bool other_head = options.head.has_value() && *options.head != config.head;
   if (options.head) {

@@ -39,6 +39,8 @@ struct OpenTextOptions {
   // What becomes of the classes, told what the folder's model is; not given, or an answer without labels:
   // they stay.
   std::function<LabelFit(const TextConfig& own)> fit_labels;
+  std::vector<std::int64_t> layers;         // that are kept, ascending; empty: all. Of both stacks of an
+                                            // encoder-decoder. Error(usage) for one that is not there
   std::function<void(TextConfig&)> adjust;  // last changes, before the model is made
   std::uint64_t seed = 1;
 };

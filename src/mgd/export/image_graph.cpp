@@ -27,7 +27,7 @@ at::Tensor random_pictures(at::IntArrayRef shape, std::uint64_t seed) {
   return pictures;
 }
 
-Record recorded(ImageModel& model, at::IntArrayRef shape, std::uint64_t seed) {
+OperatorRecord recorded(ImageModel& model, at::IntArrayRef shape, std::uint64_t seed) {
   const Pass pass{.inputs = {{"input", random_pictures(shape, seed).to(at::kDouble)}},
                   .run = [&](const NamedTensors& inputs, Forward& forward) -> NamedTensors {
                     return {{"logits", model.forward(inputs.at("input"), forward)}};
@@ -54,7 +54,7 @@ ImageGraph image_graph(ImageModel& model, std::int64_t height, std::int64_t widt
   const at::NoGradGuard no_grad;
   const InDouble precise(model);
   const std::int64_t channels = model.spec().in_channels;
-  std::vector<Record> records;
+  std::vector<OperatorRecord> records;
   records.push_back(recorded(model, {2, channels, height, width}, 1));
   records.push_back(recorded(model, {3, channels, height, width}, 2));
   ImageGraph exported;

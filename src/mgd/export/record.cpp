@@ -26,7 +26,7 @@ void collect(const c10::IValue& value, std::vector<at::Tensor>& tensors) {
 
 class Recorder {
  public:
-  Recorder(Record& record, const Known& is_known) : record_(record), is_known_(is_known) {}
+  Recorder(OperatorRecord& record, const Known& is_known) : record_(record), is_known_(is_known) {}
 
   struct Call : at::ObserverContext {
     Recorder* recorder = nullptr;
@@ -68,7 +68,7 @@ class Recorder {
   }
 
  private:
-  Record& record_;
+  OperatorRecord& record_;
   const Known& is_known_;
   int depth_of_known_ = 0;
 };
@@ -107,9 +107,9 @@ class Recording {
 
 }  // namespace
 
-Record record_pass(const Pass& pass, const Known& is_known) {
+OperatorRecord record_pass(const Pass& pass, const Known& is_known) {
   const at::NoGradGuard no_grad;
-  Record record;
+  OperatorRecord record;
   record.inputs = pass.inputs;
   Recorder recorder(record, is_known);
   Forward forward(/*training=*/false);

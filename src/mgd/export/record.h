@@ -37,7 +37,7 @@ struct RecordedStep {
 
 using NamedTensors = std::map<std::string, at::Tensor>;
 
-struct Record {
+struct OperatorRecord {
   NamedTensors inputs, outputs;
   std::vector<RecordedStep>
       steps;  // its tensors live as long as the record, so their addresses tell them apart
@@ -52,6 +52,6 @@ struct Pass {
 // Runs the pass without gradient, in evaluation, while everybody looks at every node, so that each is made.
 // Operators call others: the outermost that `is_known` is recorded, and below one that is not, what it calls;
 // when some of that is not known either, the outer one is recorded by its name.
-Record record_pass(const Pass& pass, const std::function<bool(const std::string& op)>& is_known);
+OperatorRecord record_pass(const Pass& pass, const std::function<bool(const std::string& op)>& is_known);
 
 }  // namespace mgd

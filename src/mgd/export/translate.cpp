@@ -14,7 +14,7 @@ namespace {
 
 class Translation {
  public:
-  Translation(const std::vector<Record>& records, const Module& module)
+  Translation(const std::vector<OperatorRecord>& records, const Module& module)
       : records_(records), names_(records.size()) {
     for (const auto& entry : module.state())
       if (entry.tensor.numel() > 0) state_.emplace(entry.tensor.const_data_ptr(), entry.name);
@@ -24,7 +24,7 @@ class Translation {
     for (const auto& [name, tensor] : records_[0].inputs) {
       for (std::size_t pass = 0; pass < records_.size(); ++pass)
         names_.set(pass, records_[pass].inputs.at(name), name);
-      graph_.inputs.push_back(border(name, &Record::inputs, free_dims));
+      graph_.inputs.push_back(border(name, &OperatorRecord::inputs, free_dims));
     }
     for (std::size_t i = 0; i < records_[0].steps.size(); ++i) step(i);
     finish(free_dims);
@@ -35,7 +35,7 @@ class Translation {
   void step(std::size_t i) {
     std::vector<const RecordedOp*> passes;
     std::vector<at::Tensor> tensors;
-    for (const Record& record : records_) {
+    for (const OperatorRecord& record : records_) {
       if (record.steps.size() <= i || record.steps[i].op.name != records_[0].steps[i].op.name)
         throw Varies("the operators of the pass");
       passes.push_back(&record.steps[i].op);
@@ -72,14 +72,15 @@ class Translation {
     }
   }
 
-  OnnxValue border(const std::string& name, NamedTensors Record::*where, const FreeDims& free_dims) const {
+  OnnxValue border(const std::string& name, NamedTensors OperatorRecord::*where,
+                   const FreeDims& free_dims) const {
     const at::Tensor& first = (records_[0].*where).at(name);
     OnnxValue value{.name = name,
                     .type = first.scalar_type() == at::kLong ? OnnxType::int64 : OnnxType::float32,
                     .dims = {}};
     for (std::int64_t d = 0; d < first.dim(); ++d) {
       bool fixed = true;
-      for (const Record& record : records_)
+      for (const OperatorRecord& record : records_)
         fixed = fixed && (record.*where).at(name).size(d) == first.size(d);
       if (fixed)
         value.dims.emplace_back(first.size(d));
@@ -93,11 +94,11 @@ class Translation {
     std::map<std::string, std::string> renamed;
     for (const auto& [name, tensor] : records_[0].outputs) {
       std::vector<at::Tensor> tensors;
-      for (const Record& record : records_) tensors.push_back(record.outputs.at(name));
+      for (const OperatorRecord& record : records_) tensors.push_back(record.outputs.at(name));
       const std::string value = names_.find(tensors);
       if (value.empty())
         fail(ExitCode::usage, "export: the output '{}' is made by no operator that was recorded", name);
-      graph_.outputs.push_back(border(name, &Record::outputs, free_dims));
+      graph_.outputs.push_back(border(name, &OperatorRecord::outputs, free_dims));
       graph_.outputs.back().name = value;
       renamed[value] = name;
     }
@@ -150,7 +151,7 @@ class Translation {
     return "unused";
   }
 
-  const std::vector<Record>& records_;
+  const std::vector<OperatorRecord>& records_;
   Graph graph_;
   Names names_;
   std::map<const void*, std::string> state_;             // the module's tensors by their memory
@@ -166,7 +167,7 @@ bool has_form(const std::string& op) {
   return find_form(op).has_value();
 }
 
-Graph translate(const std::vector<Record>& records, const Module& module, const FreeDims& free_dims) {
+Graph translate(const std::vector<OperatorRecord>& records, const Module& module, const FreeDims& free_dims) {
   MGD_ASSERT(!records.empty());
   return Translation(records, module).graph(free_dims);
 }

@@ -19,6 +19,6 @@ bool has_form(const std::string& op);
 // between the records the dimension of an input or output is free. Throws Error(usage) for an operator
 // without a form, by name and by the node before it, and Varies (export/form.h) for a number that would have
 // to be fixed and is not.
-Graph translate(const std::vector<Record>& records, const Module& module, const FreeDims& free_dims);
+Graph translate(const std::vector<OperatorRecord>& records, const Module& module, const FreeDims& free_dims);
 
 }  // namespace mgd

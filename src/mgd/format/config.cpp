@@ -68,6 +68,15 @@ void ModelConfig::visit(OptionVisitor& v) {
   v.option("model", model, {.help = "name of the architecture, e.g. cifar_resnet8"});
   v.option("weights", weights, {.help = "safetensors file for `model`; empty = fresh (a teacher needs one)"});
   v.option("path", path, {.help = "a model folder; instead of model and weights"});
+  v.option(
+      "from", from,
+      {.help = "teacher: a student of text that begins as its teacher, usually with some of its `layers`",
+       .choices = {"", "teacher"}});
+  v.option(
+      "layers", layers,
+      {.help = "of a text model: made from scratch, how many (default: the architecture's); of a folder or "
+               "from the teacher, those that the student keeps, counted from 0, e.g. [0, 2, 5] (default: "
+               "all)"});
   v.option("width", width,
            {.help = "multiplier of every channel count of `model`", .min = 0, .max = 64, .min_open = true});
   v.option("head", head,

@@ -39,10 +39,13 @@ struct DataConfig {
 };
 
 struct ModelConfig {
-  std::string model;            // architecture name; "" with weights of an image model: found by its tensors
-  std::string weights;          // safetensors file, or "" = fresh (student) / required (teacher)
-  std::string path;             // a model folder; instead of model + weights
-  double width = 1.0;           // of image models
+  std::string model;    // architecture name; "" with weights of an image model: found by its tensors
+  std::string weights;  // safetensors file, or "" = fresh (student) / required (teacher)
+  std::string path;     // a model folder; instead of model + weights
+  double width = 1.0;   // of image models
+  std::string from;     // "teacher": a student that begins as the teacher; instead of the others
+  std::vector<std::int64_t>
+      layers;                   // of a text model: how many, made from scratch; else the kept ones, from 0
   std::string head = "auto";    // auto | fresh: what becomes of the classifier of given weights
   std::int64_t image_size = 0;  // of a teacher that sees the student's pictures at another size; 0 = the same
   TextSizes sizes;              // of text models made from scratch

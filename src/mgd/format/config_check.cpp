@@ -58,6 +58,43 @@ void check_model(const Config& config, const ModelConfig& model, const std::stri
            fmt::format("got both width and path ({}); a model folder knows its width", model.path));
 }
 
+void check_origin_of_student(Config& config) {
+  ModelConfig& student = config.student;
+  for (const char* key : {"from", "layers"}) {
+    const bool given =
+        std::string_view(key) == "from" ? !config.teacher.from.empty() : !config.teacher.layers.empty();
+    if (given) refuse(config, std::string("teacher.") + key, "it is for a student");
+  }
+  if (!student.from.empty()) {
+    if (config.teacher.path.empty())
+      refuse(config, "student.from", "there is no teacher to begin as; name a folder under teacher");
+    if (!student.path.empty() || !student.model.empty())
+      refuse(config, "student.from", "got another model as well; give one of the two");
+    student.path = config.teacher.path;
+  }
+  if (student.layers.empty()) return;
+  if (student.path.empty()) {
+    constexpr std::int64_t kMost = 1000;
+    if (student.layers.size() != 1 || student.layers[0] < 0 || student.layers[0] > kMost)
+      refuse(config, "student.layers",
+             "a model made from scratch takes their number, 0 ... 1000 (0 = the architecture's); layers are "
+             "kept "
+             "of a folder, or from the teacher");
+    student.sizes.layers = student.layers[0];
+    return;
+  }
+  if (!config.reads_text())
+    refuse(config, "student.layers", "kept are layers of text models; this task reads pictures");
+  const Node* given = config.tree.find("student")->find("layers");
+  if (given != nullptr && given->kind == Node::Kind::scalar)
+    refuse(
+        config, "student.layers",
+        fmt::format("got {}; list the layers that are kept, counted from 0, e.g. [0, 2, 5]", given->scalar));
+  if (!std::is_sorted(student.layers.begin(), student.layers.end(), std::less_equal<>()) ||
+      student.layers.front() < 0)
+    refuse(config, "student.layers", "expected layers in their order, each once, counted from 0");
+}
+
 // Keys that need a teacher have one, and what a teacher of another size sees is what the student sees.
 void check_teacher_keys(const Config& config) {
   if (config.student.image_size > 0)
@@ -165,6 +202,7 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   check_data(config);
   check_model(config, config.teacher, "teacher");
   check_model(config, config.student, "student");
+  check_origin_of_student(config);
   check_teacher_keys(config);
   check_train(config);
   check_label_smoothing(config);

@@ -203,7 +203,6 @@ TextConfig default_text_config(const std::string& model_type) {
 void TextSizes::visit(OptionVisitor& v) {
   v.option("vocab_size", vocab_size, {.help = "tokens; 0 = the tokenizer's", .min = 0, .max = 10'000'000});
   v.option("hidden_size", hidden_size, {.help = "width; 0 = the architecture's", .min = 0, .max = 65536});
-  v.option("layers", layers, {.help = "0 = the architecture's", .min = 0, .max = 1000});
   v.option("heads", heads, {.help = "0 = one for each 64 of hidden_size", .min = 0, .max = 1024});
   v.option("intermediate_size", intermediate_size,
            {.help = "width of the feed-forward layer; 0 = 4 times hidden_size (modernbert: 1.5 times)",

@@ -42,7 +42,7 @@ class AttentionTransfer final : public FeatureLoss {
     return describe_taps() + "; " + describe_weight(true, taps().teacher_positions(), "positions");
   }
 
-  Features illustrate(const LossInput& input) override {
+  Maps illustrate(const LossInput& input) override {
     const std::int64_t height = taps().teacher_shape[1], width = taps().teacher_shape[2];
     return {{"student", attention(student_map(input)).view({-1, 1, height, width})},
             {"teacher", attention(teacher_map(input)).view({-1, 1, height, width})}};

@@ -28,10 +28,11 @@ class CosineSimilarity final : public NamedLoss {
   CosineSimilarity(const LossEntry& entry, const CosineSimilarityOptions& options)
       : NamedLoss(entry, options), max_score_(options.max_score) {}
 
+  bool reads_targets() const override { return true; }
   double count(const CountInput& input) const override { return static_cast<double>(input.num_targets); }
 
   at::Tensor sum(const LossInput& input) override {
-    const at::Tensor embedding = at_least_float(input.student_embedding);      // (2 B, H)
+    const at::Tensor embedding = at_least_float(input.student.embedding);      // (2 B, H)
     const at::Tensor pairs = embedding.reshape({-1, 2, embedding.size(-1)});   // (B, 2, H)
     const at::Tensor target = input.batch.target.to(embedding.scalar_type());  // (B)
     check(target);

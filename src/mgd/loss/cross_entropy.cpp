@@ -28,12 +28,13 @@ class CrossEntropy final : public NamedLoss {
   CrossEntropy(const LossEntry& entry, const CrossEntropyOptions& options)
       : NamedLoss(entry, options), smoothing_(options.label_smoothing) {}
 
+  bool reads_targets() const override { return true; }
   double count(const CountInput& input) const override { return static_cast<double>(input.num_targets); }
 
   at::Tensor sum(const LossInput& input) override {
-    if (input.student_head.defined())
-      return masked_cross_entropy(input.student_head, input.batch.target, {.label_smoothing = smoothing_});
-    const at::Tensor log_probs = at::log_softmax(at_least_float(input.student_logits), 1);  // (B, K)
+    if (input.student.head.defined())
+      return masked_cross_entropy(input.student.head, input.batch.target, {.label_smoothing = smoothing_});
+    const at::Tensor log_probs = at::log_softmax(at_least_float(input.student.logits), 1);  // (B, K)
     const Batch& batch = input.batch;
     const at::Tensor likelihood = batch.target_probs.defined()
                                       ? at::sum(log_probs * batch.target_probs.to(log_probs.scalar_type()))

@@ -36,7 +36,7 @@ class ChannelWise final : public AlignedLoss {
            fmt::format(", temperature {:g}", temperature_);
   }
 
-  Features illustrate(const LossInput& input) override {
+  Maps illustrate(const LossInput& input) override {
     return {{"aligned", aligned_map(input)}, {"teacher", teacher_map(input)}};
   }
 

@@ -26,22 +26,27 @@ void AlignedOptions::visit(OptionVisitor& v) {
 
 namespace {
 
-std::string text_of(const TapShape& shape) {
-  return fmt::format("({})", fmt::join(shape, ", "));
-}
-
-TapShape shape_of(const LossEntry& entry, const char* key, const std::string& tap, const TapShapes& shapes) {
-  const auto found = shapes.find(tap);
-  if (found == shapes.end()) {
+const NodeInfo& info_of(const LossEntry& entry, const char* key, const std::string& tap,
+                        const NodeInfos& nodes) {
+  const auto found = nodes.find(tap);
+  if (found == nodes.end()) {
     std::vector<std::string> known;
-    for (const auto& [name, shape] : shapes) known.push_back(name);
+    for (const auto& [name, info] : nodes) known.push_back(name);
     entry.refuse(fmt::format("{}: no node '{}'{}", key, tap, suggestion(tap, known)), key);
   }
-  if (found->second.size() != 3)
-    entry.refuse(
-        fmt::format("{}: node '{}' has shape {}, expected a map (C, Y, X)", key, tap, text_of(found->second)),
-        key);
   return found->second;
+}
+
+const NodeInfo& comparable(const LossEntry& entry, const char* key, const std::string& tap,
+                           const NodeInfos& nodes, bool on_rows) {
+  const NodeInfo& info = info_of(entry, key, tap, nodes);
+  if (info.axes != Axes::map && !(on_rows && info.axes == Axes::rows))
+    entry.refuse(
+        fmt::format("{}: node '{}' has shape {}{}, expected {}{}", key, tap, sizes_text(info.sizes),
+                    info.axes == Axes::other ? "" : fmt::format(", {}", axes_name(info.axes)),
+                    axes_name(Axes::map), on_rows ? fmt::format(" or {}", axes_name(Axes::rows)) : ""),
+        key);
+  return info;
 }
 
 struct TapNames {
@@ -67,41 +72,53 @@ std::string label_of(const std::string& base, const TapNames& names, std::size_t
   return base + "." + names.student[i] + (repeated ? "-" + names.teacher[i] : "");
 }
 
-void check_pair(const LossEntry& entry, const FeatureOptions& options, const TapPair& taps) {
+void check_pair(const LossEntry& entry, const FeatureOptions& options, const TapPair& taps,
+                const NodeInfo& student) {
+  const NodeInfo& teacher = taps.teacher_info;
+  if (student.axes != teacher.axes)
+    entry.refuse(fmt::format("student '{}' has {} and teacher '{}' {}, expected the same of both",
+                             taps.student, axes_name(student.axes), taps.teacher, axes_name(teacher.axes)),
+                 "student_tap");
+  if (student.of_decoder != teacher.of_decoder)
+    entry.refuse(fmt::format("one of student '{}' and teacher '{}' is of a decoder and one of an encoder: "
+                             "their rows are of other tokens",
+                             taps.student, taps.teacher),
+                 "student_tap");
   if (taps.same_size() || options.resize) return;
   entry.refuse(
       fmt::format(
           "student '{}' is {} and teacher '{}' is {}, expected the same height and width; choose other taps "
           "or set resize: true",
-          taps.student, text_of(taps.student_shape), taps.teacher, text_of(taps.teacher_shape)),
+          taps.student, sizes_text(taps.student_shape), taps.teacher, sizes_text(taps.teacher_shape)),
       "student_tap");
 }
 
-const at::Tensor& tap_of(const Features& features, const std::string& name) {
-  const auto found = features.find(name);
-  MGD_ASSERT(found != features.end() && found->second.defined());
-  return found->second;
-}
-
-bool has_shape(const at::Tensor& map, const TapShape& shape) {
-  return map.dim() == 4 && map.size(1) == shape[0] && map.size(2) == shape[1] && map.size(3) == shape[2];
+const at::Tensor& tap_of(const Record& record, const std::string& name,
+                         const std::vector<std::int64_t>& sizes) {
+  const auto found = record.nodes.find(name);
+  MGD_ASSERT(found != record.nodes.end() && found->second.data.defined());
+  MGD_ASSERT(found->second.data.sizes().slice(1) == at::IntArrayRef(sizes));
+  return found->second.data;
 }
 
 }  // namespace
 
-std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options) {
+std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options, bool on_rows) {
   const LossContext& context = entry.context;
   if (context.teacher.empty()) entry.refuse("needs a teacher, and the recipe has none");
   const TapNames names = names_of(entry, options);
   const std::string base = options.label.empty() ? entry.name : options.label;
   std::vector<TapPair> pairs;
   for (std::size_t i = 0; i < names.student.size(); ++i) {
+    const NodeInfo& student = comparable(entry, "student_tap", names.student[i], context.student, on_rows);
+    const NodeInfo& teacher = comparable(entry, "teacher_tap", names.teacher[i], context.teacher, on_rows);
     TapPair taps{.label = label_of(base, names, i),
                  .student = names.student[i],
                  .teacher = names.teacher[i],
-                 .student_shape = shape_of(entry, "student_tap", names.student[i], context.student),
-                 .teacher_shape = shape_of(entry, "teacher_tap", names.teacher[i], context.teacher)};
-    check_pair(entry, options, taps);
+                 .student_shape = student.sizes,
+                 .teacher_shape = teacher.sizes,
+                 .teacher_info = teacher};
+    check_pair(entry, options, taps, student);
     for (const TapPair& other : pairs)
       if (other.label == taps.label)
         entry.refuse(fmt::format("student '{}' meets teacher '{}' twice", taps.student, taps.teacher),
@@ -114,33 +131,44 @@ std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& 
 AlignBlock::AlignBlock(const TapPair& taps, const AlignedOptions& options, RandomStream& random) {
   const std::int64_t in = taps.student_shape[0], out = taps.teacher_shape[0];
   if (in == out && options.align != "always") return;
-  align_ =
-      &make_child<Conv2d>("align", Conv2dOptions{.in = in, .out = out, .kernel = 1, .bias = true}, random);
+  if (taps.rows())
+    rows_ = &make_child<Linear>("align", in, out, random);
+  else
+    maps_ =
+        &make_child<Conv2d>("align", Conv2dOptions{.in = in, .out = out, .kernel = 1, .bias = true}, random);
 }
 
 at::Tensor AlignBlock::align(const at::Tensor& student) {
-  if (align_ == nullptr) return student;
+  if (is_identity()) return student;
   Forward forward(/*training=*/true);
-  return at_least_float(align_->forward(student, forward));
+  return at_least_float(rows_ != nullptr ? rows_->forward(student, forward)
+                                         : maps_->forward(student, forward));
 }
 
 at::Tensor FeatureLoss::student_map(const LossInput& input) const {
-  const at::Tensor& map = tap_of(input.student, taps_.student);
-  MGD_ASSERT(has_shape(map, taps_.student_shape));
+  const at::Tensor& map = tap_of(input.student, taps_.student, taps_.student_shape);
   if (taps_.same_size()) return at_least_float(map);
   return at::upsample_bilinear2d(at_least_float(map), {taps_.teacher_shape[1], taps_.teacher_shape[2]},
                                  /*align_corners=*/false);
 }
 
 at::Tensor FeatureLoss::teacher_map(const LossInput& input) const {
-  const at::Tensor& map = tap_of(input.teacher, taps_.teacher);
-  MGD_ASSERT(has_shape(map, taps_.teacher_shape));
-  return at_least_float(map.detach());
+  return at_least_float(tap_of(input.teacher, taps_.teacher, taps_.teacher_shape).detach());
+}
+
+double FeatureLoss::num_positions(const CountInput& input) const {
+  if (!taps_.rows()) return static_cast<double>(input.batch_size) * taps_.teacher_positions();
+  MGD_ASSERT(input.batch != nullptr);
+  return static_cast<double>(tokens_of(taps_.teacher_info, *input.batch).num_tokens());
+}
+
+double FeatureLoss::num_elements(const CountInput& input) const {
+  return num_positions(input) * static_cast<double>(taps_.teacher_shape[0]);
 }
 
 std::string FeatureLoss::describe_taps() const {
-  return fmt::format("student {} {} -> teacher {} {}{}", taps_.student, text_of(taps_.student_shape),
-                     taps_.teacher, text_of(taps_.teacher_shape), taps_.same_size() ? "" : " resized");
+  return fmt::format("student {} {} -> teacher {} {}{}", taps_.student, sizes_text(taps_.student_shape),
+                     taps_.teacher, sizes_text(taps_.teacher_shape), taps_.same_size() ? "" : " resized");
 }
 
 std::string FeatureLoss::describe_weight(bool on_mean, double num_units, const char* unit) const {

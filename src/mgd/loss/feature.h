@@ -1,5 +1,5 @@
-// What the losses between feature maps share: which tap of the student meets which of the teacher, and their
-// alignment.
+// What the losses between features share: which tap of the student meets which of the teacher, and their
+// alignment. Features are maps of pictures, or rows of texts.
 #pragma once
 
 #include <cstdint>
@@ -25,39 +25,47 @@ struct AlignedOptions : FeatureOptions {
   void visit(OptionVisitor& v);
 };
 
-// One pair of maps that meet. Shapes are {C, Y, X}.
+// One pair of nodes that meet, both maps or both rows. Shapes are {C, Y, X} of a sample, or {H} of a token.
 struct TapPair {
   std::string label;  // of the loss of this pair
   std::string student, teacher;
-  TapShape student_shape, teacher_shape;
+  std::vector<std::int64_t> student_shape, teacher_shape;
+  NodeInfo teacher_info{};
 
+  bool rows() const { return teacher_info.axes == Axes::rows; }
   bool same_size() const {
-    return student_shape[1] == teacher_shape[1] && student_shape[2] == teacher_shape[2];
+    return rows() || (student_shape[1] == teacher_shape[1] && student_shape[2] == teacher_shape[2]);
   }
-  double teacher_positions() const { return static_cast<double>(teacher_shape[1] * teacher_shape[2]); }
+  double teacher_positions() const {
+    return rows() ? 1.0 : static_cast<double>(teacher_shape[1] * teacher_shape[2]);
+  }
+  // Of a sample, or of a token.
   double teacher_elements() const { return static_cast<double>(teacher_shape[0]) * teacher_positions(); }
 };
 
 // The pairs of an entry: the named taps one by one; when only one side is named, the other has the same
 // names; when none is, the default taps of the models. Several pairs are labelled LABEL.STUDENT_TAP. Throws
-// Error(usage) for a missing teacher, a tap that is no map, lists of different lengths, the same pair twice,
-// and different Y, X without `resize`.
-std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options);
+// Error(usage) for a missing teacher, a tap that is neither map nor, with `on_rows`, rows, a pair of both,
+// lists of different lengths, the same pair twice, and different Y, X without `resize`.
+std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options, bool on_rows);
 
-// A 1x1 convolution with bias from the student's channels to the teacher's, where they differ or `align:
-// always` asks.
+// A 1x1 convolution (of rows: a linear layer) with bias from the student's channels to the teacher's, where
+// they differ or `align: always` asks.
 class AlignBlock : public Module {
  public:
   AlignBlock(const TapPair& taps, const AlignedOptions& options, RandomStream& random);
-  at::Tensor align(const at::Tensor& student);  // (B, Cs, Y, X) -> (B, Ct, Y, X)
-  bool is_identity() const { return align_ == nullptr; }
+  at::Tensor align(const at::Tensor& student);  // (B, Cs, Y, X) -> (B, Ct, Y, X); rows (N, Hs) -> (N, Ht)
+  bool is_identity() const { return maps_ == nullptr && rows_ == nullptr; }
 
  private:
-  Conv2d* align_ = nullptr;
+  Conv2d* maps_ = nullptr;
+  Linear* rows_ = nullptr;
 };
 
 class FeatureLoss : public NamedLoss {
  public:
+  static constexpr bool kOnRows = false;  // a loss that can compare rows says so
+
   FeatureLoss(TapPair taps, double weight) : NamedLoss(taps.label, weight), taps_(std::move(taps)) {}
 
   std::vector<std::string> student_taps() const override { return {taps_.student}; }
@@ -67,8 +75,11 @@ class FeatureLoss : public NamedLoss {
  protected:
   const TapPair& taps() const { return taps_; }
   at::Tensor student_map(
-      const LossInput& input) const;  // (B, Cs, Y, X) of the teacher's Y, X; at least float
-  at::Tensor teacher_map(const LossInput& input) const;  // (B, Ct, Y, X) without gradient; at least float
+      const LossInput& input) const;  // (B, Cs, Y, X) of the teacher's Y, X, or rows (N, Hs); at least float
+  // (B, Ct, Y, X) or rows (N, Ht), without gradient; at least float.
+  at::Tensor teacher_map(const LossInput& input) const;
+  double num_positions(const CountInput& input) const;  // of all samples: B Y X, or N
+  double num_elements(const CountInput& input) const;   // B Ct Y X, or N Ht
   // "student layer3 (64, 8, 8) -> teacher layer3 (128, 8, 8)"
   std::string describe_taps() const;
   // Both readings of the weight: on the mean over `num_units` of a sample, and on their sum.
@@ -103,7 +114,7 @@ LossList make_feature_losses(const LossEntry& entry, const std::vector<std::stri
   Options options;
   LossList losses;
   if (!read_entry(entry, options, ignore)) return losses;
-  for (TapPair& taps : resolve_taps(entry, options))
+  for (TapPair& taps : resolve_taps(entry, options, L::kOnRows))
     losses.push_back(std::make_unique<L>(entry, std::move(taps), options));
   return losses;
 }

@@ -55,7 +55,7 @@ std::vector<std::unique_ptr<Loss>> make_losses(const Node& entry, const LossCont
 std::vector<LossDescription> describe_losses() {
   std::vector<LossDescription> all;
   LossContext context;
-  context.teacher["any"] = {1, 1, 1};  // nothing is refused for want of one
+  context.teacher["any"] = {.axes = Axes::map, .sizes = {1, 1, 1}};  // nothing is refused for want of one
   for (const BuiltinLoss& loss : kLosses) {
     Node entry = Node::make_map();
     entry.set("name", Node::make_scalar(loss.name));

@@ -21,13 +21,9 @@ namespace mgd {
 
 struct LossInput {
   const Batch& batch;
-  at::Tensor student_logits;     // (B, K)
-  at::Tensor teacher_logits;     // (B, K), no gradient; undefined when there is no teacher
-  LmHead student_head;           // of a language model, which has no logits
-  at::Tensor student_embedding;  // (S, H) of a sentence encoder, a row a sequence
-  const Features& student;       // taps by name
-  const Features& teacher;       // no gradient
-  at::Tensor keep;  // bool, broadcasts to the aligned map; undefined when the loss asked for no mask
+  const Record& student;
+  const Record& teacher;  // no gradient; empty when there is no teacher
+  at::Tensor keep;        // bool, broadcasts to the aligned node; undefined when the loss asked for no mask
 };
 
 // What a loss may know before any forward pass.
@@ -36,7 +32,10 @@ struct CountInput {
   std::int64_t num_targets =
       0;            // n of Batch::target; language models: often not B, and 0 when nothing is hidden
   at::Tensor keep;  // as in LossInput
+  const Batch* batch = nullptr;  // for losses on rows, which count tokens
 };
+
+using Maps = std::map<std::string, at::Tensor>;  // title -> (B, C, Y, X)
 
 class Loss {
  public:
@@ -48,13 +47,14 @@ class Loss {
   virtual std::vector<std::string> student_taps() const { return {}; }
   virtual std::vector<std::string> teacher_taps() const { return {}; }
   virtual bool needs_teacher() const { return false; }
+  virtual bool reads_targets() const { return false; }         // labels, scores or tokens of the data
   virtual bool reads_teacher_logits() const { return false; }  // which are then of the student's classes
 
-  // The mask this loss wants drawn each step, as its recipe entry ({mask, mask_ratio, ...}), and the {C, Y,
-  // X} it acts on; a null node when it wants none. The trainer draws it: a loss never samples.
+  // The mask this loss wants drawn each step, as its recipe entry ({mask, mask_ratio, ...}), and the node it
+  // acts on; nullptr when it wants none. The trainer draws it: a loss never samples.
   struct MaskRequest {
     Node options;
-    TapShape shape;
+    NodeInfo node;
   };
   virtual const MaskRequest* mask_request() const { return nullptr; }
 
@@ -73,17 +73,20 @@ class Loss {
 
   // What the report draws: maps by name (e.g. "aligned", "masked", "generated", "teacher"), each (B, C, Y,
   // X); empty when there is nothing to see. Called without gradient.
-  virtual Features illustrate(const LossInput&) { return {}; }
+  virtual Maps illustrate(const LossInput&) { return {}; }
 };
 
 // What a loss is built from. Shapes are of one sample.
 struct LossContext {
-  TapShapes student;  // every node of the student
-  TapShapes teacher;  // every node of the teacher; empty when there is none
+  NodeInfos student;  // every node of the student
+  NodeInfos teacher;  // every node of the teacher; empty when there is none
   std::string student_default_tap;
   std::string teacher_default_tap;
+  std::vector<AttentionNodes> student_attention, teacher_attention;  // a layer each
   std::int64_t num_classes = 0;
-  std::uint64_t seed = 0;   // initialisation of the loss's own blocks
+  AnswerKind answers = AnswerKind::classes;                     // of the student
+  std::int64_t embedding_size = 0, teacher_embedding_size = 0;  // H of sentence encoders
+  std::uint64_t seed = 0;                                       // initialisation of the loss's own blocks
   bool winograd = false;    // for blocks of losses whose entry does not say
   bool skip_hidden = true;  // false: no loss leaves anything out, whatever its entry says
 };

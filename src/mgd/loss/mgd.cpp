@@ -1,51 +1,17 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/any.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/logical_not.h>
 #include <ATen/ops/square.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
 
-#include <algorithm>
-
 #include "mgd/core/error.h"
-#include "mgd/loss/feature.h"
+#include "mgd/loss/mgd_options.h"
 #include "mgd/ops/conv3x3.h"
 #include "mgd/ops/squared_distance.h"
 
 namespace mgd {
 namespace {
-
-const std::vector<std::string> kMaskKeys = {"mask", "mask_ratio", "mask_ratio_end", "size", "exact"};
-
-struct GenerativeOptions : AlignedOptions {
-  std::string weight_on = "mean";
-  std::string on = "all";
-  std::string fill = "zero";
-  std::string skip = "auto";
-  bool winograd = false;
-  void visit(OptionVisitor& v) {
-    AlignedOptions::visit(v);
-    v.option("weight_on", weight_on,
-             {.help = "weight is on the mean over elements, or on the sum over a sample as published",
-              .choices = {"mean", "sum"}});
-    v.option("on", on,
-             {.help = "compare the whole map, or hidden positions only", .choices = {"all", "hidden"}});
-    v.option("fill", fill,
-             {.help = "what stands at hidden places: zero or a learned token", .choices = {"zero", "token"}});
-    v.option("skip", skip,
-             {.help = "leave out the arithmetic on what is hidden: where that is faster, always, or never",
-              .choices = {"auto", "always", "never"}});
-    v.option("winograd", winograd,
-             {.help = "the second convolution of the block by Winograd's F(4x4, 3x3): faster, with errors of "
-                      "some 1e-5 of the largest value"});
-  }
-
-  SkipHidden skip_hidden() const {
-    if (skip == "never") return SkipHidden::never;
-    return skip == "always" ? SkipHidden::always : SkipHidden::automatic;
-  }
-};
 
 // conv3x3 - ReLU - conv3x3, named as in the authors' code.
 class Generation : public Module {
@@ -130,14 +96,7 @@ class MaskedGenerative final : public FeatureLoss {
     of_block.winograd = options.winograd || entry.context.winograd;
     if (!entry.context.skip_hidden) of_block.skip = "never";
     block_ = std::make_unique<GenerativeBlock>(taps(), of_block, random);
-    request_.shape = taps().teacher_shape;
-    request_.options = Node::make_map();
-    request_.options.origin = entry.node.origin;
-    // Fields are copied whole, with the places of their keys, so that a complaint about them points into the
-    // recipe.
-    for (const auto& field : entry.node.fields)
-      if (std::find(kMaskKeys.begin(), kMaskKeys.end(), field.first) != kMaskKeys.end())
-        request_.options.fields.push_back(field);
+    request_ = mask_request_of(entry, taps().teacher_info);
   }
 
   const MaskRequest* mask_request() const override { return &request_; }
@@ -147,10 +106,7 @@ class MaskedGenerative final : public FeatureLoss {
     const auto batch = static_cast<double>(input.batch_size);
     if (!on_mean_) return batch;
     if (!on_hidden_) return batch * taps().teacher_elements();
-    if (!input.keep.defined() || input.keep.numel() == 0) return 0;
-    // The mask broadcasts to the map: each of its values stands for this many elements.
-    const double elements_each = batch * taps().teacher_elements() / static_cast<double>(input.keep.numel());
-    return at::sum(at::logical_not(input.keep)).item<double>() * elements_each;
+    return hidden_elements(input.keep, batch * taps().teacher_elements());
   }
 
   at::Tensor sum(const LossInput& input) override {
@@ -168,7 +124,7 @@ class MaskedGenerative final : public FeatureLoss {
                        on_hidden_ ? "hidden" : "all", fill_);
   }
 
-  Features illustrate(const LossInput& input) override {
+  Maps illustrate(const LossInput& input) override {
     const at::Tensor student = student_map(input);
     return {{"aligned", block_->align(student)},
             {"masked", block_->filled(block_->aligned(student, input.keep), input.keep)},
@@ -186,9 +142,18 @@ class MaskedGenerative final : public FeatureLoss {
 }  // namespace
 
 LossList make_mgd_losses(const LossEntry& entry) {
-  std::vector<std::string> ignore = kMaskKeys;
+  std::vector<std::string> ignore = mask_keys();
   ignore.emplace_back("name");
-  return make_feature_losses<MaskedGenerative, GenerativeOptions>(entry, ignore);
+  GenerativeOptions options;
+  LossList losses;
+  if (!read_entry(entry, options, ignore)) return losses;
+  for (TapPair& taps : resolve_taps(entry, options, /*on_rows=*/true)) {
+    if (taps.rows())
+      losses.push_back(make_row_generative(entry, std::move(taps), options));
+    else
+      losses.push_back(std::make_unique<MaskedGenerative>(entry, std::move(taps), options));
+  }
+  return losses;
 }
 
 }  // namespace mgd

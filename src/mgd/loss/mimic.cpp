@@ -12,10 +12,9 @@ namespace {
 class Mimic final : public AlignedLoss {
  public:
   using AlignedLoss::AlignedLoss;
+  static constexpr bool kOnRows = true;
 
-  double count(const CountInput& input) const override {
-    return static_cast<double>(input.batch_size) * taps().teacher_elements();
-  }
+  double count(const CountInput& input) const override { return num_elements(input); }
 
   at::Tensor sum(const LossInput& input) override {
     return at::sum(at::square(aligned_map(input) - teacher_map(input)));
@@ -25,7 +24,8 @@ class Mimic final : public AlignedLoss {
     return describe_taps() + "; " + describe_weight(true, taps().teacher_elements(), "elements");
   }
 
-  Features illustrate(const LossInput& input) override {
+  Maps illustrate(const LossInput& input) override {
+    if (taps().rows()) return {};
     return {{"aligned", aligned_map(input)}, {"teacher", teacher_map(input)}};
   }
 };

@@ -35,6 +35,8 @@ class BlockSampler final : public MaskSampler {
     return keep;
   }
 
+  at::Tensor sample_rows(const RowsShape&, double, const MaskDraw&) const override { refuse_rows("block"); }
+
  private:
   // Without adding size - 1, which could overflow for a huge size.
   std::int64_t cells(std::int64_t length) const { return length / size_ + (length % size_ != 0 ? 1 : 0); }

@@ -16,6 +16,10 @@ class ElementSampler final : public MaskSampler {
         .view({batch, map.channels, map.height, map.width});
   }
 
+  at::Tensor sample_rows(const RowsShape& shape, double ratio, const MaskDraw& draw) const override {
+    return draw_rows(shape, shape.width, ratio, exact_, draw);
+  }
+
  private:
   bool exact_;
 };

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "mgd/mask/sampler.h"
+#include "mgd/types/batch.h"
 
 namespace mgd {
 
@@ -14,9 +15,9 @@ class MaskSource {
 
   const MaskOptions& options() const { return options_; }
 
-  // MaskSampler::sample with the ratio of this moment of the run (0 ... 1), fresh every step.
-  at::Tensor draw(const std::vector<std::int64_t>& shape, std::uint32_t step, double progress_frac,
-                  std::span<const std::int64_t> sample_ids) const;
+  // MaskSampler::sample or sample_rows, by the node's axes, with the ratio of this moment of the run (0 ...
+  // 1), fresh every step.
+  at::Tensor draw(const NodeInfo& node, const Batch& batch, std::uint32_t step, double progress_frac) const;
 
  private:
   MaskOptions options_;

@@ -15,10 +15,8 @@ struct BuiltinSampler {
 };
 
 constexpr BuiltinSampler kSamplers[] = {
-    {"channel", make_channel_sampler},
-    {"spatial", make_spatial_sampler},
-    {"element", make_element_sampler},
-    {"block", make_block_sampler},
+    {"channel", make_channel_sampler}, {"spatial", make_spatial_sampler}, {"element", make_element_sampler},
+    {"token", make_token_sampler},     {"block", make_block_sampler},
 };
 
 }  // namespace

@@ -21,15 +21,27 @@ struct MaskDraw {
   std::span<const std::int64_t> sample_ids;  // B
 };
 
+// Rows of S sequences, end to end, each `width` values wide.
+struct RowsShape {
+  std::int64_t width = 0;
+  std::span<const std::int64_t> offsets;  // S + 1, from 0 to N
+};
+
 class MaskSampler {
  public:
   virtual ~MaskSampler() = default;
 
-  // shape {C, Y, X} of one sample. Returns a bool tensor on the CPU, true = visible, that broadcasts to (B,
-  // C, Y, X): (B, C, 1, 1) for channel, (B, 1, Y, X) for spatial and block, (B, C, Y, X) for element. `ratio`
-  // in [0, 1] is the expected hidden fraction: 0 hides nothing, 1 everything.
+  // shape {C, Y, X} of one sample; Error(usage) for token, whose units are rows. Returns a bool tensor on the
+  // CPU, true = visible, that broadcasts to (B, C, Y, X): (B, C, 1, 1) for channel, (B, 1, Y, X) for spatial
+  // and block, (B, C, Y, X) for element. `ratio` in [0, 1] is the expected hidden fraction: 0 hides nothing,
+  // 1 everything.
   virtual at::Tensor sample(const std::vector<std::int64_t>& shape, double ratio,
                             const MaskDraw& draw) const = 0;
+
+  // The same for rows (N, H); draw.sample_ids has a key for each of the S sequences, so that neither padding
+  // nor packing changes what is hidden. Broadcasts to (N, H): (N, 1) for token, (N, H) for channel (which are
+  // those of a whole sequence) and element. Error(usage) for a sampler whose units are parts of maps.
+  virtual at::Tensor sample_rows(const RowsShape& shape, double ratio, const MaskDraw& draw) const = 0;
 };
 
 // What a recipe says of a mask: `mask: block, mask_ratio: 0.25, size: 4, exact: false`.

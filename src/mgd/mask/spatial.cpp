@@ -15,6 +15,8 @@ class SpatialSampler final : public MaskSampler {
     return draw_batch(map.height * map.width, ratio, exact_, draw).view({batch, 1, map.height, map.width});
   }
 
+  at::Tensor sample_rows(const RowsShape&, double, const MaskDraw&) const override { refuse_rows("spatial"); }
+
  private:
   bool exact_;
 };

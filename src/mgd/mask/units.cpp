@@ -64,4 +64,23 @@ at::Tensor draw_batch(std::int64_t num_units, double ratio, bool exact, const Ma
   return keep;
 }
 
+at::Tensor draw_rows(const RowsShape& shape, std::int64_t units_of_row, double ratio, bool exact,
+                     const MaskDraw& draw) {
+  MGD_ASSERT(shape.offsets.size() == draw.sample_ids.size() + 1);
+  at::Tensor keep = at::empty({shape.offsets.back(), units_of_row}, at::kBool);
+  bool* place = keep.mutable_data_ptr<bool>();
+  for (std::size_t s = 0; s < draw.sample_ids.size(); ++s) {
+    const auto n = static_cast<std::size_t>((shape.offsets[s + 1] - shape.offsets[s]) * units_of_row);
+    draw_units({place, n}, ratio, exact,
+               RandomStream(draw.key, draw.step, static_cast<std::uint64_t>(draw.sample_ids[s])));
+    place += n;
+  }
+  return keep;
+}
+
+void refuse_rows(const char* sampler) {
+  fail(ExitCode::usage, "mask: {} hides parts of maps, and the node has rows; use token, channel or element",
+       sampler);
+}
+
 }  // namespace mgd

@@ -26,10 +26,19 @@ void draw_units(std::span<bool> keep, double ratio, bool exact, RandomStream str
 // (B, n) bool on the CPU: draw_units for each sample of the batch, from a stream of its own.
 at::Tensor draw_batch(std::int64_t num_units, double ratio, bool exact, const MaskDraw& draw);
 
+// (N, units_of_row) bool on the CPU: draw_units for the T * units_of_row units of each sequence, from a
+// stream of its own.
+at::Tensor draw_rows(const RowsShape& shape, std::int64_t units_of_row, double ratio, bool exact,
+                     const MaskDraw& draw);
+
+// Throws Error(usage): the sampler hides parts of maps, and the node has rows.
+[[noreturn]] void refuse_rows(const char* sampler);
+
 // One for each sampler of the list in sampler.cpp.
 std::unique_ptr<MaskSampler> make_channel_sampler(const MaskOptions& options);
 std::unique_ptr<MaskSampler> make_spatial_sampler(const MaskOptions& options);
 std::unique_ptr<MaskSampler> make_element_sampler(const MaskOptions& options);
+std::unique_ptr<MaskSampler> make_token_sampler(const MaskOptions& options);
 std::unique_ptr<MaskSampler> make_block_sampler(const MaskOptions& options);
 
 }  // namespace mgd

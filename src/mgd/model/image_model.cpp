@@ -62,4 +62,12 @@ std::vector<std::string> known_models() {
   return names;
 }
 
+NodeInfo ImageModel::info_of(const std::string&, const at::Tensor& activation) const {
+  constexpr std::int64_t kMap = 4, kVector = 2;
+  const Axes axes = activation.dim() == kMap      ? Axes::map
+                    : activation.dim() == kVector ? Axes::vector
+                                                  : Axes::other;
+  return {.axes = axes, .sizes = activation.sizes().slice(1).vec()};
+}
+
 }  // namespace mgd

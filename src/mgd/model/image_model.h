@@ -38,7 +38,10 @@ class ImageModel : public Model {
   virtual std::string head_path() const;
   bool of_head(const std::string& tensor) const final;
 
-  ModelOutput run(const Batch& batch, Forward& forward) final {
+  NodeInfo info_of(const std::string& node, const at::Tensor& activation) const final;
+
+ protected:
+  Record answer(const Batch& batch, Forward& forward) final {
     return {.logits = this->forward(batch.input, forward)};
   }
 

@@ -13,9 +13,27 @@ class Model : public Module {
  public:
   virtual const std::string& architecture() const = 0;  // "cifar_resnet8", "bert", ...
 
-  // Reads what it understands of the batch and fills what it has of the output; taps are the caller's to take
-  // from `forward`. Nodes are named by layer path.
-  virtual ModelOutput run(const Batch& batch, Forward& forward) = 0;
+  // Its answer to the batch, with the nodes that `forward` was told to capture. Nodes are named by layer
+  // path.
+  Record run(const Batch& batch, Forward& forward) {
+    Record record = answer(batch, forward);
+    for (const auto& [name, data] : forward.captured()) {
+      const NodeInfo info = info_of(name, data);
+      record.nodes[name] = {
+          .data = data,
+          .axes = info.axes,
+          .offsets = info.axes == Axes::rows ? tokens_of(info, batch).offsets : std::vector<std::int64_t>{}};
+    }
+    return record;
+  }
+
+  virtual AnswerKind answer_kind() const { return AnswerKind::classes; }
+
+  // Of each layer with self-attention, the encoder's where there are two stacks.
+  virtual std::vector<AttentionNodes> attention_nodes() const { return {}; }
+
+  // What the axes of an activation of this node mean.
+  virtual NodeInfo info_of(const std::string& node, const at::Tensor& activation) const = 0;
 
   // The default tap of feature distillation: the last stage's map, the last layer's hidden states.
   virtual std::string default_tap() const = 0;
@@ -23,6 +41,10 @@ class Model : public Module {
   // Whether a tensor belongs to the head, which is made for one task: what stays when "all but the head" is
   // frozen.
   virtual bool of_head(const std::string& tensor) const = 0;
+
+ protected:
+  // Reads what it understands of the batch and fills what it has of the record but for the nodes.
+  virtual Record answer(const Batch& batch, Forward& forward) = 0;
 };
 
 }  // namespace mgd

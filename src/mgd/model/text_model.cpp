@@ -23,15 +23,6 @@ bool is_language_model(TextHead head) {
   return head == TextHead::masked_lm || head == TextHead::causal_lm;
 }
 
-// Keys of randomness. A batch that says nothing is nobody's training batch: places will do.
-std::vector<std::int64_t> sequence_ids(const Batch& batch, std::int64_t sequences) {
-  if (!batch.sequence_ids.empty()) return batch.sequence_ids;
-  if (batch.size() == sequences) return batch.sample_ids;
-  std::vector<std::int64_t> places;
-  for (std::int64_t s = 0; s < sequences; ++s) places.push_back(s);
-  return places;
-}
-
 SampleRows one_row_each(const std::vector<std::int64_t>& ids) {
   SampleRows rows{.offsets = {0}, .ids = ids};
   for (std::size_t s = 0; s < ids.size(); ++s) rows.offsets.push_back(static_cast<std::int64_t>(s) + 1);
@@ -90,6 +81,34 @@ std::int64_t TextModel::max_tokens() const {
   return config_.max_positions - (config_.model_type == "roberta" ? config_.pad_id + 1 : 0);
 }
 
+AnswerKind TextModel::answer_kind() const {
+  if (config_.head == TextHead::encoder) return AnswerKind::embedding;
+  return is_language_model(config_.head) ? AnswerKind::vocabulary : AnswerKind::classes;
+}
+
+std::vector<AttentionNodes> TextModel::attention_nodes() const {
+  const AttentionNames& names = text_names(config_.model_type).encoder.layer.attention;
+  std::vector<AttentionNodes> layers;
+  for (std::size_t i = 0; i < encoder_->num_layers(); ++i) {
+    AttentionNodes& layer = layers.emplace_back(AttentionNodes{.nodes = {}, .hidden = config_.hidden_size});
+    for (const char* name : {names.qkv, names.query, names.key, names.value})
+      if (name != nullptr) layer.nodes.push_back(joined(joined(encoder_->layer_path(i), names.path), name));
+  }
+  return layers;
+}
+
+NodeInfo TextModel::info_of(const std::string& node, const at::Tensor& activation) const {
+  NodeInfo info{.sizes = activation.sizes().slice(1).vec()};
+  if (activation.dim() != 2) return info;
+  const bool decoder = decoder_ != nullptr && decoder_->has_node(node);
+  if (decoder || encoder_->has_node(node))
+    info.axes = Axes::rows;
+  else if (node == kEmbeddingNode)
+    info.axes = Axes::vector;
+  info.of_decoder = decoder;
+  return info;
+}
+
 std::string TextModel::default_tap() const {
   return layer_paths().back();
 }
@@ -102,13 +121,13 @@ at::Tensor TextModel::sequence_rows(const at::Tensor& hidden,
   return pool_rows(hidden, offsets, pooling);
 }
 
-ModelOutput TextModel::run(const Batch& batch, Forward& forward) {
-  const std::vector<std::int64_t> ids = sequence_ids(batch, batch.tokens.num_sequences());
+Record TextModel::answer(const Batch& batch, Forward& forward) {
+  const std::vector<std::int64_t> ids = sequence_keys(batch, batch.tokens.num_sequences());
   at::Tensor hidden = encoder_->forward(batch.tokens, {.ids = ids}, forward);
   std::vector<std::int64_t> offsets = batch.tokens.offsets;
   if (config_.head == TextHead::encoder) {
     const at::Tensor pooled = pool_rows(hidden, offsets, config_.pooling);
-    return {.embedding = forward.node("embedding", config_.normalize ? unit_rows(pooled) : pooled)};
+    return {.embedding = forward.node(kEmbeddingNode, config_.normalize ? unit_rows(pooled) : pooled)};
   }
   if (decoder_ != nullptr) {
     const bool given = batch.decoder_tokens.ids.defined();
@@ -148,7 +167,7 @@ KvCache TextModel::new_cache(const PackedTokens& source, Forward& forward) {
   MGD_ASSERT(decoder_ != nullptr);
   const at::NoGradGuard no_grad;
   const at::Tensor memory =
-      encoder_->forward(source, {.ids = sequence_ids({}, source.num_sequences())}, forward);
+      encoder_->forward(source, {.ids = sequence_keys({}, source.num_sequences())}, forward);
   KvCache cache(config_.decoder_layers, source.num_sequences());
   cache.set_source(decoder_->project_source(memory, forward), source.offsets);
   return cache;
@@ -159,7 +178,7 @@ at::Tensor TextModel::decode(const PackedTokens& tokens, KvCache& cache, Forward
   const at::NoGradGuard no_grad;
   cache.begin(tokens.offsets);
   TransformerStack& stack = decoder_ != nullptr ? *decoder_ : *encoder_;
-  return stack.forward(tokens, {.ids = sequence_ids({}, tokens.num_sequences()), .cache = &cache}, forward);
+  return stack.forward(tokens, {.ids = sequence_keys({}, tokens.num_sequences()), .cache = &cache}, forward);
 }
 
 std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::optional<std::uint64_t> seed) {

@@ -24,16 +24,18 @@ class TextModel : public Model {
   const TextConfig& config() const { return config_; }
   std::int64_t max_tokens() const;  // of one sequence
   const std::string& architecture() const override { return config_.model_type; }
+  AnswerKind answer_kind() const override;
+  std::vector<AttentionNodes> attention_nodes() const override;
+  NodeInfo info_of(const std::string& node, const at::Tensor& activation) const override;
   std::string default_tap() const override;  // the last layer (of the decoder, where there is one)
   bool of_head(const std::string& tensor) const override;  // what a bare model has not, and a pooler
   std::vector<std::string> layer_paths() const;            // nodes of the layers, the encoder's first
 
-  // By config().head: encoder -> embedding (S, H); masked_lm, causal_lm -> head of batch.target_rows;
-  // sequence_classification -> logits (S, K); token_classification -> logits (N, K).
-  // BART reads `tokens` with its encoder and `decoder_tokens` with its decoder; a classifier without
+  // Of run(), by config().head: encoder -> embedding (S, H); masked_lm, causal_lm -> head of
+  // batch.target_rows; sequence_classification -> logits (S, K); token_classification -> logits (N, K). BART
+  // reads `tokens` with its encoder and `decoder_tokens` with its decoder; a classifier without
   // decoder_tokens reads `tokens` shifted by one, as BART does; its encoder head pools the encoder. Dropout
   // acts in training, by batch.sample_ids. Error(usage) for ids, types and positions beyond the tables.
-  ModelOutput run(const Batch& batch, Forward& forward) override;
 
   // Generation. A cache is for `sequences` (decoder), or for those of `source`, which is encoded once.
   KvCache new_cache(std::int64_t sequences) const;
@@ -43,6 +45,9 @@ class TextModel : public Model {
   at::Tensor decode(const PackedTokens& tokens, KvCache& cache, Forward& forward);
   // The output layer for hidden rows (n, H). Needs a language model.
   LmHead lm_head(const at::Tensor& rows, Forward& forward);
+
+ protected:
+  Record answer(const Batch& batch, Forward& forward) override;
 
  private:
   // `rows`: those of the targets; undefined: all.

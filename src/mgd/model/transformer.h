@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mgd/model/attention.h"
@@ -91,10 +92,13 @@ class TransformerStack : public Module {
 
   const Embedding& tokens() const { return *tokens_; }
   std::string layer_path(std::size_t layer) const { return layers_.at(layer)->path(); }
+  // Whether the node is one of its own, a row a token.
+  bool has_node(std::string_view node) const;
   std::size_t num_layers() const { return layers_.size(); }
   std::vector<KvCache::Layer> project_source(const at::Tensor& memory, Forward& forward);
 
  private:
+  std::string embeddings_node() const;
   at::Tensor embed(const PackedTokens& tokens, const at::Tensor& positions, const SampleRows& rows,
                    Forward& forward);
 

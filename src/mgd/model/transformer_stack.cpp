@@ -57,9 +57,22 @@ TransformerStack::TransformerStack(const StackNames& names, const StackOptions& 
   final_norm_ = norm(names.final_norm);
 }
 
+std::string TransformerStack::embeddings_node() const {
+  return path().empty() ? embeddings_node_ : path() + "." + embeddings_node_;
+}
+
+bool TransformerStack::has_node(std::string_view node) const {
+  const auto at_or_below = [&](std::string_view above) {
+    return node.starts_with(above) && (node.size() == above.size() || node[above.size()] == '.');
+  };
+  return at_or_below(embeddings_node()) || (final_norm_ != nullptr && at_or_below(final_norm_->path())) ||
+         std::any_of(layers_.begin(), layers_.end(),
+                     [&](const TransformerLayer* layer) { return at_or_below(layer->path()); });
+}
+
 at::Tensor TransformerStack::embed(const PackedTokens& tokens, const at::Tensor& positions,
                                    const SampleRows& rows, Forward& forward) {
-  const std::string node = path().empty() ? embeddings_node_ : path() + "." + embeddings_node_;
+  const std::string node = embeddings_node();
   check_range(tokens.ids, options_.vocab_size, node + ": token id", "the size of the vocabulary");
   at::Tensor x = tokens_->forward(tokens.ids, forward);
   if (options_.embedding_scale != 1) x = x * options_.embedding_scale;

@@ -22,7 +22,7 @@ ReportMap channel_mean(const std::string& title, const at::Tensor& map, std::int
 }
 
 // Of a map of 2 x 2 nobody can say where anything is.
-bool too_small_to_see(const Features& maps) {
+bool too_small_to_see(const Maps& maps) {
   return std::any_of(maps.begin(), maps.end(),
                      [](const auto& entry) { return entry.second.size(2) < 3 || entry.second.size(3) < 3; });
 }
@@ -64,18 +64,14 @@ std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
   StepBatches step;
   step.micro.push_back(batch);
   const StepPlan plan = plan_step(run, step, 0);
-  const ModelOutput teacher = teacher_forward(run, batch);
+  const Record teacher = teacher_forward(run, batch);
   Forward forward;
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
-  const ModelOutput student = run.student->run(batch, forward);
+  const Record student = run.student->run(batch, forward);
   for (std::size_t i = 0; i < run.losses.size(); ++i) {
-    const Features maps = run.losses[i].loss->illustrate({.batch = batch,
-                                                          .student_logits = student.logits,
-                                                          .teacher_logits = teacher.logits,
-                                                          .student = forward.captured(),
-                                                          .teacher = teacher.taps,
-                                                          .keep = plan.loss_keep[0][i]});
+    const Maps maps = run.losses[i].loss->illustrate(
+        {.batch = batch, .student = student, .teacher = teacher, .keep = plan.loss_keep[0][i]});
     if (maps.empty() || too_small_to_see(maps)) continue;
     for (std::size_t b = 0; b < indices.size(); ++b) {
       const std::int64_t label = source.label(indices[b]);

@@ -58,7 +58,7 @@ std::vector<std::string> describe_run(const Run& run) {
   for (const auto& mask : run.node_masks)
     lines.push_back(fmt::format("{:<10} {:<14} {}, {} fill, student only, {}", "mask", mask->options().node,
                                 mask_text(mask->options().mask), mask->options().fill,
-                                fmt::join(mask->shape(), " x ")));
+                                fmt::join(mask->info().sizes, " x ")));
   if (blocks > 0)
     lines.push_back(fmt::format("{:<10} {} parameters of align and generation blocks, thrown away afterwards",
                                 "", counted(static_cast<double>(blocks))));

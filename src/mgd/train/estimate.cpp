@@ -98,16 +98,16 @@ Batch noise(const Run& run, std::int64_t samples) {
 }
 
 // What the teacher would say, without asking it.
-ModelOutput silent_teacher(const Run& run, std::int64_t samples) {
-  ModelOutput output;
+Record silent_teacher(const Run& run, std::int64_t samples) {
+  Record output;
   if (!run.has_teacher()) return output;
   output.logits = at::zeros({samples, run.teacher_classes}, at::kFloat).to(run.device);
-  const TapShapes shapes = run.teacher_summary.tap_shapes();
+  const NodeInfos nodes = run.teacher_summary.node_infos();
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->teacher_taps()) {
-      std::vector<std::int64_t> shape = shapes.at(tap);
+      std::vector<std::int64_t> shape = nodes.at(tap).sizes;
       shape.insert(shape.begin(), samples);
-      output.taps[tap] = at::randn(shape, at::kFloat).to(run.device);
+      output.nodes[tap] = {.data = at::randn(shape, at::kFloat).to(run.device), .axes = nodes.at(tap).axes};
     }
   return output;
 }
@@ -120,10 +120,10 @@ Probe try_out(Run& run, std::int64_t samples) {
   const std::uint64_t before = allocator_stats().live_bytes;
   restart_allocator_peak();
   const double start = now_seconds();
-  const ModelOutput teacher = silent_teacher(run, samples);
+  const Record teacher = silent_teacher(run, samples);
   const StepPlan plan = plan_step(run, batches, 0);
   StepResult result;
-  const ModelOutput student = student_forward(run, batch, 0, plan.node_keep[0]);
+  const Record student = student_forward(run, batch, 0, plan.node_keep[0]);
   const at::Tensor loss = distill_loss(run, batch, student, teacher, plan.loss_keep[0], plan.counts, result);
   if (loss.defined() && loss.requires_grad()) loss.backward();
   return {.bytes = static_cast<double>(allocator_stats().peak_live_bytes - before),

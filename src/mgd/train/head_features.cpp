@@ -132,7 +132,7 @@ at::Tensor HeadFeatures::features_of(Run& run, const Batch& batch) {
   return features_.index_select(0, at::tensor(records, at::kLong).to(features_.device()));
 }
 
-ModelOutput HeadFeatures::forward(Run& run, const Batch& batch, std::int64_t step) {
+Record HeadFeatures::forward(Run& run, const Batch& batch, std::int64_t step) {
   at::Tensor x = features_of(run, batch);
   const AutocastGuard autocast(run.bf16(), run.device);
   Forward forward(/*training=*/true);

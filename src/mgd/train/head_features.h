@@ -27,7 +27,7 @@ class HeadFeatures {
   static std::unique_ptr<HeadFeatures> open(Run& run, std::string& why);
 
   // The training pass of the head alone, for run.student's on this batch (batch.view is set).
-  ModelOutput forward(Run& run, const Batch& batch, std::int64_t step);
+  Record forward(Run& run, const Batch& batch, std::int64_t step);
   // As Task::measure of the student.
   Figures measure(const Run& run, const std::string& split);
 

@@ -14,18 +14,17 @@ void NodeMaskOptions::visit(OptionVisitor& v) {
   mask.visit(v);
 }
 
-NodeMask::NodeMask(NodeMaskOptions options, TapShape shape, std::string label, std::uint64_t seed)
+NodeMask::NodeMask(NodeMaskOptions options, NodeInfo info, std::string label, std::uint64_t seed)
     : options_(std::move(options)),
-      shape_(std::move(shape)),
+      info_(std::move(info)),
       label_(std::move(label)),
       mask_(options_.mask, seed, label_) {
   if (options_.fill == "learned")
-    fill_ = &add_parameter("fill", at::zeros({shape_[0], 1, 1}), TensorKind::bias);
+    fill_ = &add_parameter("fill", at::zeros({info_.sizes[0], 1, 1}), TensorKind::bias);
 }
 
-at::Tensor NodeMask::draw(std::uint32_t step, double progress_frac,
-                          const std::vector<std::int64_t>& ids) const {
-  return mask_.draw(shape_, step, progress_frac, ids);
+at::Tensor NodeMask::draw(const Batch& batch, std::uint32_t step, double progress_frac) const {
+  return mask_.draw(info_, batch, step, progress_frac);
 }
 
 at::Tensor NodeMask::apply(const at::Tensor& activation, const at::Tensor& keep) const {
@@ -35,7 +34,7 @@ at::Tensor NodeMask::apply(const at::Tensor& activation, const at::Tensor& keep)
 }
 
 std::vector<std::unique_ptr<NodeMask>> make_node_masks(const std::vector<Node>& entries,
-                                                       const TapShapes& student, std::uint64_t seed) {
+                                                       const NodeInfos& student, std::uint64_t seed) {
   std::vector<std::unique_ptr<NodeMask>> masks;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const std::string where = fmt::format("masks.{}", i);
@@ -44,13 +43,14 @@ std::vector<std::unique_ptr<NodeMask>> make_node_masks(const std::vector<Node>& 
     const auto it = student.find(options.node);
     if (it == student.end()) {
       std::vector<std::string> known;
-      for (const auto& [name, shape] : student) known.push_back(name);
+      for (const auto& [name, info] : student) known.push_back(name);
       fail(ExitCode::usage, "{}: {}.node: the student has no node '{}'{}", entries[i].origin.text(), where,
            options.node, suggestion(options.node, known));
     }
-    if (it->second.size() != 3)
-      fail(ExitCode::usage, "{}: {}.node: '{}' is a vector of {} values; only maps (C, Y, X) can be masked",
-           entries[i].origin.text(), where, options.node, it->second.empty() ? 0 : it->second[0]);
+    if (it->second.axes != Axes::map)
+      fail(ExitCode::usage, "{}: {}.node: '{}' is {} {}; only maps (C, Y, X) can be masked",
+           entries[i].origin.text(), where, options.node, axes_name(it->second.axes),
+           sizes_text(it->second.sizes));
     masks.push_back(
         std::make_unique<NodeMask>(options, it->second, fmt::format("node{}/{}", i, options.node), seed));
   }

@@ -23,20 +23,19 @@ struct NodeMaskOptions {
 class NodeMask : public Module {
  public:
   // shape {C, Y, X} of the node, one sample.
-  NodeMask(NodeMaskOptions options, TapShape shape, std::string label, std::uint64_t seed);
+  NodeMask(NodeMaskOptions options, NodeInfo info, std::string label, std::uint64_t seed);
 
   const std::string& label() const { return label_; }
   const NodeMaskOptions& options() const { return options_; }
-  const TapShape& shape() const { return shape_; }
+  const NodeInfo& info() const { return info_; }
 
-  at::Tensor draw(std::uint32_t step, double progress_frac,
-                  const std::vector<std::int64_t>& sample_ids) const;
+  at::Tensor draw(const Batch& batch, std::uint32_t step, double progress_frac) const;
   at::Tensor apply(const at::Tensor& activation,
                    const at::Tensor& keep) const;  // (B, C, Y, X), keep broadcasts to it
 
  private:
   NodeMaskOptions options_;
-  TapShape shape_;
+  NodeInfo info_;
   std::string label_;
   MaskSource mask_;
   at::Tensor* fill_ = nullptr;  // (C, 1, 1)
@@ -44,6 +43,6 @@ class NodeMask : public Module {
 
 // One for each entry of the recipe; unknown nodes are errors that name the nearest.
 std::vector<std::unique_ptr<NodeMask>> make_node_masks(const std::vector<Node>& entries,
-                                                       const TapShapes& student, std::uint64_t seed);
+                                                       const NodeInfos& student, std::uint64_t seed);
 
 }  // namespace mgd

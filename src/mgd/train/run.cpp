@@ -54,19 +54,33 @@ void refuse_missing_logits(const Run& run, const Node& entry, const Loss& loss) 
          entry.origin.text(), loss.label(), run.no_teacher_logits);
 }
 
+// 0: it gives none.
+std::int64_t embedding_size(const NodeInfos& nodes) {
+  const auto found = nodes.find(kEmbeddingNode);
+  return found == nodes.end() ? 0 : found->second.sizes.at(0);
+}
+
 void open_losses(Run& run) {
   const auto seed = static_cast<std::uint64_t>(run.config.run.seed);
-  LossContext context{.student = run.student_summary.tap_shapes(),
-                      .teacher = run.has_teacher() ? run.teacher_summary.tap_shapes() : TapShapes{},
+  const NodeInfos student = run.student_summary.node_infos();
+  const NodeInfos teacher = run.has_teacher() ? run.teacher_summary.node_infos() : NodeInfos{};
+  LossContext context{.student = student,
+                      .teacher = teacher,
                       .student_default_tap = run.student->default_tap(),
                       .teacher_default_tap = run.teacher_default_tap,
+                      .student_attention = run.student->attention_nodes(),
+                      .teacher_attention = run.teacher_attention,
                       .num_classes = run.task->num_classes(),
+                      .answers = run.student->answer_kind(),
+                      .embedding_size = embedding_size(student),
+                      .teacher_embedding_size = embedding_size(teacher),
                       .seed = seed,
                       .winograd = run.config.train.winograd,
                       .skip_hidden = run.config.train.skip_hidden};
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
       refuse_missing_logits(run, entry, *loss);
+      if (loss->reads_targets()) run.task->require_targets();
       if (run.text != nullptr) loss->check_scores(run.text->scores().least, run.text->scores().largest);
       for (const auto& other : run.losses)
         if (other.loss->label() == loss->label())
@@ -85,7 +99,7 @@ void open_losses(Run& run) {
       run.losses.push_back(std::move(active));
     }
   }
-  run.node_masks = make_node_masks(run.config.masks, run.student_summary.tap_shapes(), seed);
+  run.node_masks = make_node_masks(run.config.masks, run.student_summary.node_infos(), seed);
   for (auto& mask : run.node_masks) mask->to(run.device);
 }
 
@@ -122,9 +136,9 @@ void open_teacher_cache(Run& run) {
                               .num_views = run.task->num_views(),
                               .num_classes = run.teacher_classes,
                               .taps = {}};
-  const TapShapes shapes = run.teacher_summary.tap_shapes();
+  const NodeInfos nodes = run.teacher_summary.node_infos();
   for (const auto& active : run.losses)
-    for (const auto& tap : active.loss->teacher_taps()) options.taps[tap] = shapes.at(tap);
+    for (const auto& tap : active.loss->teacher_taps()) options.taps[tap] = nodes.at(tap);
   // The same data, seen the same way, through the same teacher; by whatever student.
   options.facts.erase("student");
   options.facts["teacher"] = run.teacher_summary.architecture + ", weights " + run.teacher_hash;

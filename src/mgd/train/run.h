@@ -45,7 +45,8 @@ struct Run {
   std::unique_ptr<BatchStream> teacher_stream;  // makes pictures of its size; when they are first asked for
   std::string teacher_hash;                     // of its files
   std::string teacher_default_tap;
-  std::unique_ptr<TeacherCache> teacher_cache;  // null: the teacher runs in every step
+  std::vector<AttentionNodes> teacher_attention;  // a layer each
+  std::unique_ptr<TeacherCache> teacher_cache;    // null: the teacher runs in every step
   ModelSummary student_summary, teacher_summary;
   bool has_teacher() const { return !teacher_summary.architecture.empty(); }
   // Why the teacher's logits are of no use here, as a sentence; "" = they are those of the data's classes.

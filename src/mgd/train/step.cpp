@@ -26,22 +26,20 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
       const ActiveLoss& active = run.losses[i];
       at::Tensor keep;
       if (active.mask)
-        keep = active.mask->draw(active.loss->mask_request()->shape, step32, progress, batch.sample_ids)
-                   .to(run.device);
-      plan.counts[i] +=
-          active.loss->count({.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep});
+        keep = active.mask->draw(active.loss->mask_request()->node, batch, step32, progress).to(run.device);
+      plan.counts[i] += active.loss->count(
+          {.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep, .batch = &batch});
       loss_keep.push_back(keep);
     }
-    for (const auto& mask : run.node_masks)
-      node_keep.push_back(mask->draw(step32, progress, batch.sample_ids));
+    for (const auto& mask : run.node_masks) node_keep.push_back(mask->draw(batch, step32, progress));
     plan.loss_keep.push_back(std::move(loss_keep));
     plan.node_keep.push_back(std::move(node_keep));
   }
   return plan;
 }
 
-ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,
-                            const std::vector<at::Tensor>& node_keep) {
+Record student_forward(Run& run, const Batch& batch, std::int64_t step,
+                       const std::vector<at::Tensor>& node_keep) {
   if (run.head_features) return run.head_features->forward(run, batch, step);
   AutocastGuard autocast(run.bf16(), run.device);
   Forward forward(/*training=*/true);
@@ -55,12 +53,10 @@ ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,
   for (std::size_t i = 0; i < run.node_masks.size(); ++i)
     forward.edit(run.node_masks[i]->options().node, [&mask = *run.node_masks[i], &keep = node_keep[i]](
                                                         const at::Tensor& x) { return mask.apply(x, keep); });
-  ModelOutput output = run.student->run(batch, forward);
-  output.taps = forward.captured();
-  return output;
+  return run.student->run(batch, forward);
 }
 
-at::Tensor distill_loss(Run& run, const Batch& batch, const ModelOutput& student, const ModelOutput& teacher,
+at::Tensor distill_loss(Run& run, const Batch& batch, const Record& student, const Record& teacher,
                         const std::vector<at::Tensor>& keep, const std::vector<double>& counts,
                         StepResult& result) {
   AutocastGuard autocast(run.bf16(), run.device);
@@ -68,14 +64,8 @@ at::Tensor distill_loss(Run& run, const Batch& batch, const ModelOutput& student
   for (std::size_t i = 0; i < run.losses.size(); ++i) {
     Loss& loss = *run.losses[i].loss;
     if (counts[i] == 0) continue;  // nothing to learn from in the whole step: sum 0, count 0
-    const at::Tensor sum = loss.sum({.batch = batch,
-                                     .student_logits = student.logits,
-                                     .teacher_logits = teacher.logits,
-                                     .student_head = student.head,
-                                     .student_embedding = student.embedding,
-                                     .student = student.taps,
-                                     .teacher = teacher.taps,
-                                     .keep = keep[i]});
+    const at::Tensor sum =
+        loss.sum({.batch = batch, .student = student, .teacher = teacher, .keep = keep[i]});
     result.parts[loss.label()] += sum.item<double>() / counts[i];
     const at::Tensor part = sum * (loss.weight() / counts[i]);
     total = total.defined() ? total + part : part;
@@ -89,8 +79,8 @@ StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t s
   for (std::size_t m = 0; m < batches.micro.size(); ++m) {
     Batch batch = batch_to(batches.micro[m], run.device);
     batch.view = run.task->num_views() > 0 ? batches.epoch % run.task->num_views() : -1;
-    const ModelOutput teacher = teacher_forward(run, batch);
-    const ModelOutput student = student_forward(run, batch, step, plan.node_keep[m]);
+    const Record teacher = teacher_forward(run, batch);
+    const Record student = student_forward(run, batch, step, plan.node_keep[m]);
     const at::Tensor loss =
         distill_loss(run, batch, student, teacher, plan.loss_keep[m], plan.counts, result);
     if (loss.defined() && loss.requires_grad()) loss.backward();

@@ -27,12 +27,12 @@ struct StepResult {
 StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step);
 
 // `step` is that of the plan `node_keep` comes from: dropout draws by it.
-ModelOutput student_forward(Run& run, const Batch& batch, std::int64_t step,
-                            const std::vector<at::Tensor>& node_keep);
+Record student_forward(Run& run, const Batch& batch, std::int64_t step,
+                       const std::vector<at::Tensor>& node_keep);
 
 // Weighted total of one micro-batch, already divided by the counts of the whole step: (scalar with gradient).
 // Adds this micro-batch's share to `result`.
-at::Tensor distill_loss(Run& run, const Batch& batch, const ModelOutput& student, const ModelOutput& teacher,
+at::Tensor distill_loss(Run& run, const Batch& batch, const Record& student, const Record& teacher,
                         const std::vector<at::Tensor>& keep, const std::vector<double>& counts,
                         StepResult& result);
 

@@ -34,6 +34,9 @@ class Task {
   virtual std::int64_t num_views() const { return 0; }
   virtual std::int64_t num_classes() const { return 0; }  // of classifiers
 
+  // For losses that read the targets of the training samples: Error(usage) where there are none.
+  virtual void require_targets() const {}
+
   virtual Headline headline() const = 0;
   virtual bool has_split(const std::string& split) const = 0;  // "validation", "test"
   // Eval mode, no gradient. The split must be there.

@@ -163,10 +163,10 @@ TeacherCache::Lookup TeacherCache::look_up(const Batch& batch) {
   return lookup;
 }
 
-void TeacherCache::fill_in(const Batch& batch, Lookup& lookup, const ModelOutput& live) {
+void TeacherCache::fill_in(const Batch& batch, Lookup& lookup, const Record& live) {
   create();
   file_->require_whole();
-  const ModelOutput rows = layout_.normalised(live);
+  const Record rows = layout_.normalised(live);
   std::vector<std::uint64_t> words(file_->buffer_words());
   for (std::size_t row = 0; row < lookup.missing.size(); ++row) {
     const auto place = static_cast<std::size_t>(lookup.missing[row]);

@@ -26,7 +26,7 @@ struct TeacherCacheOptions {
   TeacherCacheConfig config;                 // config.path is not ""
   std::map<std::string, std::string> facts;  // everything the outputs depend on, for a readable difference
   std::int64_t num_samples = 0, num_views = 1, num_classes = 0;
-  TapShapes taps;
+  NodeInfos taps;
 };
 
 class TeacherCache {
@@ -48,14 +48,14 @@ class TeacherCache {
   bool complete() const;  // every record was written
 
   struct Lookup {
-    ModelOutput output;                 // (B, ...) float on the CPU
+    Record output;                      // (B, ...) float on the CPU
     std::vector<std::int64_t> missing;  // places in the batch whose rows are not set
     std::vector<std::uint64_t> keys;    // checksums of the B pictures
   };
   // Of batch.sample_ids in batch.view.
   Lookup look_up(const Batch& batch);
   // What the teacher says of the places lookup.missing, in their order: kept, and set in lookup.output.
-  void fill_in(const Batch& batch, Lookup& lookup, const ModelOutput& live);
+  void fill_in(const Batch& batch, Lookup& lookup, const Record& live);
   std::vector<std::int64_t> missing_samples(std::int64_t view) const;
 
   // What runs have learned of the teacher (train/teacher_note.h), kept for those that do not load it.

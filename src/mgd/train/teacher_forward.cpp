@@ -17,34 +17,34 @@ namespace mgd {
 
 namespace {
 
-ModelOutput run_teacher(Run& run, const Batch& batch) {
+Record run_teacher(Run& run, const Batch& batch) {
   Forward forward(run.config.train.teacher_norm == "batch");
   forward.use_winograd(run.config.train.winograd);
   forward.skip_hidden(run.config.train.skip_hidden);
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->teacher_taps()) forward.capture(tap);
-  ModelOutput output = run.teacher->run(batch, forward);
-  output.taps = forward.captured();
-  return output;
+  return run.teacher->run(batch, forward);
 }
 
-ModelOutput in_slices(Run& run, const at::Tensor& pictures) {
+Record in_slices(Run& run, const at::Tensor& pictures) {
   const std::int64_t size = teacher_slice(run), count = pictures.size(0);
+  Record record;
   std::vector<at::Tensor> logits;
-  std::map<std::string, std::vector<at::Tensor>> taps;
+  std::map<std::string, std::vector<at::Tensor>> nodes;
   for (const at::Tensor& piece : pictures.split(size)) {
     Batch slice;
     slice.input = filled_up(piece, size);
-    const ModelOutput part = run_teacher(run, slice);
+    const Record part = run_teacher(run, slice);
     logits.push_back(part.logits.narrow(0, 0, piece.size(0)));
-    for (const auto& [name, tap] : part.taps) taps[name].push_back(tap.narrow(0, 0, piece.size(0)));
+    for (const auto& [name, node] : part.nodes) nodes[name].push_back(node.data.narrow(0, 0, piece.size(0)));
+    if (record.nodes.empty()) record.nodes = part.nodes;  // their axes
   }
   const auto joined = [&](const std::vector<at::Tensor>& parts) {
     return count <= size ? parts.front() : at::cat(parts);
   };
-  ModelOutput output{.logits = joined(logits), .taps = {}};
-  for (const auto& [name, parts] : taps) output.taps[name] = joined(parts);
-  return output;
+  record.logits = joined(logits);
+  for (const auto& [name, parts] : nodes) record.nodes[name].data = joined(parts);
+  return record;
 }
 
 // One sample after the other, in this order: (B, C, Y, X) on the CPU.
@@ -66,7 +66,7 @@ at::Tensor as_teacher_sees(Run& run, const Batch& batch) {
   return pictures_from(*run.teacher_stream, batch.view, batch.sample_ids).to(run.device);
 }
 
-ModelOutput live_teacher(Run& run, const Batch& batch) {
+Record live_teacher(Run& run, const Batch& batch) {
   load_teacher(run);
   at::NoGradGuard no_grad;
   AutocastGuard autocast(run.bf16(), run.device);
@@ -76,9 +76,9 @@ ModelOutput live_teacher(Run& run, const Batch& batch) {
   return run.config.train.teacher_norm == "eval" ? in_slices(run, shown.input) : run_teacher(run, shown);
 }
 
-ModelOutput on_device(ModelOutput output, at::Device device) {
+Record on_device(Record output, at::Device device) {
   output.logits = output.logits.to(device);
-  for (auto& [name, tap] : output.taps) tap = tap.to(device);
+  for (auto& [name, node] : output.nodes) node.data = node.data.to(device);
   return output;
 }
 
@@ -111,7 +111,7 @@ std::int64_t teacher_slice(const Run& run) {
   return (batch + slices - 1) / slices;
 }
 
-ModelOutput teacher_forward(Run& run, const Batch& batch) {
+Record teacher_forward(Run& run, const Batch& batch) {
   if (!run.has_teacher()) return {};
   if (!run.teacher_cache || batch.view < 0) return live_teacher(run, batch);
   TeacherCache::Lookup lookup = run.teacher_cache->look_up(batch);

@@ -8,7 +8,7 @@ namespace mgd {
 // Teacher's logits and taps, without gradient; in eval mode unless `train.teacher_norm: batch`. With a cache,
 // samples of a view that are kept come from there, and the others go there. In eval mode on pictures a
 // sample's outputs do not depend, bit for bit, on what else is in the batch, nor on its size.
-ModelOutput teacher_forward(Run& run, const Batch& batch);
+Record teacher_forward(Run& run, const Batch& batch);
 
 // Pictures of one pass of the teacher: the same in every step of a run.
 std::int64_t teacher_slice(const Run& run);

@@ -23,6 +23,12 @@ void require_targets(const Config& config, const TextDataset& data) {
          data.train->size(), printable(data.class_names.front()), config.text.target);
 }
 
+bool has_scores(const TextSource& source) {
+  if (source.size() == 0) return false;
+  const TextSample sample = source.sample(0, 0);
+  return sample.sequences.size() == 2 && !std::isnan(sample.score);
+}
+
 void check_lengths(const Config& config, const TextDataset& data, const TextModel& model,
                    const std::string& role) {
   for (const auto& [split, source] : {std::pair{"training", data.train.get()},

@@ -13,6 +13,9 @@ namespace mgd {
 // Error(bad_data) for fewer than two classes.
 void require_targets(const Config& config, const TextDataset& data);
 
+// Whether it holds pairs with scores.
+bool has_scores(const TextSource& source);
+
 // Error(usage) where a sequence of any split is longer than the model's table of positions, with the length
 // to write.
 void check_lengths(const Config& config, const TextDataset& data, const TextModel& model,

@@ -75,10 +75,12 @@ class RoleOpener {
       : config_(config), data_(data), use_(use), role_(role) {}
 
   TextRole open(const std::string& folder, std::function<void(TextConfig&)> adjust = {}) {
-    const OpenTextOptions options{.head = head_of(config_.task),
-                                  .fit_labels = [&](const TextConfig& own) { return fit(own); },
-                                  .adjust = std::move(adjust),
-                                  .seed = static_cast<std::uint64_t>(config_.run.seed)};
+    const OpenTextOptions options{
+        .head = head_of(config_.task),
+        .fit_labels = [&](const TextConfig& own) { return fit(own); },
+        .layers = use_ == HeadUse::learn ? config_.student.layers : std::vector<std::int64_t>{},
+        .adjust = std::move(adjust),
+        .seed = static_cast<std::uint64_t>(config_.run.seed)};
     OpenedText opened = open_text_folder(folder, options);
     for (const std::string& note : opened.notes) out_.notes.push_back(fmt::format("{}: {}", role_, note));
     if (!opened.fresh.empty()) tell_fresh(opened.fresh);

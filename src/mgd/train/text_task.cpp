@@ -48,7 +48,7 @@ TextTask::TextTask(const Config& config, at::Device device)
       objective_(make_objective(config.task, config.objective, roles_of(tokenizer_),
                                 static_cast<std::uint64_t>(config.run.seed))),
       eval_objective_(make_eval_objective(config.task, config.objective, roles_of(tokenizer_))) {
-  require_targets(config_, dataset_);
+  if (config.task == "classify") require_targets();
   if (!config_.text.prompt.empty())
     dataset_.notes.push_back(fmt::format("before each text: '{}'", printable(config_.text.prompt)));
 }
@@ -64,6 +64,7 @@ void TextTask::open_models(Run& run) {
     run.no_teacher_logits = teacher.no_logits;
     run.teacher_summary = summarize(*teacher.model);
     run.teacher_default_tap = teacher.model->default_tap();
+    run.teacher_attention = teacher.model->attention_nodes();
     run.teacher = std::move(teacher.model);
   } else if (config_.teacher.given()) {
     fail(ExitCode::usage, "teacher.model: a text teacher comes as a folder; write teacher: FOLDER");
@@ -105,7 +106,9 @@ Headline TextTask::headline() const {
 
 const TextSource* TextTask::source(const std::string& split) const {
   const TextSource* found = split == "test" ? dataset_.test.get() : dataset_.validation.get();
-  return found != nullptr && found->size() > 0 ? found : nullptr;
+  if (found == nullptr || found->size() == 0) return nullptr;
+  // Embeddings are measured by the scores of pairs.
+  return config_.task != "embed" || has_scores(*found) ? found : nullptr;
 }
 
 Figures TextTask::measure(Model& model, const std::string& split) const {

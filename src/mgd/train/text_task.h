@@ -6,6 +6,7 @@
 #include "mgd/format/config.h"
 #include "mgd/mask/objective.h"
 #include "mgd/train/task.h"
+#include "mgd/train/text_limits.h"
 
 namespace mgd {
 
@@ -24,6 +25,7 @@ class TextTask final : public Task {
   std::unique_ptr<BatchStream> training_stream() const override;
   std::int64_t num_samples() const override { return dataset_.train->size(); }
   std::int64_t num_classes() const override;
+  void require_targets() const override { mgd::require_targets(config_, dataset_); }
   Headline headline() const override;
   bool has_split(const std::string& split) const override { return source(split) != nullptr; }
   Figures measure(Model& model, const std::string& split) const override;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mgd/types/tokens.h"
+#include "mgd/types/value.h"
 
 namespace mgd {
 
@@ -34,17 +35,32 @@ struct Batch {
   std::int64_t num_targets() const { return target.defined() ? target.size(0) : 0; }
 };
 
-using Features = std::map<std::string, at::Tensor>;  // tap name -> activation, e.g. (B, C, Y, X)
+// Tokens that a node's rows are of.
+inline const PackedTokens& tokens_of(const NodeInfo& rows, const Batch& batch) {
+  return rows.of_decoder ? batch.decoder_tokens : batch.tokens;
+}
 
-struct ModelOutput {
-  at::Tensor logits;     // (B, K) classifiers; (N, K) token classifiers
-  at::Tensor embedding;  // (S, H) sentence encoders, a row a sequence
-  LmHead head;           // language models
-  Features taps;
+// Keys of randomness, one a sequence. A batch that says nothing is nobody's training batch: places will do.
+std::vector<std::int64_t> sequence_keys(const Batch& batch, std::int64_t num_sequences);
+
+inline constexpr const char* kEmbeddingNode = "embedding";  // of every sentence encoder
+
+// What a model answers with: which of a Record's first three it fills.
+enum class AnswerKind { classes, embedding, vocabulary };
+
+// The nodes of an attention's projections, each (N, H) before any rotation by position: query, key and value,
+// or one node with the three side by side (N, 3 H).
+struct AttentionNodes {
+  std::vector<std::string> nodes;
+  std::int64_t hidden = 0;  // H
 };
 
-// Shape of one sample's activation at a tap, without the batch: {C, Y, X} for maps, {K} for vectors.
-using TapShape = std::vector<std::int64_t>;
-using TapShapes = std::map<std::string, TapShape>;
+// What a model gives for a batch. A task fills what it uses and leaves the rest undefined.
+struct Record {
+  at::Tensor logits;                   // (B, K) classifiers; (N, K) token classifiers
+  at::Tensor embedding;                // (S, H) sentence encoders, a row a sequence
+  LmHead head;                         // language models: scores over the vocabulary, not computed yet
+  std::map<std::string, Value> nodes;  // that the pass was asked for
+};
 
 }  // namespace mgd

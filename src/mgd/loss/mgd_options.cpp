@@ -1,0 +1,57 @@
+#include "mgd/loss/mgd_options.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/logical_not.h>
+#include <ATen/ops/sum.h>
+
+#include <algorithm>
+
+namespace mgd {
+
+void GenerativeOptions::visit(OptionVisitor& v) {
+  AlignedOptions::visit(v);
+  v.option("weight_on", weight_on,
+           {.help = "weight is on the mean over elements, or on the sum over a sample as published",
+            .choices = {"mean", "sum"}});
+  v.option("on", on,
+           {.help = "compare the whole map, or hidden positions only", .choices = {"all", "hidden"}});
+  v.option("fill", fill,
+           {.help = "what stands at hidden places: zero or a learned token", .choices = {"zero", "token"}});
+  v.option("skip", skip,
+           {.help = "leave out the arithmetic on what is hidden: where that is faster, always, or never",
+            .choices = {"auto", "always", "never"}});
+  v.option("winograd", winograd,
+           {.help = "the second convolution of the block by Winograd's F(4x4, 3x3): faster, with errors of "
+                    "some 1e-5 of the largest value"});
+}
+
+SkipHidden GenerativeOptions::skip_hidden() const {
+  if (skip == "never") return SkipHidden::never;
+  return skip == "always" ? SkipHidden::always : SkipHidden::automatic;
+}
+
+const std::vector<std::string>& mask_keys() {
+  static const std::vector<std::string> keys = {"mask", "mask_ratio", "mask_ratio_end", "size", "exact"};
+  return keys;
+}
+
+Loss::MaskRequest mask_request_of(const LossEntry& entry, const NodeInfo& node) {
+  Loss::MaskRequest request{.options = Node::make_map(), .node = node};
+  request.options.origin = entry.node.origin;
+  for (const auto& field : entry.node.fields)
+    if (std::find(mask_keys().begin(), mask_keys().end(), field.first) != mask_keys().end())
+      request.options.fields.push_back(field);
+  // The whole rows of a text are what the positions of a map are.
+  if (node.axes == Axes::rows && request.options.find("mask") == nullptr)
+    request.options.set("mask", Node::make_scalar("token"));
+  return request;
+}
+
+double hidden_elements(const at::Tensor& keep, double elements) {
+  if (!keep.defined() || keep.numel() == 0) return 0;
+  // Each value of the mask stands for this many elements.
+  const double elements_each = elements / static_cast<double>(keep.numel());
+  return at::sum(at::logical_not(keep)).item<double>() * elements_each;
+}
+
+}  // namespace mgd
