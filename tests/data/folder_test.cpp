@@ -289,5 +289,58 @@ TEST(Folder, TheLimitOfMegapixelsIsTheRecipes) {
                {"cat/00.png", "data.max_megapixels"});
 }
 
+// A Mac writes the accent as a character of its own.
+TEST(Folder, ClassesThatLookTheSameAreOne) {
+  const std::string together = "caf\xC3\xA9", apart = "cafe\xCC\x81";
+  const TempFolder temp;
+  fill(temp, "train/");
+  fill(temp, "test/");
+  write_file_atomic(temp.file("train/" + together + "/1.png"), picture(21));
+  write_file_atomic(temp.file("test/" + apart + "/1.png"), picture(31));
+  const auto splits = open_splits(config_of(temp.path()));
+  EXPECT_EQ(splits.train->class_names(), (std::vector<std::string>{together, "cat", "dog"}));
+  EXPECT_EQ(splits.test->label(0), 0);
+  EXPECT_EQ(splits.test->name(0), "test/" + apart + "/1.png");
+  write_file_atomic(temp.file("train/" + apart + "/2.png"), picture(22));
+  const auto merged = open_splits(config_of(temp.path()));
+  EXPECT_EQ(merged.train->class_names().size(), 3U);
+  EXPECT_EQ(merged.train->label(1), 0);
+  EXPECT_THAT(notes_of(*merged.train), HasSubstr("2 folders are called 'caf"));
+}
+
+std::string shared_of(const DataConfig& config) {
+  const auto splits = open_splits(config);
+  std::string text;
+  for (const std::string& note : splits.train->notes())
+    if (note.find("byte for byte") != note.npos) text += note + "\n";
+  return text;
+}
+
+TEST(Folder, TestPicturesThatWereLearnedAreCounted) {
+  const TempFolder temp;
+  int value = 0;
+  for (const char* part : {"train/cat", "train/dog", "test/cat", "test/dog"})
+    for (int i = 0; i < 10; ++i)
+      write_file_atomic(temp.file(fmt::format("{}/{}.png", part, i)), picture(value++));
+  DataConfig config = config_of(temp.path());
+  config.validation = 0;
+  EXPECT_EQ(shared_of(config), "");
+  fs::copy_file(temp.path() + "/train/dog/3.png", temp.file("test/cat/other.png"));  // whatever its class
+  EXPECT_EQ(shared_of(config),
+            "1 of 21 test pictures is in the training part too, byte for byte: test/cat/other.png = "
+            "train/dog/3.png\n");
+  fs::copy_file(temp.path() + "/train/cat/0.png", temp.file("test/dog/more.png"));
+  write_file_atomic(temp.file("train/cat/empty.png"), "");  // no picture, and no copy of one
+  EXPECT_THAT(shared_of(config), HasSubstr("2 of 22 test pictures are in"));
+
+  config.test = "";
+  config.validation = 0.5;
+  EXPECT_EQ(shared_of(config), "") << "the test part is not wanted";
+  for (int i = 0; i < 10; ++i)
+    fs::copy_file(fmt::format("{}/train/dog/{}.png", temp.path(), i),
+                  temp.file(fmt::format("train/dog/{}-copy.png", i)));
+  EXPECT_THAT(shared_of(config), HasSubstr("validation pictures are in the training part too"));
+}
+
 }  // namespace
 }  // namespace mgd

@@ -314,8 +314,42 @@ TEST_F(TextData, TheTokenizerMayComeWithAModel) {
   toy::write(folder.file("teacher/tokenizer.json"), "{}");
   c.teacher.path = folder.file("teacher");
   EXPECT_EQ(tokenizer_path(c), folder.file("teacher"));
+  c.student.path = folder.file("gone");
+  EXPECT_EQ(tokenizer_path(c), folder.file("teacher")) << "found before anybody looks there";
+  c.teacher.path.clear();
+  expect_error([&] { tokenizer_path(c); }, ExitCode::missing_input, {"gone: no such model folder"});
   c.text.tokenizer = "own.json";
   EXPECT_EQ(tokenizer_path(c), "own.json");
+}
+
+// As pandas writes a column of whole numbers in which one is missing.
+TEST_F(TextData, OneNumberIsOneClass) {
+  Config c = config("classify");
+  c.text.columns = {"text"};
+  write("train.csv", "text,label\na,1\nb,2\nc,1.0\n");
+  expect_error([&] { open(c); }, ExitCode::bad_data, {"'1' and '1.0'", "two classes"});
+  write("train.csv", "text,label\na,1.0\nb,2.0\nc,1.0\n");
+  EXPECT_THAT(open(c).class_names, ElementsAre("1.0", "2.0"));
+  write("train.csv", "text,label\na,caf\xC3\xA9\nb,bar\nc,cafe\xCC\x81\n");
+  EXPECT_THAT(open(c).class_names, ElementsAre("bar", "caf\xC3\xA9"));
+}
+
+TEST_F(TextData, MeasuredRowsThatWereLearnedAreCounted) {
+  Config c = config("classify");
+  c.text.columns = {"text"};
+  write("train.csv", "text,label\na,x\nb,y\nc,x\nd,y\n");
+  write("test.csv", "text,label\na,y\ne,x\na,x\n");  // whatever the label
+  EXPECT_THAT(open(c).notes, ElementsAre("2 of 3 test rows are in the training part too, token for token"));
+  write("test.csv", "text,label\nf,y\ne,x\n");
+  EXPECT_THAT(open(c).notes, testing::IsEmpty());
+  write("train.csv", "text,label\na,x\nb,y\na,x\nb,y\n");
+  c.data.validation = 0.5;
+  EXPECT_THAT(open(c).notes, testing::SizeIs(0)) << "every second row is another text";
+  write("train.csv", "text,label\na,x\na,y\nb,x\nc,y\n");
+  EXPECT_THAT(open(c).notes, ElementsAre(HasSubstr("1 of 2 validation rows is in the training part")));
+  c.data.train = c.data.test = "test";  // as a measure alone opens it
+  c.data.validation = 0;
+  EXPECT_THAT(open(c).notes, testing::IsEmpty());
 }
 
 }  // namespace

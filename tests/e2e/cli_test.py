@@ -40,6 +40,10 @@ class MainPath(WithFolder):
         self.assertEqual(described["parameters"], summary["student"]["parameters"])
         self.assertIn("layer3", [tap["name"] for tap in described["taps"]])
 
+        alone = mgd("distill", "recipe.yaml", "losses=[cross_entropy]", "--dry-run", cwd=self.folder)
+        self.expect(alone, 0, "none of them learns from the teacher")
+        self.assertNotIn("none of them learns", done.stderr)
+
         again = mgd("distill", "recipe.yaml", cwd=self.folder)
         self.expect(again, 73, "already holds a run", "--resume", "--overwrite")
 

@@ -69,6 +69,22 @@ class Photos(unittest.TestCase):
         shutil.rmtree(self.folder / "photos/test/columns")
         self.expect(self.train("photos"), 0, "the test part has no pictures of columns")
 
+    def test_figures_that_would_promise_too_much_are_said_or_left_out(self):
+        write_folders(self.folder / "photos", ("rows", "columns"), train=20, test=10, side=8)
+        shutil.copy(self.folder / "photos/train/rows/000.png", self.folder / "photos/test/rows/copy.png")
+        done = self.train("photos", "data.views=4")
+        self.expect(done, 0, "1 of 21 test pictures is in the training part too, byte for byte: test/rows/copy.png",
+                    "data.views=4 changes nothing: without data.augment a picture has one form")
+        self.assertNotIn("top5", done.stdout + done.stderr + (self.folder / "run/summary.json").read_text())
+        done = mgd("eval", "run/model", "--data", "photos", cwd=self.folder)
+        self.expect(done, 0, "accuracy")
+        self.assertNotIn("top-5", done.stdout)
+        self.expect(mgd("eval", "run/model", "--data", "photos", "--split", "tset", cwd=self.folder), 66, "(eval: --split test)")
+        self.expect(mgd("eval", "run/model", "--data", "photos", "--max-length", 5, cwd=self.folder), 2,
+                    "--max-length: run/model reads pictures")
+        done = self.train("photos", "data.views=4", "data.augment=[flip]", run="more")
+        self.assertNotIn("changes nothing", done.stderr)
+
     def test_answers_that_are_no_numbers_are_an_error(self):
         """Weights that are finite, one by one, and overflow together."""
         write_folders(self.folder / "photos", ("rows", "columns"), train=20, test=10, side=8)

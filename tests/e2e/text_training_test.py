@@ -68,6 +68,8 @@ class Limits(WithTexts):
         self.assertIn("train.batch_size: got 64, but there are only 40", big.stderr)
         small = self.train(recipe.replace("BATCH", "8"), "--dry-run", "text.max_length=64", "student.vocab_size=20", code=2)
         self.assertIn("student: bert knows 20 tokens, the tokenizer has", small.stderr)
+        gone = self.train("task: mlm\ndata: {path: rows.csv}\nstudent: gone\nrun: {dir: run}\n", "--dry-run", code=66)
+        self.assertIn("gone: no such model folder", gone.stderr)
         done = self.train(recipe.replace("BATCH", "8"), "--dry-run", "text.max_length=64")
         self.assertIn("rows are longer than 64 tokens and lose their end", done.stderr)
 

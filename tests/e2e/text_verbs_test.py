@@ -298,6 +298,9 @@ class Eval(Verbs):
     def test_errors(self):
         self.fails(2, ["--data is missing"], "eval", "bert")
         self.fails(66, ["gone.txt: no such file or folder"], "eval", "bert", "--data", self.folder / "gone.txt")
+        self.fails(2, ["--split: got 'tset', but", "is one file"], "eval", "bert", "--data", self.folder / "texts.txt", "--split", "tset")
+        self.fails(2, ["--image-size: bert reads texts"], "eval", "bert", "--data", self.folder / "texts.txt", "--image-size", 64)
+        self.fails(2, ["--image-size: bert_classes reads texts"], "predict", "bert_classes", "a cat", "--image-size", 64)
         self.fails(2, ["--columns: got 1"], "eval", "bert_sentences", "--data", self.folder / "texts.txt", "--columns", 2)
         self.fails(2, ["gpt2 is no masked language model"], "eval", "gpt2", "--data", self.folder / "texts.txt",
                    "--pseudo-perplexity")

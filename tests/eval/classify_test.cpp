@@ -36,7 +36,8 @@ TEST(ClassifyMetrics, AgreesWithScikitLearn) {
                                     c["labels"].get<std::vector<std::int64_t>>());
     EXPECT_EQ(m.samples, static_cast<std::int64_t>(c["labels"].size()));
     EXPECT_NEAR(m.accuracy, c["accuracy"].get<double>(), 1e-12);
-    EXPECT_NEAR(m.top5, c["top5"].get<double>(), 1e-12);
+    ASSERT_EQ(m.top5.has_value(), m.per_class.size() > 5);
+    if (m.top5) EXPECT_NEAR(*m.top5, c["top5"].get<double>(), 1e-12);
     EXPECT_NEAR(m.loss, c["loss"].get<double>(), 1e-9);
     EXPECT_NEAR(m.calibration_error, c["calibration_error"].get<double>(), 1e-9);
     EXPECT_EQ(m.confusion, c["confusion"].get<std::vector<std::vector<std::int64_t>>>());
@@ -61,9 +62,14 @@ TEST(ClassifyMetrics, NoSamplesGiveZeros) {
 TEST(ClassifyMetrics, TiesGoToTheFirstClassAndTop5FollowsTheSameOrder) {
   const auto m = classify_metrics(at::zeros({8, 8}, at::kFloat), {0, 1, 2, 3, 4, 5, 6, 7});
   EXPECT_DOUBLE_EQ(m.accuracy, 1.0 / 8);
-  EXPECT_DOUBLE_EQ(m.top5, 5.0 / 8);
+  EXPECT_DOUBLE_EQ(m.top5.value(), 5.0 / 8);
   EXPECT_NEAR(m.loss, std::log(8.0), 1e-12);
   EXPECT_NEAR(m.calibration_error, 0, 1e-12);  // confidence 1/8, accuracy 1/8
+}
+
+TEST(ClassifyMetrics, Top5OfFiveClassesIsNoFigure) {
+  EXPECT_FALSE(classify_metrics(at::zeros({2, 5}, at::kFloat), {0, 1}).top5);
+  EXPECT_EQ(classify_metrics(at::zeros({2, 6}, at::kFloat), {0, 5}).top5, 0.5);
 }
 
 TEST(ClassifyMetrics, HugeLogitsStayFinite) {

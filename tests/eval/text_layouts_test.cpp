@@ -117,6 +117,10 @@ TEST_F(TextLayouts, ABodyMayServeAsALanguageModel) {
   EXPECT_EQ(bart.model->config().head, TextHead::causal_lm);
   EXPECT_THAT(bart.fresh, ElementsAre("final_logits_bias"));
   EXPECT_THAT(bart.notes, testing::Contains(HasSubstr("a body alone")));
+  // Named a language model by hand: transformers makes the bias of zeros, and so does this.
+  const OpenedText renamed = open_text_folder(variant("bart_causal_lm", bare("model.")));
+  EXPECT_EQ(renamed.model->config().head, TextHead::causal_lm);
+  EXPECT_TRUE(renamed.fresh.empty());
   const OpenedText gpt2 = open_text_folder(
       variant("gpt2_causal_lm", bare("transformer."), {{"architectures", {"GPT2Model"}}}), generates);
   expect_same(*gpt2.model, "gpt2_causal_lm");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "expect_error.h"
+#include "mgd/format/composed_name.h"
 
 namespace mgd {
 namespace {
@@ -71,6 +72,25 @@ TEST(ClassMap, ANameThatTheModelHasTwiceIsRefused) {
                        }),
               HasSubstr("two classes called 'crane'"));
   EXPECT_EQ(matched({"crane", "maillot", "crane"}, {"maillot"}).fit, ClassFit::subset);
+}
+
+// "café" with one character for its last letter, and with two.
+TEST(ClassMap, NamesThatLookTheSameAreTheSame) {
+  const std::string together = "caf\xC3\xA9", apart = "cafe\xCC\x81";
+  EXPECT_EQ(composed_name(apart), together);
+  EXPECT_EQ(composed_name(together), together);
+  EXPECT_EQ(composed_name("\xE1\x84\x80\xE1\x85\xA1"), "\xEA\xB0\x80") << "Hangul";
+  EXPECT_EQ(composed_name("\xE0\xA5\x98"), "\xE0\xA4\x95\xE0\xA4\xBC") << "one that only comes apart";
+  for (const std::string as_it_is : {"", "cat", "\xCC", "\xFF\xCC\x81", "e\xCC\x81\xC3"})
+    EXPECT_EQ(composed_name(as_it_is), as_it_is);
+
+  EXPECT_EQ(matched({"bar", together}, {"bar", apart}).fit, ClassFit::same);
+  EXPECT_EQ(matched({together, "bar"}, {"bar", apart}).model_class, (Places{1, 0}));
+  EXPECT_THAT(error_of(ExitCode::usage,
+                       [&] {
+                         matched({together, apart}, {together});
+                       }),
+              HasSubstr("two classes called"));
 }
 
 }  // namespace

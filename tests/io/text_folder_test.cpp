@@ -47,6 +47,19 @@ TEST_F(TextFolderTest, PlainFolder) {
   EXPECT_TRUE(is_text_folder(folder));
 }
 
+// Version 5.7 writes the same modules under the names of other packages.
+TEST_F(TextFolderTest, SentenceTransformersOfAnyVersion) {
+  put("modules.json", R"([{"path": "", "type": "sentence_transformers.base.modules.transformer.Transformer"},
+    {"path": "1_Pooling", "type": "sentence_transformers.sentence_transformer.modules.pooling.Pooling"},
+    {"path": "2_Normalize", "type": "sentence_transformers.sentence_transformer.modules.normalize.Normalize"}])");
+  put("1_Pooling/config.json",
+      R"({"embedding_dimension": 2, "pooling_mode": "mean", "include_prompt": true})");
+  EXPECT_EQ(load_text_folder(folder).config.pooling, "mean");
+  EXPECT_TRUE(load_text_folder(folder).config.normalize);
+  put("modules.json", R"([{"path": "", "type": "sentence_transformers.base.modules.dense.Dense"}])");
+  EXPECT_THAT(refusal(ExitCode::bad_data), HasSubstr("dense.Dense' is not supported"));
+}
+
 TEST_F(TextFolderTest, SentenceTransformersAlsoInASubfolder) {
   write_modules("", "Normalize");
   put("1_Pooling/config.json", R"({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false})");

@@ -1,5 +1,6 @@
 #include "mgd/cli/eval.h"
 
+#include "mgd/cli/other_kind.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
 #include "mgd/io/text_folder.h"
@@ -12,7 +13,16 @@ int run_eval(const std::vector<std::string>& args, const EvalFlags& flags) {
   if (args.size() != 1)
     fail(ExitCode::usage, "eval takes one model, got {}; see `mgd eval --help`", args.size());
   if (flags.data.empty()) fail(ExitCode::usage, "eval: --data is missing");
-  return is_text_folder(args[0]) ? eval_texts(args[0], flags) : eval_images(args[0], flags);
+  if (is_text_folder(args[0])) {
+    refuse_flags_of_others(flags, {"image_size", "label_column", "max_megapixels", "model"}, args[0],
+                           "texts");
+    return eval_texts(args[0], flags);
+  }
+  refuse_flags_of_others(flags,
+                         {"format", "columns", "target", "max_length", "samples", "mask_ratio",
+                          "pseudo_perplexity", "prompt_name", "cache_dir"},
+                         args[0], "pictures");
+  return eval_images(args[0], flags);
 }
 
 }  // namespace

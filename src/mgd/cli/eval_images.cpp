@@ -13,6 +13,7 @@
 #include "mgd/eval/figures.h"
 #include "mgd/eval/summary.h"
 #include "mgd/nn/device.h"
+#include "mgd/train/image_task.h"
 
 namespace mgd {
 
@@ -21,12 +22,10 @@ namespace {
 using json = nlohmann::ordered_json;
 
 json to_json(const ClassifyMetrics& m, const Latency& latency, const std::vector<std::string>& names) {
-  json metrics{{"accuracy", m.accuracy},
-               {"top5", m.top5},
-               {"loss", m.loss},
-               {"calibration_error", m.calibration_error},
-               {"throughput", m.throughput},
-               {"latency_ms", latency.median_ms}};
+  json metrics;
+  for (const auto& [name, value] : figures_of(m)) metrics[name] = value;
+  metrics["throughput"] = m.throughput;
+  metrics["latency_ms"] = latency.median_ms;
   metrics["confusion"] = m.confusion;
   for (std::size_t c = 0; c < m.per_class.size(); ++c)
     metrics["per_class"].push_back({{"label", c < names.size() ? names[c] : std::to_string(c)},
@@ -39,7 +38,7 @@ json to_json(const ClassifyMetrics& m, const Latency& latency, const std::vector
 
 void print_table(const ClassifyMetrics& m, const Latency& latency, const std::vector<std::string>& names) {
   fmt::print("accuracy            {:.2f} %\n", 100 * m.accuracy);
-  fmt::print("top-5               {:.2f} %\n", 100 * m.top5);
+  if (m.top5) fmt::print("top-5               {:.2f} %\n", 100 * *m.top5);
   fmt::print("loss                {:.4f} nats\n", m.loss);
   fmt::print("calibration error   {:.2f} %\n", 100 * m.calibration_error);
   fmt::print("throughput          {:.0f} samples/s ({} samples in {:.1f} s)\n", m.throughput, m.samples,

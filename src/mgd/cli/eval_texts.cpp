@@ -55,8 +55,11 @@ Config config_of(const EvalFlags& flags, const std::string& task, std::int64_t m
   Config config;
   config.task = task;
   config.data.path = flags.data;
-  config.data.train = config.data.test =
-      fs::is_directory(flags.data) ? flags.split : fs::path(flags.data).filename().string();
+  const bool folder = fs::is_directory(flags.data);
+  if (!folder && flags.split != EvalFlags{}.split)
+    fail(ExitCode::usage, "--split: got '{}', but {} is one file, which has no splits",
+         printable(flags.split), flags.data);
+  config.data.train = config.data.test = folder ? flags.split : fs::path(flags.data).filename().string();
   config.data.validation = 0;
   const bool pairs = task == "embed";
   if (!flags.format.empty()) config.text.format = flags.format;

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "mgd/cli/other_kind.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/core/error.h"
 #include "mgd/io/text_folder.h"
@@ -15,7 +16,12 @@ int run_predict(const std::vector<std::string>& args, const PredictFlags& flags)
   if (args.size() < 2)
     fail(ExitCode::usage, "predict takes a model and at least one {}", texts ? "text" : "picture or folder");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
-  return texts ? predict_texts(args, flags) : predict_images(args, flags);
+  if (texts) {
+    refuse_flags_of_others(flags, {"image_size", "max_megapixels", "model"}, args[0], "texts");
+    return predict_texts(args, flags);
+  }
+  refuse_flags_of_others(flags, {"max_length", "pairs", "prompt_name"}, args[0], "pictures");
+  return predict_images(args, flags);
 }
 
 }  // namespace

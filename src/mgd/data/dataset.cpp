@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <unordered_set>
 
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
@@ -114,10 +116,54 @@ void check_labels(Dataset& data, const std::string& path) {
                                       counts.size(), names, empty.size() > kShown ? ", ..." : ""));
 }
 
-std::shared_ptr<const ImageSource> select_split(const Dataset& data, const DataConfig& config, Split split) {
-  if (split == Split::test) return std::make_unique<SplitImages>(data, data.test);
-  if (split == Split::validation && data.validation)
-    return std::make_unique<SplitImages>(data, *data.validation);
+std::string PictureStore::content(std::int64_t item) const {
+  const Image picture = image(item);
+  return fmt::format("{} {} {} ", picture.height, picture.width, picture.channels) +
+         std::string(picture.pixels.begin(), picture.pixels.end());
+}
+
+SharedPictures shared_pictures(const PictureStore& store, const std::vector<LabelledItem>& items,
+                               const std::vector<LabelledItem>& others) {
+  using Keys = std::vector<std::pair<std::string, std::int64_t>>;  // key, item
+  using Look = std::function<std::string(std::int64_t)>;
+  const auto keys_of = [](const Look& look, Keys some) {
+    for (auto& [key, item] : some) {
+      try {
+        key = sha256_hex(look(item));
+      } catch (const Error&) {
+        key.clear();
+      }
+    }
+    return some;
+  };
+  const auto keep_common = [](Keys& some, const Keys& wanted) {
+    std::unordered_set<std::string> known;
+    for (const auto& [key, item] : wanted) known.insert(key);
+    std::erase_if(some, [&](const auto& one) { return one.first.empty() || !known.contains(one.first); });
+  };
+  Keys left, right;
+  for (const LabelledItem& one : items) left.emplace_back("", one.item);
+  for (const LabelledItem& one : others) right.emplace_back("", one.item);
+  for (const Look& look : {Look([&](std::int64_t item) { return std::to_string(store.content_size(item)); }),
+                           Look([&](std::int64_t item) { return store.content_start(item); }),
+                           Look([&](std::int64_t item) { return store.content(item); })}) {
+    left = keys_of(look, std::move(left));
+    right = keys_of(look, std::move(right));
+    keep_common(left, right);
+    keep_common(right, left);
+  }
+  SharedPictures shared{.count = static_cast<std::int64_t>(left.size())};
+  if (left.empty()) return shared;
+  shared.item = left.front().second;
+  shared.other = std::find_if(right.begin(), right.end(), [&](const auto& one) {
+                   return one.first == left.front().first;
+                 })->second;
+  return shared;
+}
+
+std::vector<LabelledItem> items_of(const Dataset& data, const DataConfig& config, Split split) {
+  if (split == Split::test) return data.test;
+  if (split == Split::validation && data.validation) return *data.validation;
   const double held_out_frac = data.validation ? 0 : config.validation;
   std::vector<std::int64_t> seen(data.classes.size()), kept(data.classes.size());
   std::vector<LabelledItem> chosen;
@@ -127,7 +173,11 @@ std::shared_ptr<const ImageSource> select_split(const Dataset& data, const DataC
     if (split == Split::train && config.per_class > 0 && kept[label]++ >= config.per_class) continue;
     chosen.push_back(item);
   }
-  return std::make_unique<SplitImages>(data, std::move(chosen));
+  return chosen;
+}
+
+std::shared_ptr<const ImageSource> select_split(const Dataset& data, const DataConfig& config, Split split) {
+  return std::make_shared<SplitImages>(data, items_of(data, config, split));
 }
 
 }  // namespace mgd

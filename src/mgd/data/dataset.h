@@ -24,6 +24,11 @@ class PictureStore {
   }
   virtual std::string name(std::int64_t item) const = 0;
   virtual std::string identity(std::int64_t item) const = 0;  // changes when the picture does, cheap to tell
+  // What two items share when they are the same picture: all of it, its first bytes, its size; each costs
+  // less than the one before. Here: the pixels, and nothing that would be cheaper.
+  virtual std::string content(std::int64_t item) const;
+  virtual std::string content_start(std::int64_t) const { return ""; }
+  virtual std::uint64_t content_size(std::int64_t) const { return 0; }
 };
 
 struct LabelledItem {
@@ -56,7 +61,17 @@ struct WantedSplits {
   bool train = false, test = false;
 };
 
-// One split of `data`: the validation rule and per_class of open_images.
+// How many of `items` are one of `others`, byte for byte, and the first such pair. Only what agrees in size
+// and first bytes with the other side is read as a whole; what cannot be read is no copy.
+struct SharedPictures {
+  std::int64_t count = 0;
+  std::int64_t item = -1, other = -1;
+};
+SharedPictures shared_pictures(const PictureStore& store, const std::vector<LabelledItem>& items,
+                               const std::vector<LabelledItem>& others);
+
+// The items of one split of `data`: the validation rule and per_class of open_images.
+std::vector<LabelledItem> items_of(const Dataset& data, const DataConfig& config, Split split);
 std::shared_ptr<const ImageSource> select_split(const Dataset& data, const DataConfig& config, Split split);
 
 }  // namespace mgd

@@ -161,8 +161,9 @@ class Finder {
       if (counts.deeper > 0) known.push_back(printable(name));
       if (counts.deeper > 0 && name != config_.train && name != config_.test && is_one_of(usual, name))
         fail(ExitCode::missing_input,
-             "{}: no folder '{}' with class folders of pictures in it; '{}' is there: data.{}={}",
-             config_.path, split, printable(name), key, printable(name));
+             "{}: no folder '{}' with class folders of pictures in it; '{}' is there: data.{}={}{}",
+             config_.path, split, printable(name), key, printable(name),
+             std::string_view(key) == "test" ? fmt::format(" (eval: --split {})", printable(name)) : "");
     }
     const auto deeper = deeper_places(split);
     if (deeper.size() == 1)

@@ -10,6 +10,7 @@
 #include "mgd/data/source_lines.h"
 #include "mgd/data/sources.h"
 #include "mgd/format/archive_tree.h"
+#include "mgd/format/composed_name.h"
 
 namespace mgd {
 namespace {
@@ -28,6 +29,14 @@ class FolderStore final : public PictureStore {
   }
   std::string name(std::int64_t item) const override { return entry(item).name; }
   std::string identity(std::int64_t item) const override { return std::to_string(entry(item).size); }
+  std::string content(std::int64_t item) const override {
+    return tree_->read(static_cast<std::size_t>(item));
+  }
+  std::string content_start(std::int64_t item) const override {
+    constexpr std::size_t kStart = 4096;
+    return tree_->read_start(static_cast<std::size_t>(item), kStart);
+  }
+  std::uint64_t content_size(std::int64_t item) const override { return entry(item).size; }
 
  private:
   const ArchiveEntry& entry(std::int64_t item) const {
@@ -38,11 +47,17 @@ class FolderStore final : public PictureStore {
   ImageLimits limits_;
 };
 
-// "cat" for train/cat/a.jpg and the prefix train/; "" when it does not lie in a class folder there.
-std::string class_of(const std::string& name, const std::string& prefix) {
+// The folder that name/a.jpg lies in below the prefix: "cat" for train/cat/a.jpg and train/; "" when it lies
+// in none there.
+std::string folder_of(const std::string& name, const std::string& prefix) {
   if (!name.starts_with(prefix)) return "";
   const auto slash = name.find('/', prefix.size());
   return slash == std::string::npos ? "" : name.substr(prefix.size(), slash - prefix.size());
+}
+
+// The class that the name of its folder stands for.
+std::string class_of(const std::string& name, const std::string& prefix) {
+  return composed_name(folder_of(name, prefix));
 }
 
 class FolderReader {
@@ -53,6 +68,7 @@ class FolderReader {
   Dataset read(WantedSplits wanted) {
     data_.notes = layout_.notes;
     count_unused();
+    note_spellings();
     // The classes of train, so that a test folder without one of them does not shift the labels.
     std::set<std::string> names = picture_classes(layout_.train);
     if (names.empty() && !wanted.train && layout_.test) names = picture_classes(*layout_.test);
@@ -136,6 +152,20 @@ class FolderReader {
         printable(folder.substr(layout_.root.size(), folder.size() - layout_.root.size() - 1));
     return fmt::format("; its folders '{}', '{}' look like classes, one level deeper: data.train={}",
                        inside[0], inside[1], wanted);
+  }
+
+  // Two folders whose names look the same are one class.
+  void note_spellings() {
+    std::map<std::string, std::set<std::string>> folders;
+    for_each_name([&](const std::string& name) {
+      if (const auto c = class_of(name, layout_.train); !c.empty() && is_picture_name(name))
+        folders[c].insert(folder_of(name, layout_.train));
+    });
+    for (const auto& [name, spellings] : folders)
+      if (spellings.size() > 1)
+        data_.notes.push_back(
+            fmt::format("{} folders are called '{}', in different forms of Unicode, and are one class",
+                        spellings.size(), printable(name)));
   }
 
   void count_unused() {

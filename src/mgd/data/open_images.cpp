@@ -164,6 +164,18 @@ void no_such_split(const std::string& path, const std::string& split, const std:
 
 namespace {
 
+// A picture that was learned measures memory: figures of such a part promise too much.
+void note_shared(Dataset& data, const DataConfig& config, Split part) {
+  const auto items = items_of(data, config, part);
+  const SharedPictures shared = shared_pictures(*data.store, items, items_of(data, config, Split::train));
+  if (shared.count == 0) return;
+  data.notes.push_back(
+      fmt::format("{} of {} {} pictures {} in the training part too, byte for byte: {} = {}{}", shared.count,
+                  items.size(), part == Split::test ? "test" : "validation", shared.count == 1 ? "is" : "are",
+                  printable(data.store->name(shared.item)), printable(data.store->name(shared.other)),
+                  shared.count > 1 ? ", ..." : ""));
+}
+
 Dataset read_dataset(const DataConfig& config, WantedSplits wanted) {
   Dataset data = read_format(config, wanted);
   if (wanted.train) check_labels(data, config.path);
@@ -178,7 +190,8 @@ std::shared_ptr<const ImageSource> open_images(const DataConfig& config, Split s
 }
 
 OpenedSplits open_splits(const DataConfig& config) {
-  const Dataset data = read_dataset(config, {.train = true, .test = !config.test.empty()});
+  Dataset data = read_dataset(config, {.train = true, .test = !config.test.empty()});
+  for (const Split part : {Split::validation, Split::test}) note_shared(data, config, part);
   OpenedSplits out;
   out.train = select_split(data, config, Split::train);
   if (config.validation > 0 || data.validation)

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <unordered_map>
 
 #include "mgd/core/error.h"
 #include "mgd/data/text_files.h"
@@ -25,8 +26,8 @@ struct SplitFiles {
 [[noreturn]] void no_such_split(const fs::path& folder, const std::string& key, const std::string& name) {
   std::vector<std::string> shown;
   for (const std::string& n : names_in(folder)) shown.push_back(printable(n));
-  fail(ExitCode::missing_input, "{}: there is no {} '{}'{}", folder.string(), key, printable(name),
-       suggestion(name, shown));
+  fail(ExitCode::missing_input, "{}: there is no {} '{}'{}{}", folder.string(), key, printable(name),
+       key.starts_with("data.") ? " (eval: --split)" : "", suggestion(name, shown));
 }
 
 SplitFiles find_files(const Config& config) {
@@ -81,6 +82,13 @@ struct Classes {
     std::sort(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
       return numbers && *number_of(a) != *number_of(b) ? *number_of(a) < *number_of(b) : a < b;
     });
+    for (std::size_t c = 1; c < names.size(); ++c)
+      if (numbers && *number_of(names[c - 1]) == *number_of(names[c]))
+        fail(
+            ExitCode::bad_data,
+            "text.target: column '{}' holds '{}' and '{}', one number that would be two classes; write it in "
+            "one way",
+            target, printable(names[c - 1]), printable(names[c]));
     for (std::size_t c = 0; c < names.size(); ++c) of[names[c]] = static_cast<std::int64_t>(c);
   }
 
@@ -127,6 +135,12 @@ class TextOpener {
       fail(ExitCode::bad_data, "data.path: {}: no training samples; are the documents empty?",
            config_.data.path);
     if (out_.validation && out_.validation->size() == 0) out_.validation = nullptr;
+    if (labelled()) {
+      if (validation) note_shared(*train, kept.rows, *validation, whole(*validation).rows, "validation");
+      if (held_out > 0) note_shared(*train, kept.rows, *train, held.rows, "validation");
+      // A measure alone opens one split as both.
+      if (test && files.test != files.train) note_shared(*train, kept.rows, *test, whole(*test).rows, "test");
+    }
     note_cut(out_.train.get(), "training");
     note_cut(out_.test.get(), "test");
     out_.fingerprint = sha256_hex(fmt::format("{}{} {} {} {}", identity_, config_.text.samples,
@@ -191,6 +205,32 @@ class TextOpener {
       kinds.push_back(fmt::format("{} {}", count, ending.empty() ? "without an ending" : printable(ending)));
     if (!kinds.empty())
       out_.notes.push_back(fmt::format("files of other kinds are not read: {}", fmt::join(kinds, ", ")));
+  }
+
+  // Figures on what was learned tell of memory. Of rows with labels only: lines of plain text come again.
+  void note_shared(const TokenStore& train, const std::vector<std::int64_t>& kept, const TokenStore& store,
+                   const std::vector<std::int64_t>& rows, const std::string& part) {
+    const auto digest = [](const TokenStore& from, std::int64_t row) {
+      std::string text;
+      for (std::int64_t i = 0; i < from.info().texts_per_row; ++i) {
+        const std::int64_t document = row * from.info().texts_per_row + i;
+        const auto ids = from.read(from.begin(document), from.length(document)).ids;
+        text += fmt::format("{}:", ids.size());
+        text.append(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0]));
+      }
+      return sha256_hex(text);
+    };
+    std::unordered_map<std::string, std::int64_t> measured;  // which are fewer than those that are learned
+    for (const std::int64_t row : rows) ++measured[digest(store, row)];
+    std::int64_t shared = 0;
+    for (const std::int64_t row : kept)
+      if (const auto found = measured.find(digest(train, row)); found != measured.end()) {
+        shared += found->second;
+        measured.erase(found);
+      }
+    if (shared > 0)
+      out_.notes.push_back(fmt::format("{} of {} {} rows {} in the training part too, token for token",
+                                       shared, rows.size(), part, shared == 1 ? "is" : "are"));
   }
 
   // Rows are cut where they are too long; other samples are pieces of which all are read.
@@ -287,8 +327,11 @@ fs::path token_cache_dir(const Config& config) {
 fs::path tokenizer_path(const Config& config) {
   if (!config.text.tokenizer.empty()) return config.text.tokenizer;
   std::error_code error;
-  for (const std::string& folder : {config.teacher.path, config.student.path})
-    if (!folder.empty() && fs::is_directory(folder, error) && holds_tokenizer(folder)) return folder;
+  for (const std::string& folder : {config.teacher.path, config.student.path}) {
+    if (folder.empty()) continue;
+    if (!fs::exists(folder, error)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
+    if (fs::is_directory(folder, error) && holds_tokenizer(folder)) return folder;
+  }
   fail(
       ExitCode::usage,
       "text.tokenizer: none given, and no model folder holds one; write text: {{tokenizer: tokenizer.json}}");

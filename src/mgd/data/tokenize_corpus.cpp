@@ -11,6 +11,7 @@
 #include "mgd/core/error.h"
 #include "mgd/core/publish.h"
 #include "mgd/data/text_pieces.h"
+#include "mgd/format/composed_name.h"
 
 namespace mgd {
 
@@ -159,7 +160,7 @@ class StoreBuilder {
     std::string_view text = part.target;
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     text = text.substr(0, text.find_last_not_of(' ') + 1);
-    if (request_.corpus.kind == TargetKind::label) return label_of(std::string(text), part);
+    if (request_.corpus.kind == TargetKind::label) return label_of(composed_name(std::string(text)), part);
     double score = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), score);
     if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(score))

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,10 @@ struct ClassMetrics {
 
 struct ClassifyMetrics {
   std::int64_t samples = 0;
-  double accuracy = 0, top5 = 0;  // 0..1; top5 = top-min(5, K)
-  double loss = 0;                // mean cross-entropy, nats
-  double calibration_error = 0;   // expected calibration error, 15 bins of equal width (Guo et al. 2017)
+  double accuracy = 0;           // 0..1
+  std::optional<double> top5;    // 0..1; none for five classes or fewer, of which all answers are among them
+  double loss = 0;               // mean cross-entropy, nats
+  double calibration_error = 0;  // expected calibration error, 15 bins of equal width (Guo et al. 2017)
   std::vector<std::vector<std::int64_t>> confusion;  // [true][predicted]
   std::vector<ClassMetrics> per_class;
   double seconds = 0, throughput = 0;          // whole evaluation; samples/s

@@ -119,6 +119,7 @@ ClassifyMetrics classify_metrics(const at::Tensor& logits, const std::vector<std
   metrics.confusion.assign(width, std::vector<std::int64_t>(width, 0));
   Calibration calibration;
   double loss = 0;
+  constexpr std::int64_t kTop = 5;
   std::int64_t hits = 0, hits5 = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     const double* row = rows.const_data_ptr<double>() + i * num_classes;
@@ -130,13 +131,14 @@ ClassifyMetrics classify_metrics(const at::Tensor& logits, const std::vector<std
     loss += softmax.log_sum_exp - row[label];
     calibration.add(softmax.confidence, rank == 0);
     hits += rank == 0 ? 1 : 0;
-    hits5 += rank < 5 ? 1 : 0;
+    hits5 += rank < kTop ? 1 : 0;
     ++metrics.confusion[static_cast<std::size_t>(label)][static_cast<std::size_t>(best - row)];
   }
   metrics.per_class = per_class(metrics.confusion);
+  if (num_classes > kTop) metrics.top5 = 0;
   if (n == 0) return metrics;
   metrics.accuracy = ratio(hits, n);
-  metrics.top5 = ratio(hits5, n);
+  if (metrics.top5) metrics.top5 = ratio(hits5, n);
   metrics.loss = loss / static_cast<double>(n);
   metrics.calibration_error = calibration.error(n);
   return metrics;

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "mgd/core/error.h"
+#include "mgd/format/composed_name.h"
 
 namespace mgd {
 
@@ -16,14 +17,6 @@ bool only_numbers(const std::vector<std::string>& names) {
   return true;
 }
 
-std::string first_names(const std::vector<std::string>& names) {
-  constexpr std::size_t kMost = 6;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i)
-    text += (i > 0 ? ", " : "") + printable(names[i]);
-  return names.size() > kMost ? text + ", ..." : text;
-}
-
 // Class i of one is class i of the other.
 std::vector<std::int64_t> by_position(std::size_t classes) {
   std::vector<std::int64_t> all(classes);
@@ -32,6 +25,14 @@ std::vector<std::int64_t> by_position(std::size_t classes) {
 }
 
 }  // namespace
+
+std::string first_names(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 6;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i)
+    text += (i > 0 ? ", " : "") + printable(names[i]);
+  return names.size() > kMost ? text + ", ..." : text;
+}
 
 bool ClassMap::changes_order() const {
   return static_cast<std::int64_t>(model_class.size()) != model_classes ||
@@ -45,8 +46,11 @@ ClassMap match_classes(const std::vector<std::string>& model_names, std::int64_t
   std::unordered_map<std::string, std::int64_t> place;
   std::unordered_set<std::string> twice;  // as ImageNet's "crane"
   for (std::size_t i = 0; i < model_names.size(); ++i)
-    if (!place.emplace(model_names[i], static_cast<std::int64_t>(i)).second) twice.insert(model_names[i]);
-  for (const std::string& name : data_names) {
+    if (const std::string name = composed_name(model_names[i]);
+        !place.emplace(name, static_cast<std::int64_t>(i)).second)
+      twice.insert(name);
+  for (const std::string& given : data_names) {
+    const std::string name = composed_name(given);
     if (twice.contains(name))
       fail(ExitCode::usage, "the model has two classes called '{}', and the data has one", printable(name));
     if (const auto it = place.find(name); it != place.end())

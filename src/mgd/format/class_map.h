@@ -31,9 +31,13 @@ struct ClassMap {
 
 // `model_names` is empty for a model whose classes have no names. Names that are the numbers of their places
 // ("0", "1", ...) count as none where the other side's are words: files of numbers and models without labels
-// have such. Throws Error(usage) for a name of the data that the model has twice.
+// have such. Names that look the same are the same (format/composed_name.h). Throws Error(usage) for a name
+// of the data that the model has twice.
 ClassMap match_classes(const std::vector<std::string>& model_names, std::int64_t model_classes,
                        const std::vector<std::string>& data_names);
+
+// "a, b, c", of many the first: "a, b, c, d, e, f, ...".
+std::string first_names(const std::vector<std::string>& names);
 
 // "has the data's classes in another order, matched by name", "has 1000 classes, 6 of them the data's,
 // matched by name", "has 6 classes without common names, taken in the order of the data's (a, b, ...)": what

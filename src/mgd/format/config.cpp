@@ -54,9 +54,14 @@ void DataConfig::visit(OptionVisitor& v) {
   v.option("interpolation", interpolation,
            {.help = "how pictures are scaled; empty = the models' own",
             .choices = {"", "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}});
-  v.option("mean", mean,
-           {.help = "normalisation, a value a channel in 0..1; empty = the teacher's, else ImageNet's"});
-  v.option("std", std, {.help = "normalisation, a value a channel", .min = 0, .min_open = true});
+  v.option(
+      "mean", mean,
+      {.help = "normalisation, a value a channel, of pixels in 0..1; empty = the teacher's, else ImageNet's",
+       .min = 0,
+       .max = 1});
+  v.option(
+      "std", std,
+      {.help = "normalisation, a value a channel, of pixels in 0..1", .min = 0, .max = 1, .min_open = true});
   v.option("classes", classes,
            {.help = "names of the classes of weights that come without, in the order of their outputs"});
   v.option("loader_threads", loader_threads,

@@ -21,7 +21,9 @@ constexpr std::uint64_t kMostJsonBytes = 100'000'000;
 // Beside those of the tokenizer.
 constexpr const char* kSentenceFiles[] = {"sentence_bert_config.json", "config_sentence_transformers.json"};
 constexpr const char* kGeneration = "generation_config.json";
-constexpr std::string_view kModule = "sentence_transformers.models.";
+constexpr std::string_view kLibrary = "sentence_transformers.";
+constexpr std::string_view kModule =
+    "sentence_transformers.models.";  // as it is written: all versions know it
 
 json read_object(const fs::path& path) {
   const std::string text = read_file(path, kMostJsonBytes);
@@ -89,7 +91,8 @@ void read_modules(const fs::path& folder, TextConfig& config) {
   for (const json& module : modules) {
     const std::string type = JsonField(module, path.string(), "type").text();
     const fs::path at = folder / JsonField(module, path.string(), "path").text();
-    const std::string name = type.starts_with(kModule) ? type.substr(kModule.size()) : type;
+    // Its versions keep the same classes in packages of other names.
+    const std::string name = type.starts_with(kLibrary) ? type.substr(type.rfind('.') + 1) : type;
     if (name == "Transformer") continue;
     if (name == "Pooling")
       read_pooling(at / "config.json", config);

@@ -1,4 +1,6 @@
 // What years of checkpoints call the same tensors.
+#include <ATen/ops/zeros_like.h>
+
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -110,6 +112,12 @@ void take_from_copies(const TextModel& model, const std::set<std::string>& known
     take(names.lm.bias, names.lm.out + std::string(".bias"));
 }
 
+// transformers saves no bias of zeros with a body alone, and makes it where a folder lacks it.
+void add_zero_bias(const std::vector<NamedTensor>& state, Tensors& tensors) {
+  for (const NamedTensor& entry : state)
+    if (entry.name == "final_logits_bias") tensors.emplace(entry.name, at::zeros_like(entry.tensor));
+}
+
 }  // namespace
 
 std::optional<TextHead> head_of_tensors(const std::string& model_type, const Tensors& tensors) {
@@ -155,6 +163,7 @@ AdaptedWeights adapt_weights(const TextModel& model, Tensors tensors, bool fresh
   for (auto& [name, tensor] : tensors)
     named.emplace(now_of(name.substr(adapted.wrapper.size())), std::move(tensor));
   take_from_copies(model, known, named);
+  if (!fresh_head) add_zero_bias(state, named);
   for (auto& [name, tensor] : named) {
     if (known.contains(name) || (!carries_nothing(name, model) && !is_another_head(name, model)))
       adapted.tensors.emplace(name, std::move(tensor));

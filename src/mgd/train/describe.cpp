@@ -1,5 +1,8 @@
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "mgd/format/idle_keys.h"
 #include "mgd/train/run.h"
 
 namespace mgd {
@@ -32,6 +35,7 @@ std::string mask_text(const MaskOptions& mask) {
 std::vector<std::string> describe_run(const Run& run) {
   const Config& c = run.config;
   std::vector<std::string> lines = run.task->describe();
+  for (const std::string& line : idle_keys(c)) lines.push_back(fmt::format("{:<10} {}", "", line));
   if (run.has_teacher())
     lines.push_back(model_line("teacher", run.teacher_summary,
                                c.teacher.path.empty() ? c.teacher.weights : c.teacher.path));
@@ -55,6 +59,11 @@ std::vector<std::string> describe_run(const Run& run) {
       lines.push_back(fmt::format("{:<10} {:<14} {}", "", "", mask_text(active.mask->options())));
     if (const Module* module = active.loss->trainable()) blocks += module->num_parameters();
   }
+  if (run.has_teacher() && std::none_of(run.losses.begin(), run.losses.end(),
+                                        [](const auto& active) { return active.loss->needs_teacher(); }))
+    lines.push_back(fmt::format(
+        "{:<10} none of them learns from the teacher, so the student learns alone; kd, mgd and others do",
+        ""));
   for (const auto& mask : run.node_masks)
     lines.push_back(fmt::format("{:<10} {:<14} {}, {} fill, student only, {}", "mask", mask->options().node,
                                 mask_text(mask->options().mask), mask->options().fill,

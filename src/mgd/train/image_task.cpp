@@ -74,10 +74,11 @@ ImageModel& image_model(Model& model) {
 }  // namespace
 
 Figures figures_of(const ClassifyMetrics& m) {
-  return {{"accuracy", m.accuracy},
-          {"top5", m.top5},
-          {"loss", m.loss},
-          {"calibration_error", m.calibration_error}};
+  Figures figures{{"accuracy", m.accuracy}};
+  if (m.top5) figures.emplace_back("top5", *m.top5);
+  figures.emplace_back("loss", m.loss);
+  figures.emplace_back("calibration_error", m.calibration_error);
+  return figures;
 }
 
 ImageTask::ImageTask(const Config& config, at::Device device) : config_(config), device_(device) {

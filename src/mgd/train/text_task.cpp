@@ -10,6 +10,7 @@
 #include "mgd/eval/summary.h"
 #include "mgd/eval/text_figures.h"
 #include "mgd/eval/text_folder.h"
+#include "mgd/format/class_map.h"
 #include "mgd/io/sentence_files.h"
 #include "mgd/train/run.h"
 #include "mgd/train/text_limits.h"
@@ -148,9 +149,12 @@ std::map<std::string, std::string> TextTask::identity() const {
 std::vector<std::string> TextTask::describe() const {
   const auto size = [](const TextSource* s) { return s ? s->size() : 0; };
   std::vector<std::string> lines{
-      fmt::format("{:<10} {}: {} train, {} validation, {} test samples of at most {} tokens ({})", "data",
+      fmt::format("{:<10} {}: {} train, {} validation, {} test samples of at most {} tokens ({}){}", "data",
                   config_.data.path, size(dataset_.train.get()), size(dataset_.validation.get()),
-                  size(dataset_.test.get()), config_.text.max_length, config_.text.samples),
+                  size(dataset_.test.get()), config_.text.max_length, config_.text.samples,
+                  dataset_.class_names.empty() ? ""
+                                               : fmt::format("; {} classes: {}", dataset_.class_names.size(),
+                                                             first_names(dataset_.class_names))),
       fmt::format("{:<10} {} training tokens in an epoch, vocabulary of {}", "", dataset_.train->num_tokens(),
                   tokenizer_.vocab_size())};
   for (const auto& note : dataset_.notes) lines.push_back(fmt::format("{:<10} {}", "", note));
