@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -77,14 +78,21 @@ void check_pair(const LossEntry& entry, const FeatureOptions& options, const Tap
       "student_tap");
 }
 
-const at::Tensor& tap_of(const Features& features, const std::string& name) {
+// The map of `whose` at a tap, as it was said to be when the loss was made.
+const at::Tensor& map_of(const Features& features, const std::string& name, const TapShape& shape,
+                         const std::string& label, const char* whose) {
   const auto found = features.find(name);
-  MGD_ASSERT(found != features.end() && found->second.defined());
-  return found->second;
-}
-
-bool has_shape(const at::Tensor& map, const TapShape& shape) {
-  return map.dim() == 4 && map.size(1) == shape[0] && map.size(2) == shape[1] && map.size(3) == shape[2];
+  if (found == features.end() || !found->second.defined()) {
+    std::vector<std::string> known;
+    for (const auto& [tap, map] : features) known.push_back(tap);
+    fail(ExitCode::usage, "losses.{}: the {}'s features lack the tap '{}'{}", label, whose, name,
+         suggestion(name, known));
+  }
+  const at::Tensor& map = found->second;
+  if (!is_real(map, 4) || map.size(1) != shape[0] || map.size(2) != shape[1] || map.size(3) != shape[2])
+    refuse("losses." + label, fmt::format("{} of the {}", name, whose), map,
+           fmt::format("numbers (B, {})", fmt::join(shape, ", ")));
+  return map;
 }
 
 }  // namespace
@@ -125,16 +133,18 @@ at::Tensor AlignBlock::align(const at::Tensor& student) {
 }
 
 at::Tensor FeatureLoss::student_map(const LossInput& input) const {
-  const at::Tensor& map = tap_of(input.student, taps_.student);
-  MGD_ASSERT(has_shape(map, taps_.student_shape));
+  const at::Tensor& map = map_of(input.student, taps_.student, taps_.student_shape, label(), "student");
   if (taps_.same_size()) return at_least_float(map);
   return at::upsample_bilinear2d(at_least_float(map), {taps_.teacher_shape[1], taps_.teacher_shape[2]},
                                  /*align_corners=*/false);
 }
 
 at::Tensor FeatureLoss::teacher_map(const LossInput& input) const {
-  const at::Tensor& map = tap_of(input.teacher, taps_.teacher);
-  MGD_ASSERT(has_shape(map, taps_.teacher_shape));
+  const at::Tensor& map = map_of(input.teacher, taps_.teacher, taps_.teacher_shape, label(), "teacher");
+  const auto student = input.student.find(taps_.student);
+  if (student != input.student.end() && student->second.size(0) != map.size(0))
+    fail(ExitCode::usage, "losses.{}: got maps of {} samples of the student and {} of the teacher", label(),
+         student->second.size(0), map.size(0));
   return at_least_float(map.detach());
 }
 

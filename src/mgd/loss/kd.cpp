@@ -1,5 +1,6 @@
 #include "mgd/core/error.h"
 #include "mgd/loss/entry.h"
+#include "mgd/ops/argument.h"
 #include "mgd/ops/softmax_kl.h"
 
 namespace mgd {
@@ -27,7 +28,10 @@ class KnowledgeDistillation final : public NamedLoss {
   double count(const CountInput& input) const override { return static_cast<double>(input.batch_size); }
 
   at::Tensor sum(const LossInput& input) override {
-    MGD_ASSERT(input.teacher_logits.defined());
+    for (const at::Tensor* logits : {&input.student_logits, &input.teacher_logits})
+      if (!is_real(*logits, 2))
+        refuse("losses." + label(), logits == &input.student_logits ? "student_logits" : "teacher_logits",
+               *logits, "numbers (B, K)");
     if (input.student_logits.size(1) != input.teacher_logits.size(1))
       fail(ExitCode::usage, "losses.{}: the student has {} classes and the teacher {}, expected the same",
            label(), input.student_logits.size(1), input.teacher_logits.size(1));

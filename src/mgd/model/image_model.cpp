@@ -47,6 +47,12 @@ bool ImageModel::of_head(const std::string& tensor) const {
   return tensor.starts_with(head_path() + ".");
 }
 
+ModelOutput ImageModel::run(const Batch& batch, Forward& forward) {
+  ModelOutput output{.logits = this->forward(batch.input, forward)};
+  require_captured(*this, batch, forward);
+  return output;
+}
+
 std::unique_ptr<ImageModel> make_model(const ModelSpec& spec, std::uint64_t seed) {
   RandomStream random(random_key(seed, "model/init"), 0, 0);
   std::unique_ptr<ImageModel> model = checked_architecture(spec).build(spec, random);

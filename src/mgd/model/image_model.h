@@ -38,9 +38,7 @@ class ImageModel : public Model {
   virtual std::string head_path() const;
   bool of_head(const std::string& tensor) const final;
 
-  ModelOutput run(const Batch& batch, Forward& forward) final {
-    return {.logits = this->forward(batch.input, forward)};
-  }
+  ModelOutput run(const Batch& batch, Forward& forward) final;
 
  private:
   ModelSpec spec_;

@@ -45,6 +45,7 @@ class TextModel : public Model {
   LmHead lm_head(const at::Tensor& rows, Forward& forward);
 
  private:
+  ModelOutput answer(const Batch& batch, Forward& forward);
   // `rows`: those of the targets; undefined: all.
   LmHead target_head(const at::Tensor& hidden, const at::Tensor& rows, Forward& forward);
   at::Tensor sequence_rows(const at::Tensor& hidden, const std::vector<std::int64_t>& offsets) const;

@@ -18,7 +18,8 @@ std::string outline_of(const at::Tensor& tensor) {
 }
 
 void refuse(std::string_view where, std::string_view what, const at::Tensor& got, std::string_view expected) {
-  fail(ExitCode::usage, "{}: {}: got {}, expected {}", where, what, outline_of(got), expected);
+  fail(ExitCode::usage, "{}{}{}: got {}, expected {}", where, where.empty() ? "" : ": ", what,
+       outline_of(got), expected);
 }
 
 bool is_real(const at::Tensor& tensor, std::int64_t dimensions) {

@@ -12,7 +12,8 @@ namespace mgd {
 // "float (2, 3, 32, 32)"; "nothing" for an undefined tensor.
 std::string outline_of(const at::Tensor& tensor);
 
-// Throws Error(usage): "WHERE: WHAT: got float (2, 3), expected EXPECTED".
+// Throws Error(usage): "WHERE: WHAT: got float (2, 3), expected EXPECTED". `where` may be empty: the path of
+// a layer that stands alone.
 [[noreturn]] void refuse(std::string_view where, std::string_view what, const at::Tensor& got,
                          std::string_view expected);
 
