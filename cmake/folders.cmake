@@ -24,6 +24,8 @@ function(mgd_folder name)
     add_library(mgd_${name} INTERFACE)
     set(scope INTERFACE)
   endif()
+  # The headers are C++20, and so is whoever includes them.
+  target_compile_features(mgd_${name} ${scope} cxx_std_20)
   mgd_share_headers(mgd_${name} "${ARG_LINKS}")
   target_include_directories(mgd_${name} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<INSTALL_INTERFACE:include>)
   target_link_libraries(mgd_${name} ${scope} ${ARG_LINKS} Threads::Threads)

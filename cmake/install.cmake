@@ -1,4 +1,4 @@
-# What `cmake --install` gives: bin/mgd with libexec/mgd/mgd-torch, the headers, the libraries, and find_package(mgd) with the target mgd::mgd.
+# What `cmake --install` gives: bin/mgd with libexec/mgd/mgd-torch, the public headers, the libraries, and find_package(mgd) with the target mgd::mgd.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -20,7 +20,9 @@ function(mgd_install)
   endforeach()
 
   install(TARGETS mgd_library ${libraries} EXPORT mgdTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/mgd)
-  install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/mgd" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+  # At install time, because what a header includes changes without a new configuration.
+  install(CODE "set(SOURCE \"${PROJECT_SOURCE_DIR}/src\")\nset(DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_INCLUDEDIR}\")")
+  install(SCRIPT "${PROJECT_SOURCE_DIR}/cmake/install_headers.cmake")
   if(TARGET mgd)
     install(TARGETS mgd RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     install(TARGETS mgd_torch RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/mgd)

@@ -55,7 +55,7 @@ TEST(ImageModel, RefusesInputOfAnotherShape) {
       model->forward(at::zeros(shape), forward);
     });
   };
-  EXPECT_THAT(message({2, 1, 8, 8}), HasSubstr("(2, 1, 8, 8), expected (batch, 3, height, width)"));
+  EXPECT_THAT(message({2, 1, 8, 8}), HasSubstr("(2, 1, 8, 8), expected numbers (batch, 3, height, width)"));
   EXPECT_THAT(message({3, 8, 8}), HasSubstr("(3, 8, 8)"));
   EXPECT_THAT(message({0, 3, 8, 8}), HasSubstr("(0, 3, 8, 8)"));
 }

@@ -132,7 +132,7 @@ TEST(Dropout, IsTheIdentityWithoutTrainingDrawsOrProbability) {
   EXPECT_TRUE(half.forward(x, without_draws).is_same(x));
   EXPECT_TRUE(dropped(none, x, draws).is_same(x));
   EXPECT_EQ(dropped(all, x, draws).abs().sum().item<float>(), 0);
-  EXPECT_THROW(dropped(half, x, {.sample_ids = {0}}), std::logic_error);  // rows and samples do not match
+  EXPECT_THROW(dropped(half, x, {.sample_ids = {0}}), Error);  // rows and samples do not match
 }
 
 // Moments within five standard errors of what the formula says.

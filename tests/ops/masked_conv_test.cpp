@@ -179,14 +179,15 @@ TEST(MaskedConv, RefusesWhatDoesNotFit) {
     c.ours();
     ADD_FAILURE() << "not refused";
   } catch (const Error& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr("masked_conv3x3: got keep Bool [2, 2, 4, 4], expected bool that "
+    EXPECT_THAT(e.what(), testing::HasSubstr("masked_conv3x3: got keep bool (2, 2, 4, 4), expected bool that "
                                              "broadcasts to [2, 5, 4, 4]"));
   }
   try {
     masked_conv3x3(c.x, {}, c.weight, at::zeros({4}));
     ADD_FAILURE() << "not refused";
   } catch (const Error& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr("got x [2, 5, 4, 4], weight [3, 5, 3, 3], bias [4]"));
+    EXPECT_THAT(e.what(),
+                testing::HasSubstr("got x float (2, 5, 4, 4), weight float (3, 5, 3, 3), bias float (4)"));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "mgd/cli/signals.h"
 #include "mgd/core/error.h"
 #include "mgd/data/source_lines.h"
 #include "mgd/format/flat_config.h"
@@ -110,7 +111,10 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   if (flags.resume) changes = changes_since(outcome.folder, run->config);
   events.progressed = [&] { folder->drop_replaced(); };
   events.started = [&](std::int64_t step) { note_changes(*run, outcome.folder, changes, step, console); };
-  outcome.result = train(*run, *folder, {.strict = flags.strict}, events);
+  {
+    SignalWatch signals;
+    outcome.result = train(*run, *folder, {.strict = flags.strict, .requests = &signals.requests()}, events);
+  }
   outcome.exit_code = exit_code_of(outcome.result.reason);
   if (outcome.exit_code != 0) {
     console.note(

@@ -42,8 +42,12 @@ PackedTokens packed(std::span<const TokenIds> sequences, at::Device device) {
 
 NextToken::NextToken(TextModel& model, std::vector<TokenIds> sources, bool cached, at::Device device)
     : model_(model), sources_(std::move(sources)), cached_(cached), device_(device) {
-  MGD_ASSERT(model.config().head == TextHead::causal_lm);
-  MGD_ASSERT(sources_.empty() != model.config().encoder_decoder());
+  const TextConfig& config = model.config();
+  if (config.head != TextHead::causal_lm)
+    fail(ExitCode::usage, "{}: a model that predicts the next token is needed here", config.model_type);
+  if (sources_.empty() == config.encoder_decoder())
+    fail(ExitCode::usage, "{}: got {} sources, expected {}", config.model_type, sources_.size(),
+         config.encoder_decoder() ? "one for each sequence" : "none");
 }
 
 at::Tensor NextToken::hidden_cached(std::span<const TokenIds> sequences, Forward& forward) {

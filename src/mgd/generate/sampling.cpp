@@ -15,6 +15,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/philox.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -48,6 +49,15 @@ std::int64_t draw_one(std::span<const double> weights, double u) {
 
 }  // namespace
 
+namespace {
+
+void require_rows(const at::Tensor& logits, std::size_t count, const char* of) {
+  if (!is_real(logits, 2) || static_cast<std::size_t>(logits.size(0)) != count)
+    refuse("sampling", "logits", logits, fmt::format("({}, V), one row for each of the {}", count, of));
+}
+
+}  // namespace
+
 void check_sampling(const SamplingOptions& options) {
   if (options.greedy() && (options.top_k > 0 || options.top_p < 1 || options.min_p > 0))
     fail(ExitCode::usage,
@@ -57,7 +67,7 @@ void check_sampling(const SamplingOptions& options) {
 
 at::Tensor penalise_repetition(const at::Tensor& logits, std::span<const TokenIds> sequences,
                                double penalty) {
-  MGD_ASSERT(static_cast<std::size_t>(logits.size(0)) == sequences.size());
+  require_rows(logits, sequences.size(), "sequences");
   at::Tensor out = logits.to(at::kCPU, at::kFloat).contiguous().clone();
   const std::int64_t V = out.size(1);
   auto* row = out.mutable_data_ptr<float>();
@@ -66,7 +76,7 @@ at::Tensor penalise_repetition(const at::Tensor& logits, std::span<const TokenId
     std::sort(seen.begin(), seen.end());
     seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     for (const std::int64_t id : seen) {
-      MGD_ASSERT(id >= 0 && id < V);
+      if (id < 0 || id >= V) fail(ExitCode::usage, "sampling: got token {}, expected 0 to {}", id, V - 1);
       const double logit = row[id], moved = logit < 0 ? logit * penalty : logit / penalty;
       if (std::isfinite(logit)) row[id] = static_cast<float>(std::clamp(moved, -kLargest, kLargest));
     }
@@ -99,7 +109,7 @@ at::Tensor keep_min_p(const at::Tensor& logits, double p) {
 }
 
 TokenIds draw(const at::Tensor& logits, std::uint64_t seed, std::span<const DrawPlace> places) {
-  MGD_ASSERT(static_cast<std::size_t>(logits.size(0)) == places.size());
+  require_rows(logits, places.size(), "places");
   const PhiloxKey key = random_key(seed, "generate");
   const at::Tensor probs = logits.to(at::kCPU, at::kDouble).softmax(-1).contiguous();
   const auto V = static_cast<std::size_t>(probs.size(1));

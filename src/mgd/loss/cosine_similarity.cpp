@@ -8,6 +8,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/loss/entry.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 namespace {
@@ -32,7 +33,11 @@ class CosineSimilarity final : public NamedLoss {
   double count(const CountInput& input) const override { return static_cast<double>(input.num_targets); }
 
   at::Tensor sum(const LossInput& input) override {
-    const at::Tensor embedding = at_least_float(input.student.embedding);      // (2 B, H)
+    const at::Tensor &given = input.student.embedding, &score = input.batch.target;
+    if (!score.defined() || score.dim() != 1 || !is_real(given, 2) || given.size(0) != 2 * score.size(0))
+      fail(ExitCode::usage, "losses.{}: got embeddings {} and scores {}; expected (2 B, H), (B)", label(),
+           outline_of(given), outline_of(score));
+    const at::Tensor embedding = at_least_float(given);                        // (2 B, H)
     const at::Tensor pairs = embedding.reshape({-1, 2, embedding.size(-1)});   // (B, 2, H)
     const at::Tensor target = input.batch.target.to(embedding.scalar_type());  // (B)
     check(target);

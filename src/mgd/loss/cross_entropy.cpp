@@ -1,11 +1,14 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/max.h>
 #include <ATen/ops/mean.h>
+#include <ATen/ops/min.h>
 #include <ATen/ops/sum.h>
 
 #include "mgd/core/error.h"
 #include "mgd/loss/entry.h"
+#include "mgd/ops/argument.h"
 #include "mgd/ops/masked_cross_entropy.h"
 
 namespace mgd {
@@ -34,6 +37,7 @@ class CrossEntropy final : public NamedLoss {
   at::Tensor sum(const LossInput& input) override {
     if (input.student.head.defined())
       return masked_cross_entropy(input.student.head, input.batch.target, {.label_smoothing = smoothing_});
+    check(input);
     const at::Tensor log_probs = at::log_softmax(at_least_float(input.student.logits), 1);  // (B, K)
     const Batch& batch = input.batch;
     const at::Tensor likelihood = batch.target_probs.defined()
@@ -50,6 +54,27 @@ class CrossEntropy final : public NamedLoss {
   }
 
  private:
+  void check(const LossInput& input) const {
+    const at::Tensor &logits = input.student.logits, &soft = input.batch.target_probs,
+                     &hard = input.batch.target;
+    const bool real = is_real(logits, 2);
+    const bool fits =
+        real && (soft.defined() ? soft.sizes() == logits.sizes()
+                                : hard.defined() && hard.dim() == 1 && hard.size(0) == logits.size(0) &&
+                                      hard.scalar_type() == at::kLong);
+    if (!fits)
+      fail(ExitCode::usage,
+           "losses.{}: got logits {}, target {}, target_probs {}; expected numbers (B, K), and int64 (B) or "
+           "(B, K)",
+           label(), outline_of(logits), outline_of(hard), outline_of(soft));
+    // On the CPU only: elsewhere the look at a value would hold up the device.
+    if (soft.defined() || !hard.is_cpu() || hard.numel() == 0) return;
+    const auto least = hard.min().item<std::int64_t>(), most = hard.max().item<std::int64_t>();
+    if (least < 0 || most >= logits.size(1))
+      fail(ExitCode::usage, "losses.{}: target: got class {}, expected 0 to {}", label(),
+           least < 0 ? least : most, logits.size(1) - 1);
+  }
+
   double smoothing_;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -93,12 +94,22 @@ void check_pair(const LossEntry& entry, const FeatureOptions& options, const Tap
       "student_tap");
 }
 
-const at::Tensor& tap_of(const Record& record, const std::string& name,
-                         const std::vector<std::int64_t>& sizes) {
+// The values of `whose` at a tap, as they were said to be when the loss was made.
+const at::Tensor& tap_of(const Record& record, const std::string& name, const std::vector<std::int64_t>& sizes,
+                         const std::string& label, const char* whose) {
   const auto found = record.nodes.find(name);
-  MGD_ASSERT(found != record.nodes.end() && found->second.data.defined());
-  MGD_ASSERT(found->second.data.sizes().slice(1) == at::IntArrayRef(sizes));
-  return found->second.data;
+  if (found == record.nodes.end() || !found->second.data.defined()) {
+    std::vector<std::string> known;
+    for (const auto& [tap, value] : record.nodes) known.push_back(tap);
+    fail(ExitCode::usage, "losses.{}: the {}'s features lack the tap '{}'{}", label, whose, name,
+         suggestion(name, known));
+  }
+  const at::Tensor& data = found->second.data;
+  const auto dimensions = static_cast<std::int64_t>(sizes.size()) + 1;
+  if (!is_real(data, dimensions) || data.sizes().slice(1) != at::IntArrayRef(sizes))
+    refuse("losses." + label, fmt::format("{} of the {}", name, whose), data,
+           fmt::format("numbers ({}, {})", sizes.size() == 1 ? "N" : "B", fmt::join(sizes, ", ")));
+  return data;
 }
 
 }  // namespace
@@ -146,14 +157,19 @@ at::Tensor AlignBlock::align(const at::Tensor& student) {
 }
 
 at::Tensor FeatureLoss::student_map(const LossInput& input) const {
-  const at::Tensor& map = tap_of(input.student, taps_.student, taps_.student_shape);
+  const at::Tensor& map = tap_of(input.student, taps_.student, taps_.student_shape, label(), "student");
   if (taps_.same_size()) return at_least_float(map);
   return at::upsample_bilinear2d(at_least_float(map), {taps_.teacher_shape[1], taps_.teacher_shape[2]},
                                  /*align_corners=*/false);
 }
 
 at::Tensor FeatureLoss::teacher_map(const LossInput& input) const {
-  return at_least_float(tap_of(input.teacher, taps_.teacher, taps_.teacher_shape).detach());
+  const at::Tensor& map = tap_of(input.teacher, taps_.teacher, taps_.teacher_shape, label(), "teacher");
+  const auto student = input.student.nodes.find(taps_.student);
+  if (student != input.student.nodes.end() && student->second.data.size(0) != map.size(0))
+    fail(ExitCode::usage, "losses.{}: got {} {} of the student and {} of the teacher", label(),
+         student->second.data.size(0), taps_.rows() ? "rows" : "samples", map.size(0));
+  return at_least_float(map.detach());
 }
 
 double FeatureLoss::num_positions(const CountInput& input) const {

@@ -1,5 +1,6 @@
 #include "mgd/core/error.h"
 #include "mgd/loss/entry.h"
+#include "mgd/ops/argument.h"
 #include "mgd/ops/divergence.h"
 
 namespace mgd {
@@ -48,7 +49,10 @@ class KnowledgeDistillation final : public NamedLoss {
   at::Tensor sum(const LossInput& input) override {
     const Record &student = input.student, &teacher = input.teacher;
     if (student.head.defined()) return head_divergence(student.head, teacher.head, options_.formula());
-    MGD_ASSERT(teacher.logits.defined());
+    for (const at::Tensor* logits : {&student.logits, &teacher.logits})
+      if (!is_real(*logits, 2))
+        refuse("losses." + label(), logits == &student.logits ? "student_logits" : "teacher_logits", *logits,
+               "numbers (B, K)");
     if (student.logits.size(1) != teacher.logits.size(1))
       fail(ExitCode::usage, "losses.{}: the student has {} classes and the teacher {}, expected the same",
            label(), student.logits.size(1), teacher.logits.size(1));

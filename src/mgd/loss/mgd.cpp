@@ -4,9 +4,11 @@
 #include <ATen/ops/square.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
+#include <fmt/ranges.h>
 
 #include "mgd/core/error.h"
 #include "mgd/loss/mgd_options.h"
+#include "mgd/ops/argument.h"
 #include "mgd/ops/conv3x3.h"
 #include "mgd/ops/squared_distance.h"
 
@@ -110,9 +112,11 @@ class MaskedGenerative final : public FeatureLoss {
   }
 
   at::Tensor sum(const LossInput& input) override {
-    const at::Tensor made = block_->generate(student_map(input), input.keep);
-    if (!on_hidden_) return squared_distance(made, block_->last_bias(), teacher_map(input));
-    const at::Tensor error = at::square(add_bias(made, block_->last_bias()) - teacher_map(input));
+    const at::Tensor student = student_map(input), teacher = teacher_map(input);
+    check_keep(input.keep, teacher);
+    const at::Tensor made = block_->generate(student, input.keep);
+    if (!on_hidden_) return squared_distance(made, block_->last_bias(), teacher);
+    const at::Tensor error = at::square(add_bias(made, block_->last_bias()) - teacher);
     if (!input.keep.defined())
       return at::sum(error) * 0.0;  // nothing is hidden; the gradient exists and is zero
     return at::sum(at::where(input.keep, 0.0, error));
@@ -133,6 +137,17 @@ class MaskedGenerative final : public FeatureLoss {
   }
 
  private:
+  void check_keep(const at::Tensor& keep, const at::Tensor& map) const {
+    if (!keep.defined()) return;
+    bool broadcasts = keep.dim() == 4 && keep.scalar_type() == at::kBool;
+    for (std::int64_t d = 0; broadcasts && d < 4; ++d)
+      broadcasts = keep.size(d) == 1 || keep.size(d) == map.size(d);
+    if (!broadcasts)
+      refuse(
+          "losses." + label(), "keep", keep,
+          fmt::format("bool (true = visible) that broadcasts to ({})", fmt::join(map.sizes().vec(), ", ")));
+  }
+
   bool on_mean_, on_hidden_;
   std::string fill_;
   std::unique_ptr<GenerativeBlock> block_;

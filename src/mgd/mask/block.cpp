@@ -13,7 +13,9 @@ namespace {
 // hiding one alone hides little.
 class BlockSampler final : public MaskSampler {
  public:
-  BlockSampler(std::int64_t size, bool exact) : size_(size), exact_(exact) { MGD_ASSERT(size_ >= 1); }
+  BlockSampler(std::int64_t size, bool exact) : size_(size), exact_(exact) {
+    if (size_ < 1) fail(ExitCode::usage, "mask block: size: got {}, expected 1 or more", size_);
+  }
 
   at::Tensor sample(const std::vector<std::int64_t>& shape, double ratio,
                     const MaskDraw& draw) const override {

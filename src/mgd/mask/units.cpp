@@ -44,7 +44,7 @@ void hide_exactly(std::span<bool> keep, double ratio, RandomStream& stream) {
 }  // namespace
 
 void draw_units(std::span<bool> keep, double ratio, bool exact, RandomStream stream) {
-  MGD_ASSERT(ratio >= 0 && ratio <= 1);
+  if (!(ratio >= 0 && ratio <= 1)) fail(ExitCode::usage, "mask: ratio: got {}, expected 0 to 1", ratio);
   MGD_ASSERT(keep.size() < (std::size_t{1} << 32));
   if (exact) return hide_exactly(keep, ratio, stream);
   // 64 bits: the threshold of ratio 1 is 2^32, which every word is below.

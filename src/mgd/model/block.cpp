@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -47,10 +48,9 @@ std::int64_t scaled_channels(std::int64_t channels, const ModelSpec& spec) {
 }
 
 at::Tensor model_input(at::Tensor input, const ModelSpec& spec, Forward& forward, std::int64_t smallest) {
-  if (input.dim() != 4 || input.size(1) != spec.in_channels || input.numel() == 0)
-    fail(ExitCode::usage,
-         "{}: input: got shape ({}), expected (batch, {}, height, width) with at least one of each",
-         spec.architecture, fmt::join(input.sizes().begin(), input.sizes().end(), ", "), spec.in_channels);
+  if (!is_real(input, 4) || input.size(1) != spec.in_channels || input.numel() == 0)
+    refuse(spec.architecture, "input", input,
+           fmt::format("numbers (batch, {}, height, width) with at least one of each", spec.in_channels));
   if (std::min(input.size(2), input.size(3)) < smallest)
     fail(ExitCode::usage, "{}: input: got pictures of {} x {} (height x width), expected at least {} x {}",
          spec.architecture, input.size(2), input.size(3), smallest, smallest);

@@ -29,7 +29,8 @@ void KvCache::select(const std::vector<std::int64_t>& sequences) {
   std::vector<std::int64_t> lengths;
   std::vector<AttentionSegment> source_segments;
   for (const std::int64_t s : sequences) {
-    MGD_ASSERT(s >= 0 && s < num_sequences());
+    if (s < 0 || s >= num_sequences())
+      fail(ExitCode::usage, "cache: select: got sequence {}, expected 0 to {}", s, num_sequences() - 1);
     lengths.push_back(lengths_[static_cast<std::size_t>(s)]);
     if (has_source()) source_segments.push_back(source_segments_[static_cast<std::size_t>(s)]);
   }
@@ -46,15 +47,22 @@ void KvCache::select(const std::vector<std::int64_t>& sequences) {
 }
 
 void KvCache::truncate(const std::vector<std::int64_t>& lengths) {
-  MGD_ASSERT(lengths.size() == lengths_.size());
+  require_one_each(lengths.size(), "lengths");
   for (std::size_t s = 0; s < lengths.size(); ++s) {
-    MGD_ASSERT(lengths[s] >= 0 && lengths[s] <= lengths_[s]);
+    if (lengths[s] < 0 || lengths[s] > lengths_[s])
+      fail(ExitCode::usage, "cache: truncate: got {} tokens of sequence {}, expected 0 to the {} it holds",
+           lengths[s], s, lengths_[s]);
     lengths_[s] = lengths[s];
   }
 }
 
+void KvCache::require_one_each(std::size_t got, const char* what) const {
+  if (got != lengths_.size())
+    fail(ExitCode::usage, "cache: got {} of {} sequences, expected those of {}", what, got, lengths_.size());
+}
+
 void KvCache::begin(const std::vector<std::int64_t>& offsets) {
-  MGD_ASSERT(offsets.size() == lengths_.size() + 1);
+  require_one_each(offsets.size() - 1, "offsets");
   std::int64_t longest = 0;
   for (std::size_t s = 0; s < lengths_.size(); ++s)
     longest = std::max(longest, lengths_[s] + offsets[s + 1] - offsets[s]);
@@ -93,7 +101,8 @@ const KvCache::Layer& KvCache::append(std::int64_t layer, const at::Tensor& k, c
 }
 
 void KvCache::set_source(std::vector<Layer> layers, const std::vector<std::int64_t>& offsets) {
-  MGD_ASSERT(offsets.size() == lengths_.size() + 1 && !layers.empty());
+  require_one_each(offsets.size() - 1, "offsets");
+  MGD_ASSERT(!layers.empty());
   source_ = std::move(layers);
   source_segments_.clear();
   for (std::size_t s = 0; s < lengths_.size(); ++s)

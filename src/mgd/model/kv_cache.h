@@ -47,6 +47,7 @@ class KvCache {
 
  private:
   void grow(std::int64_t capacity);
+  void require_one_each(std::size_t got, const char* what) const;
 
   std::vector<std::int64_t> lengths_;
   std::int64_t capacity_ = 0;

@@ -14,18 +14,8 @@ class Model : public Module {
   virtual const std::string& architecture() const = 0;  // "cifar_resnet8", "bert", ...
 
   // Its answer to the batch, with the nodes that `forward` was told to capture. Nodes are named by layer
-  // path.
-  Record run(const Batch& batch, Forward& forward) {
-    Record record = answer(batch, forward);
-    for (const auto& [name, data] : forward.captured()) {
-      const NodeInfo info = info_of(name, data);
-      record.nodes[name] = {
-          .data = data,
-          .axes = info.axes,
-          .offsets = info.axes == Axes::rows ? tokens_of(info, batch).offsets : std::vector<std::int64_t>{}};
-    }
-    return record;
-  }
+  // path. Throws Error(usage) for a batch that does not fit and for a node that there is not.
+  Record run(const Batch& batch, Forward& forward);
 
   virtual AnswerKind answer_kind() const { return AnswerKind::classes; }
 

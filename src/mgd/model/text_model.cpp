@@ -154,17 +154,20 @@ LmHead TextModel::target_head(const at::Tensor& hidden, const at::Tensor& rows, 
 }
 
 LmHead TextModel::lm_head(const at::Tensor& rows, Forward& forward) {
-  MGD_ASSERT(language_ != nullptr);
+  if (language_ == nullptr) fail(ExitCode::usage, "{}: a language model is needed here", config_.model_type);
   return language_->forward(rows, encoder_->tokens().weight(), forward);
 }
 
 KvCache TextModel::new_cache(std::int64_t sequences) const {
-  MGD_ASSERT(config_.decoder() && decoder_ == nullptr);
+  if (!config_.decoder() || decoder_ != nullptr || sequences < 0)
+    fail(ExitCode::usage, "{}: new_cache({}): needs a decoder without an encoder, and 0 sequences or more",
+         config_.model_type, sequences);
   return {config_.layers, sequences};
 }
 
 KvCache TextModel::new_cache(const PackedTokens& source, Forward& forward) {
-  MGD_ASSERT(decoder_ != nullptr);
+  if (decoder_ == nullptr)
+    fail(ExitCode::usage, "{}: new_cache of a source needs an encoder-decoder", config_.model_type);
   const at::NoGradGuard no_grad;
   const at::Tensor memory =
       encoder_->forward(source, {.ids = sequence_keys({}, source.num_sequences())}, forward);
@@ -174,7 +177,9 @@ KvCache TextModel::new_cache(const PackedTokens& source, Forward& forward) {
 }
 
 at::Tensor TextModel::decode(const PackedTokens& tokens, KvCache& cache, Forward& forward) {
-  MGD_ASSERT(config_.decoder() && cache.has_source() == (decoder_ != nullptr));
+  if (!config_.decoder() || cache.has_source() != (decoder_ != nullptr))
+    fail(ExitCode::usage, "{}: decode: needs a decoder and a cache that new_cache of this model made",
+         config_.model_type);
   const at::NoGradGuard no_grad;
   cache.begin(tokens.offsets);
   TransformerStack& stack = decoder_ != nullptr ? *decoder_ : *encoder_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -30,9 +31,12 @@ at::Tensor mean_rows(const at::Tensor& rows, const std::vector<std::int64_t>& of
 
 at::Tensor pool_rows(const at::Tensor& rows, const std::vector<std::int64_t>& offsets,
                      const std::string& pooling) {
-  MGD_ASSERT(!offsets.empty() && rows.size(0) == offsets.back());
+  if (offsets.empty() || !is_real(rows, 2) || rows.size(0) != offsets.back())
+    refuse("pooling", "rows", rows,
+           offsets.empty() ? "offsets, from 0" : fmt::format("numbers ({}, H)", offsets.back()));
   if (pooling == "mean") return mean_rows(rows, offsets);
-  MGD_ASSERT(pooling == "cls" || pooling == "last");
+  if (pooling != "cls" && pooling != "last")
+    fail(ExitCode::usage, "pooling: got '{}'{}", pooling, suggestion(pooling, {"cls", "last", "mean"}));
   std::vector<std::int64_t> index;
   for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
     if (offsets[s] == offsets[s + 1])

@@ -5,8 +5,11 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
+
 #include "mgd/core/error.h"
 #include "mgd/model/transformer.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -30,6 +33,20 @@ void check_range(const at::Tensor& values, std::int64_t end, const std::string& 
   if (least < 0 || most >= end)
     fail(ExitCode::usage, "{}: got {}, expected 0 to {} ({})", what, least < 0 ? least : most, end - 1,
          limit);
+}
+
+void check_tokens(const PackedTokens& tokens) {
+  const std::vector<std::int64_t>& offsets = tokens.offsets;
+  if (offsets.empty() || offsets.front() != 0 || !std::is_sorted(offsets.begin(), offsets.end()))
+    fail(ExitCode::usage, "tokens: offsets: got {} numbers, expected where each sequence begins: 0, ..., N",
+         offsets.size());
+  const auto check = [&](const at::Tensor& t, const char* what) {
+    if (!t.defined() || t.dim() != 1 || t.size(0) != offsets.back() || t.scalar_type() != at::kLong)
+      refuse("tokens", what, t, fmt::format("int64 ({}), as the offsets say", offsets.back()));
+  };
+  check(tokens.ids, "ids");
+  if (tokens.positions.defined()) check(tokens.positions, "positions");
+  if (tokens.type_ids.defined()) check(tokens.type_ids, "type_ids");
 }
 
 }  // namespace
@@ -94,7 +111,7 @@ at::Tensor TransformerStack::embed(const PackedTokens& tokens, const at::Tensor&
 }
 
 at::Tensor TransformerStack::forward(const PackedTokens& tokens, const StackPass& pass, Forward& forward) {
-  MGD_ASSERT(tokens.ids.dim() == 1 && tokens.ids.size(0) == tokens.num_tokens());
+  check_tokens(tokens);
   const SampleRows rows{.offsets = tokens.offsets, .ids = pass.ids};
   const at::Tensor positions =
       tokens.positions.defined() ? tokens.positions : natural_positions(tokens, pass.cache);

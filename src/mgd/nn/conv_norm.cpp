@@ -7,6 +7,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -49,6 +50,8 @@ at::Tensor BatchNorm2d::train(const at::Tensor& x, const AfterNorm& after) {
 }
 
 at::Tensor BatchNorm2d::forward(const at::Tensor& x, Forward& forward, const AfterNorm& after) {
+  if (!is_real(x, 4) || x.size(1) != weight_.size(0) || x.numel() == 0)
+    refuse(path(), "input", x, fmt::format("numbers (B, {}, Y, X), at least one", weight_.size(0)));
   const bool seen = forward.wants(path()) || forward.edits(path());
   const bool training = forward.training() && !frozen();
   if (training && !seen) return train(x, after);
@@ -76,9 +79,11 @@ at::Tensor conv_norm_folded(Conv2d& conv, BatchNorm2d& norm, const at::Tensor& x
                             .eps = norm.options_.eps};
   if (conv.weight_.requires_grad()) {  // it trains between two evaluations
     if (x.numel() < kWorthFolding) return {};
+    conv.check_input(x);
     const Folded fresh = folded(sources);
     return conv.convolve(x, fresh.weight, fresh.shift, forward);
   }
+  conv.check_input(x);
   at::Tensor y = conv.folded_.run(x, sources, conv.options_, forward.winograd());
   forward.add_macs(y.numel() / y.size(1) * conv.weight_.numel());
   return y;

@@ -82,39 +82,39 @@ FoldedConv::Form FoldedConv::form_of(const at::Tensor& input, const Conv2dOption
   return can_pack(input) ? Form::packed : Form::plain;
 }
 
-void FoldedConv::fold(const FoldSources& sources, const Conv2dOptions& o, const PaddedInput& input,
-                      Form form) {
+FoldedConv::Kept FoldedConv::kept_for(const Mark& mark, const FoldSources& sources, const Conv2dOptions& o,
+                                      const PaddedInput& input) {
+  const std::lock_guard lock(mutex_);
+  if (kept_.mark == mark) return kept_;
   const Folded fresh = folded(sources);
-  weight_ = fresh.weight.to(input.x.scalar_type());
-  shift_ = fresh.shift.to(input.x.scalar_type());
-  if (form == Form::packed)
-    weight_ = call(*Operators::get().reorder, {weight_, input.padding_vector(), twice(o.stride), twice(1),
-                                               o.groups, input.x.sizes().vec()});
-  if (form == Form::winograd) weight_ = winograd_filter(weight_);
-  versions_ = versions_of(sources);
-  data_ = sources.conv_weight.const_data_ptr();
-  type_ = input.x.scalar_type();
-  form_ = form;
+  Kept made{.mark = mark, .weight = fresh.weight.to(mark.type), .shift = fresh.shift.to(mark.type)};
+  if (mark.form == Form::packed)
+    made.weight = call(*Operators::get().reorder, {made.weight, input.padding_vector(), twice(o.stride),
+                                                   twice(1), o.groups, input.x.sizes().vec()});
+  if (mark.form == Form::winograd) made.weight = winograd_filter(made.weight);
+  return kept_ = made;
 }
 
 at::Tensor FoldedConv::run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& o,
                            bool winograd) {
   const PaddedInput input = padded_input(x.is_cpu() && cpu_autocast() ? x.to(at::kBFloat16) : x, o);
   const Form form = form_of(input.x, o, winograd);
-  if (versions_ != versions_of(sources) || data_ != sources.conv_weight.const_data_ptr() ||
-      type_ != input.x.scalar_type() || form_ != form)
-    fold(sources, o, input, form);
+  const Kept kept = kept_for({.versions = versions_of(sources),
+                              .data = sources.conv_weight.const_data_ptr(),
+                              .type = input.x.scalar_type(),
+                              .form = form},
+                             sources, o, input);
   switch (form) {
     case Form::plain:
-      return at::conv2d(input.x, weight_, shift_, o.stride, input.padding, 1, o.groups);
+      return at::conv2d(input.x, kept.weight, kept.shift, o.stride, input.padding, 1, o.groups);
     case Form::packed:
       // "none": oneDNN's fused relu turns NaN into 0, and a broken teacher must be seen.
       return call(*Operators::get().convolve,
-                  {input.x, weight_, shift_, input.padding_vector(), twice(o.stride), twice(1), o.groups,
-                   "none", c10::List<std::optional<c10::Scalar>>(), c10::IValue()});
+                  {input.x, kept.weight, kept.shift, input.padding_vector(), twice(o.stride), twice(1),
+                   o.groups, "none", c10::List<std::optional<c10::Scalar>>(), c10::IValue()});
     case Form::winograd:
-      return winograd_conv_with(input.x.contiguous(at::MemoryFormat::ChannelsLast), weight_, o.out)
-          .add_(shift_.view({1, -1, 1, 1}));
+      return winograd_conv_with(input.x.contiguous(at::MemoryFormat::ChannelsLast), kept.weight, o.out)
+          .add_(kept.shift.view({1, -1, 1, 1}));
   }
   MGD_ASSERT(false);
   return {};

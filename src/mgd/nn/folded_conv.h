@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <mutex>
 
 namespace mgd {
 
@@ -26,19 +27,31 @@ class FoldedConv {
   // Folds when a source is not what it was; on the CPU the weights then lie in oneDNN's own order, which
   // otherwise each pass puts them into.
   // winograd: where that is faster, from a filter that is kept too, of four times the weights' size.
+  // Several threads may run it at once: one of them folds, and what a pass holds is never written again. The
+  // sources must not change meanwhile.
   at::Tensor run(const at::Tensor& x, const FoldSources& sources, const Conv2dOptions& options,
                  bool winograd);
 
  private:
   enum class Form { plain, packed, winograd };
-  void fold(const FoldSources& sources, const Conv2dOptions& options, const PaddedInput& input, Form form);
+  // What the weights were made of and for. Equal marks: they still serve.
+  struct Mark {
+    std::int64_t versions = -1;
+    const void* data = nullptr;
+    at::ScalarType type = at::kFloat;
+    Form form = Form::plain;
+    bool operator==(const Mark&) const = default;
+  };
+  struct Kept {
+    Mark mark;
+    at::Tensor weight, shift;  // shift: (out)
+  };
+  Kept kept_for(const Mark& mark, const FoldSources& sources, const Conv2dOptions& options,
+                const PaddedInput& input);
   static Form form_of(const at::Tensor& input, const Conv2dOptions& options, bool winograd);
 
-  std::int64_t versions_ = -1;
-  const void* data_ = nullptr;
-  at::ScalarType type_ = at::kFloat;
-  Form form_ = Form::plain;
-  at::Tensor weight_, shift_;  // shift: (out)
+  std::mutex mutex_;  // of kept_; a pass holds it while it folds or copies two handles
+  Kept kept_;
 };
 
 // conv_weight and shift of the folded convolution, in the sources' type.

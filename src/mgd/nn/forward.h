@@ -66,8 +66,10 @@ class Forward {
   }  // multiply-accumulates, counted by the layers that do them
   std::int64_t macs() const { return macs_; }
 
-  // Captured activations; a name that no node passed stays an undefined tensor.
-  const std::map<std::string, at::Tensor>& captured() const { return captured_; }
+  // Captured activations. Throws Error(usage) for a name that no node passed: here, where they are taken,
+  // since a node knows nothing of others and passes must not pay for a list of all.
+  const std::map<std::string, at::Tensor>& captured() const;
+  std::vector<std::string> not_passed() const;  // names to capture that no node has passed so far
 
  private:
   bool training_;

@@ -16,8 +16,10 @@
 #include "mgd/core/error.h"
 #include "mgd/nn/conv_padding.h"
 #include "mgd/nn/init.h"
+#include "mgd/ops/argument.h"
 #include "mgd/ops/conv3x3.h"
 #include "mgd/ops/dense.h"
+#include "mgd/ops/mixed_precision.h"
 
 namespace mgd {
 
@@ -60,8 +62,15 @@ at::Tensor initial_bias(std::int64_t size, Fans fans, RandomStream& random, Init
 }
 
 Fans conv_fans(const Conv2dOptions& options) {
-  MGD_ASSERT(options.in > 0 && options.out > 0 && options.kernel > 0 && options.groups > 0);
-  MGD_ASSERT(options.in % options.groups == 0 && options.out % options.groups == 0);
+  const bool fits = options.in > 0 && options.out > 0 && options.kernel > 0 && options.stride > 0 &&
+                    options.padding >= 0 && options.groups > 0 && options.in % options.groups == 0 &&
+                    options.out % options.groups == 0;
+  if (!fits)
+    fail(
+        ExitCode::usage,
+        "convolution: got in {}, out {}, kernel {}, stride {}, padding {}, groups {}; expected numbers above "
+        "0 (a padding may be 0), in and out multiples of groups",
+        options.in, options.out, options.kernel, options.stride, options.padding, options.groups);
   const std::int64_t area = options.kernel * options.kernel;
   return {options.in / options.groups * area, options.out * area, options.groups};
 }
@@ -79,6 +88,23 @@ at::Tensor read_pixels(const at::Tensor& x, std::int64_t stride) {
   return x.slice(2, 0, std::nullopt, stride).slice(3, 0, std::nullopt, stride);
 }
 
+// One type on both sides outside autocast, which is the product's to choose within.
+bool meets(const at::Tensor& x, const at::Tensor& weight) {
+  return at::isFloatingType(x.scalar_type()) && x.device() == weight.device() &&
+         (x.scalar_type() == weight.scalar_type() || in_autocast(x.device()));
+}
+
+// "float (B, 16, Y, X) on cpu"
+std::string expected_of(const at::Tensor& weight, const std::string& shape) {
+  return fmt::format("{} {} on {}", outline_of(weight).substr(0, outline_of(weight).find(' ')), shape,
+                     weight.device().str());
+}
+
+std::int64_t checked(std::int64_t width) {
+  if (width < 1) fail(ExitCode::usage, "linear layer: got a width of {}, expected 1 or more", width);
+  return width;
+}
+
 }  // namespace
 
 Conv2d::Conv2d(Conv2dOptions options, RandomStream& random, Init init)
@@ -93,7 +119,18 @@ Conv2d::Conv2d(Conv2dOptions options, RandomStream& random, Init init)
         &add_parameter("bias", initial_bias(options.out, conv_fans(options), random, init), TensorKind::bias);
 }
 
+void Conv2d::check_input(const at::Tensor& x) const {
+  const Conv2dOptions& o = options_;
+  const std::int64_t smallest = o.same ? 1 : std::max<std::int64_t>(1, o.kernel - 2 * o.padding);
+  const bool fits = is_real(x, 4) && meets(x, weight_) && x.size(1) == o.in && x.size(2) >= smallest &&
+                    x.size(3) >= smallest;
+  if (!fits)
+    refuse(path(), "input", x,
+           expected_of(weight_, fmt::format("(B, {}, Y, X) with Y and X at least {}", o.in, smallest)));
+}
+
 at::Tensor Conv2d::forward(const at::Tensor& x, Forward& forward) {
+  check_input(x);
   const std::optional<at::Tensor> bias = bias_ ? std::optional(*bias_) : std::nullopt;
   return forward.node(path(), convolve(x, weight_, bias, forward));
 }
@@ -115,21 +152,25 @@ at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& weight,
 }
 
 Linear::Linear(std::int64_t in, std::int64_t out, RandomStream& random, Init init)
-    : weight_(
-          add_parameter("weight", initial_weight({out, in}, {in, out}, random, init), TensorKind::weight)),
+    : weight_(add_parameter("weight", initial_weight({checked(out), checked(in)}, {in, out}, random, init),
+                            TensorKind::weight)),
       bias_(&add_parameter("bias", initial_bias(out, {in, out}, random, init), TensorKind::bias)) {}
 
 Linear::Linear(LinearOptions options, RandomStream& random)
-    : weight_(add_parameter("weight",
-                            options.in_first
-                                ? drawn_normal({options.in, options.out}, random, options.deviation)
-                                : drawn_normal({options.out, options.in}, random, options.deviation),
-                            TensorKind::weight)),
+    : weight_(add_parameter(
+          "weight",
+          options.in_first
+              ? drawn_normal({checked(options.in), checked(options.out)}, random, options.deviation)
+              : drawn_normal({checked(options.out), checked(options.in)}, random, options.deviation),
+          TensorKind::weight)),
       in_first_(options.in_first) {
   if (options.bias) bias_ = &add_parameter("bias", at::zeros({options.out}, at::kFloat), TensorKind::bias);
 }
 
 at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
+  const std::int64_t in = weight_.size(in_first_ ? 0 : 1);
+  if (!x.defined() || x.dim() == 0 || x.size(-1) != in || !meets(x, weight_))
+    refuse(path(), "input", x, expected_of(weight_, fmt::format("(..., {})", in)));
   forward.tell_input(path(), x);
   at::Tensor y = linear(x, in_first_ ? weight_.t() : weight_, bias_ ? *bias_ : at::Tensor());
   forward.add_macs(y.numel() * x.size(-1));
@@ -137,7 +178,7 @@ at::Tensor Linear::forward(const at::Tensor& x, Forward& forward) {
 }
 
 Dropout::Dropout(double p) : p_(p) {
-  MGD_ASSERT(p >= 0 && p <= 1);
+  if (!(p >= 0 && p <= 1)) fail(ExitCode::usage, "dropout: got p {}, expected 0 to 1", p);
 }
 
 at::Tensor Dropout::forward(const at::Tensor& x, Forward& forward) {
@@ -151,7 +192,8 @@ at::Tensor Dropout::forward(const at::Tensor& x, const SampleRows& rows, Forward
   if (!forward.training() || frozen() || !forward.draws() || p_ == 0) return forward.node(path(), x);
   const ForwardDraws& draws = *forward.draws();
   const auto batch = static_cast<std::int64_t>(rows.ids.size());
-  MGD_ASSERT(x.dim() > 0 && rows.offsets.size() == rows.ids.size() + 1 && x.size(0) == rows.offsets.back());
+  if (x.dim() == 0 || rows.offsets.size() != rows.ids.size() + 1 || x.size(0) != rows.offsets.back())
+    refuse(path(), "input", x, fmt::format("the rows of {} samples", rows.ids.size()));
   const std::int64_t width = x.size(0) > 0 ? x.numel() / x.size(0) : 0;
   const PhiloxKey key = random_key(draws.seed, "dropout/" + path());
   // 64 bits: the threshold of p = 1 is 2^32, which every word is below.

@@ -1,6 +1,7 @@
 // The layers that models and losses are made of. Names of their tensors are PyTorch's (weight, bias,
 // running_mean, ...). Every layer ends in forward.node(path(), y), so each is a tap and can be masked.
-// Multiply-accumulates are those of the whole batch; a bias and a batch norm count as 0.
+// Multiply-accumulates are those of the whole batch; a bias and a batch norm count as 0. An input of another
+// shape, type or device than the layer's is Error(usage) with the layer's path.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +44,7 @@ class Conv2d : public Module {
   const at::Tensor& bias() const { return *bias_; }  // of a layer that has one
 
  private:
+  void check_input(const at::Tensor& x) const;
   friend at::Tensor conv_norm_folded(Conv2d&, BatchNorm2d&, const at::Tensor&, Forward&);
   at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                       Forward& forward) const;

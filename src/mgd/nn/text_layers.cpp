@@ -18,6 +18,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/nn/init.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -38,6 +39,8 @@ Embedding::Embedding(std::int64_t rows, std::int64_t width, double deviation, st
                             TensorKind::weight)) {}
 
 at::Tensor Embedding::forward(const at::Tensor& ids, Forward& forward) {
+  if (!ids.defined() || (ids.scalar_type() != at::kLong && ids.scalar_type() != at::kInt))
+    refuse(path(), "input", ids, fmt::format("int64 numbers from 0 to {}", weight_.size(0) - 1));
   return forward.node(path(), at::embedding(weight_, ids));
 }
 
@@ -47,6 +50,8 @@ LayerNorm::LayerNorm(std::int64_t width, double eps, bool bias)
 }
 
 at::Tensor LayerNorm::normed(const at::Tensor& x) const {
+  if (!x.defined() || x.dim() == 0 || x.size(-1) != weight_.size(0))
+    refuse(path(), "input", x, fmt::format("(..., {})", weight_.size(0)));
   const std::optional<at::Tensor> bias = bias_ ? std::optional(*bias_) : std::nullopt;
   return at::layer_norm(x, {x.size(-1)}, weight_, bias, eps_);
 }

@@ -6,11 +6,13 @@
 #include <ATen/ops/tensor.h>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/attention_check.h"
 
 namespace mgd {
 
-at::Tensor keep_matrix(const AttentionMask& mask, std::int64_t batch, std::int64_t queries,
+at::Tensor keep_matrix(const AttentionMask& given, std::int64_t batch, std::int64_t queries,
                        std::int64_t keys) {
+  const AttentionMask mask = expanded(given, batch, queries, keys);
   const auto options = at::TensorOptions().dtype(at::kLong);
   const at::Tensor ahead =
       at::arange(keys, options).unsqueeze(0) - at::arange(keys - queries, keys, options).unsqueeze(1);

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "mgd/core/error.h"
+#include "mgd/ops/attention_check.h"
 
 namespace mgd {
 
@@ -21,6 +21,7 @@ Range range_of(std::int64_t position, std::int64_t keys, bool causal, std::int64
   Range r{.first = 0, .last = keys};
   if (causal) r.last = std::min(r.last, position + 1);
   if (window >= 0) {
+    window = std::min(window, keys + std::abs(position));  // no sum overflows then
     r.first = std::max(r.first, position - window);
     r.last = std::min(r.last, position + window + 1);
   }
@@ -29,31 +30,25 @@ Range range_of(std::int64_t position, std::int64_t keys, bool causal, std::int64
   return r;
 }
 
-void check(bool condition, const char* what) {
-  if (!condition) fail(ExitCode::internal, "masked_attention: {}", what);
-}
-
 AttentionPlan plan_with(const AttentionOptions& options, std::int64_t head_dim) {
   AttentionPlan plan;
   plan.scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(head_dim));
-  check(plan.scale > 0, "scale: expected above 0");
   plan.dropout = options.dropout;
   plan.dropout_key = options.dropout_key;
   return plan;
 }
 
-const std::int64_t* longs(const at::Tensor& t) {
-  return t.const_data_ptr<std::int64_t>();
-}
-const bool* bools(const at::Tensor& t) {
-  return t.const_data_ptr<bool>();
+at::Tensor on_cpu(const at::Tensor& t) {
+  return t.defined() ? t.to(at::kCPU) : t;
 }
 
-at::Tensor on_cpu(const at::Tensor& t, at::ScalarType type) {
-  return t.defined() ? t.to(at::kCPU, type).contiguous() : t;
+// An entry by its strides: a dimension that was expanded has a stride of 0.
+template <class T>
+T entry(const at::Tensor& t, std::int64_t b, std::int64_t i) {
+  return t.const_data_ptr<T>()[b * t.stride(0) + i * t.stride(1)];
 }
 
-// Tensors of a mask as plain arrays, of one sequence at a time.
+// Tensors of an expanded mask on the CPU.
 struct PlainMask {
   at::Tensor key_keep, q_documents, key_documents, extra;
   std::int64_t queries, keys;
@@ -61,13 +56,14 @@ struct PlainMask {
   std::int64_t window;
 
   bool key_visible(std::int64_t b, std::int64_t j) const {
-    return !key_keep.defined() || bools(key_keep)[b * keys + j];
+    return !key_keep.defined() || entry<bool>(key_keep, b, j);
   }
   bool pair_visible(std::int64_t b, std::int64_t i, std::int64_t j) const {
-    if (q_documents.defined() && longs(q_documents)[b * queries + i] != longs(key_documents)[b * keys + j])
+    if (q_documents.defined() &&
+        entry<std::int64_t>(q_documents, b, i) != entry<std::int64_t>(key_documents, b, j))
       return false;
-    if (!extra.defined()) return true;
-    return bools(extra)[((extra.size(0) == 1 ? 0 : b) * queries + i) * keys + j];
+    return !extra.defined() ||
+           extra.const_data_ptr<bool>()[b * extra.stride(0) + i * extra.stride(1) + j * extra.stride(2)];
   }
 };
 
@@ -98,14 +94,10 @@ bool has_holes(const PlainMask& mask, std::int64_t b, const std::vector<std::int
 }  // namespace
 
 AttentionPlan plan_packed(const std::vector<AttentionSegment>& segments, const AttentionOptions& options,
-                          std::int64_t head_dim, std::int64_t q_rows, std::int64_t k_rows) {
+                          std::int64_t head_dim) {
   AttentionPlan plan = plan_with(options, head_dim);
   plan.segments = segments;
   for (const AttentionSegment& s : segments) {
-    check(s.q_begin >= 0 && s.q_length >= 0 && s.q_begin + s.q_length <= q_rows,
-          "a segment reaches outside the queries");
-    check(s.k_begin >= 0 && s.k_length >= 0 && s.k_begin + s.k_length <= k_rows,
-          "a segment reaches outside the keys");
     for (std::int64_t i = 0; i < s.q_length; ++i) {
       const Range r = range_of(i + s.k_length - s.q_length, s.k_length, options.causal, options.window);
       plan.first.push_back(static_cast<std::int32_t>(r.first));
@@ -115,17 +107,16 @@ AttentionPlan plan_packed(const std::vector<AttentionSegment>& segments, const A
   return plan;
 }
 
-PaddedPlan plan_padded(const AttentionMask& mask, const AttentionOptions& options, std::int64_t batch,
+PaddedPlan plan_padded(const AttentionMask& given, const AttentionOptions& options, std::int64_t batch,
                        std::int64_t queries, std::int64_t keys, std::int64_t head_dim) {
-  check(mask.q_documents.defined() == mask.key_documents.defined(),
-        "documents of queries and keys: one is missing");
+  const AttentionMask mask = expanded(given, batch, queries, keys);
   const std::int64_t window = mask.window < 0      ? options.window
                               : options.window < 0 ? mask.window
                                                    : std::min(mask.window, options.window);
-  const PlainMask plain{.key_keep = on_cpu(mask.key_keep, at::kBool),
-                        .q_documents = on_cpu(mask.q_documents, at::kLong),
-                        .key_documents = on_cpu(mask.key_documents, at::kLong),
-                        .extra = on_cpu(mask.extra, at::kBool),
+  const PlainMask plain{.key_keep = on_cpu(mask.key_keep),
+                        .q_documents = on_cpu(mask.q_documents),
+                        .key_documents = on_cpu(mask.key_documents),
+                        .extra = on_cpu(mask.extra),
                         .queries = queries,
                         .keys = keys,
                         .causal = mask.causal || options.causal,

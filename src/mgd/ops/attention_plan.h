@@ -18,11 +18,12 @@ struct AttentionPlan {
   std::uint64_t dropout_key = 0;
 };
 
-// Throws Error(internal) for segments that reach outside the rows.
+// Of options and segments that were checked (ops/attention_check.h).
 AttentionPlan plan_packed(const std::vector<AttentionSegment>& segments, const AttentionOptions& options,
-                          std::int64_t head_dim, std::int64_t q_rows, std::int64_t k_rows);
+                          std::int64_t head_dim);
 
-// Hidden keys are left out: `rows` (visible) int64 are those of (B * S) that stay.
+// Throws Error(usage) for a mask that does not fit. Hidden keys are left out: `rows` (visible) int64 are
+// those of (B * S) that stay.
 struct PaddedPlan {
   AttentionPlan plan;
   at::Tensor rows;

@@ -16,7 +16,9 @@
 #include <optional>
 #include <vector>
 
+#include "mgd/core/error.h"
 #include "mgd/kernels/batch_norm.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -224,6 +226,13 @@ bool is_plain(const at::Tensor& map) {
          map.is_contiguous(kLayout);
 }
 
+// A shortcut of another shape would broadcast, and the sum would be somebody else's.
+void check_shortcut(const at::Tensor& map, const at::Tensor& shortcut) {
+  if (!map.defined() || (shortcut.defined() && shortcut.sizes() != map.sizes()))
+    fail(ExitCode::usage, "batch norm: got a map {} and a shortcut {}, expected the same shape",
+         outline_of(map), outline_of(shortcut));
+}
+
 at::Tensor one_by_one(const at::Tensor& x, const BatchNormTensors& norm, const at::Tensor& shortcut,
                       const BatchNormOptions& options) {
   const at::Tensor y =
@@ -240,6 +249,15 @@ bool fits(const at::Tensor& map, const at::Tensor& shortcut) {
 
 at::Tensor batch_norm_in_training(const at::Tensor& x, const BatchNormTensors& norm,
                                   const at::Tensor& shortcut, const BatchNormOptions& options) {
+  const bool map = is_real(x, 4) && x.size(1) > 0 && x.numel() / x.size(1) >= 2;
+  for (const at::Tensor* t : {&norm.weight, &norm.bias, &norm.running_mean, &norm.running_var})
+    if (!map || !is_real(*t, 1) || t->size(0) != x.size(1))
+      fail(ExitCode::usage,
+           "batch norm: got x {} with weights and statistics {}; expected (B, C, Y, X) of two values a "
+           "channel "
+           "or more, and (C)",
+           outline_of(x), outline_of(*t));
+  check_shortcut(x, shortcut);
   if (!fits(x, shortcut)) return one_by_one(x, norm, shortcut, options);
   const at::Tensor weight = norm.weight.contiguous(), bias = norm.bias.contiguous();
   const Statistics statistics = statistics_of(x.detach(), options.eps);
@@ -252,6 +270,7 @@ at::Tensor batch_norm_in_training(const at::Tensor& x, const BatchNormTensors& n
 }
 
 at::Tensor finish_norm(const at::Tensor& y, const at::Tensor& shortcut, const ActivationLimits& limits) {
+  check_shortcut(y, shortcut);
   const at::Tensor sum = shortcut.defined() ? y + shortcut : y;
   if (limits.none()) return sum;
   return limits.low == 0 && !std::isfinite(limits.high) ? at::relu(sum)
@@ -259,6 +278,7 @@ at::Tensor finish_norm(const at::Tensor& y, const at::Tensor& shortcut, const Ac
 }
 
 at::Tensor finish_norm_(at::Tensor y, const at::Tensor& shortcut, const ActivationLimits& limits) {
+  check_shortcut(y, shortcut);
   if (limits.none() && !shortcut.defined()) return y;
   if (!fits(y, shortcut)) return finish_norm(y, shortcut, limits);
   const Layout layout(y);

@@ -26,9 +26,9 @@ struct BatchNormOptions {
 
 // act(weight * (x - mean) / sqrt(var + eps) + bias [+ shortcut]) with the mean and the biased variance over
 // (B, Y, X) (Ioffe and Szegedy, ICML 2015); the running statistics move towards the mean and the unbiased
-// variance. x (B, C, Y, X) with at least two values a channel; shortcut of the same shape, or undefined.
-// NaN stays NaN. Other types, layouts and devices than float channels-last on the CPU take the operators one
-// by one. Independent of the number of threads.
+// variance. x (B, C, Y, X) with at least two values a channel; shortcut of the same shape, or undefined;
+// others: Error(usage). NaN stays NaN. Other types, layouts and devices than float channels-last on the CPU
+// take the operators one by one. Independent of the number of threads.
 at::Tensor batch_norm_in_training(const at::Tensor& x, const BatchNormTensors& norm,
                                   const at::Tensor& shortcut, const BatchNormOptions& options);
 

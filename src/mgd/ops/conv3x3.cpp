@@ -6,7 +6,9 @@
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "mgd/core/error.h"
 #include "mgd/kernels/winograd.h"
+#include "mgd/ops/argument.h"
 #include "mgd/ops/conv_passes.h"
 #include "mgd/ops/winograd.h"
 
@@ -62,6 +64,11 @@ at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, Winograd winog
   // oneDNN's time, and on maps as small as this all passes do: a third of the taps at the border of 4 x 4 and
   // a fifth at that of 7 x 7 read nothing.
   constexpr std::int64_t kWide = 256, kSmallMap = 49;
+  const bool fits = is_real(x, 4) && is_real(weight, 4) && weight.size(1) == x.size(1) &&
+                    weight.size(2) == 3 && weight.size(3) == 3;
+  if (!fits)
+    fail(ExitCode::usage, "conv3x3: got x {}, weight {}; expected (B, C, Y, X), (N, C, 3, 3)", outline_of(x),
+         outline_of(weight));
   if (!fits_conv_passes(x, weight)) return at::conv2d(x, weight, {}, 1, 1);
   const bool wide = weight.size(0) >= kWide && weight.size(1) >= kWide;
   const bool by_winograd = factor_type(x) == at::kFloat &&

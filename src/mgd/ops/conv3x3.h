@@ -12,7 +12,8 @@ namespace mgd {
 enum class Winograd { never, automatic, always };
 
 // x (B, C, Y, X), weight (N, C, 3, 3) -> (B, N, Y, X), without bias: oneDNN's, or ours where its shape makes
-// that faster, or Winograd's. For training: without gradients oneDNN's alone is as fast.
+// that faster, or Winograd's. For training: without gradients oneDNN's alone is as fast. Throws
+// Error(usage) for shapes that do not fit.
 at::Tensor conv3x3(const at::Tensor& x, const at::Tensor& weight, Winograd winograd = Winograd::never);
 
 // Whether Winograd's convolution is faster than the dense one. filter_kept: its filter is there already.

@@ -12,6 +12,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/kernels/gemm.h"
+#include "mgd/ops/argument.h"
 #include "mgd/ops/mixed_precision.h"
 
 namespace mgd {
@@ -76,8 +77,11 @@ class Linear : public torch::autograd::Function<Linear> {
 }  // namespace
 
 void product_into(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b, double beta) {
-  MGD_ASSERT(a.dim() == 2 && b.dim() == 2 && a.size(1) == b.size(0) && out.size(0) == a.size(0) &&
-             out.size(1) == b.size(1) && out.stride(1) == 1);
+  const bool fits = a.dim() == 2 && b.dim() == 2 && out.dim() == 2 && a.size(1) == b.size(0) &&
+                    out.size(0) == a.size(0) && out.size(1) == b.size(1) && out.stride(1) == 1;
+  if (!fits)
+    fail(ExitCode::usage, "product_into: got out {}, a {}, b {}; expected (M, N) in rows, (M, K), (K, N)",
+         outline_of(out), outline_of(a), outline_of(b));
   const at::NoGradGuard no_grad;
   if (!has_gemm() || !is_plain(a) || !is_plain(b) || !is_plain(out)) {
     // Sums of half precision go on in the type of `out`.
@@ -95,6 +99,12 @@ void product_into(const at::Tensor& out, const at::Tensor& a, const at::Tensor& 
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  const bool fits = x.defined() && weight.defined() && x.dim() > 0 && weight.dim() == 2 &&
+                    x.size(-1) == weight.size(1) &&
+                    (!bias.defined() || (bias.dim() == 1 && bias.size(0) == weight.size(0)));
+  if (!fits)
+    fail(ExitCode::usage, "linear: got x {}, weight {}, bias {}; expected (..., K), (M, K), (M)",
+         outline_of(x), outline_of(weight), outline_of(bias));
   const bool ours = has_gemm() && is_plain(x) && is_plain(weight) && !cpu_autocast();
   if (!ours) return at::linear(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
   // The autograd machinery wants a tensor in every place.

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
@@ -17,6 +18,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/kernels/attention.h"
+#include "mgd/ops/attention_check.h"
 #include "mgd/ops/attention_plan.h"
 
 namespace mgd {
@@ -200,8 +202,7 @@ void for_type(at::ScalarType type, const Call& call) {
   if (type == at::kFloat) return call(float{});
   if (type == at::kDouble) return call(double{});
   if (type == at::kBFloat16) return call(Bf16{});
-  fail(ExitCode::internal, "masked_attention: got type {}, expected float, double or bfloat16",
-       c10::toString(type));
+  MGD_ASSERT(false);
 }
 
 class MaskedAttention : public torch::autograd::Function<MaskedAttention> {
@@ -236,17 +237,6 @@ class MaskedAttention : public torch::autograd::Function<MaskedAttention> {
     return {grad_q, grad_k, grad_v, {}};
   }
 };
-
-void check_shapes(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  const bool fits = q.dim() == 3 && k.dim() == 3 && k.sizes() == v.sizes() && q.size(2) == k.size(2) &&
-                    k.size(1) > 0 && q.size(1) % k.size(1) == 0 && q.scalar_type() == k.scalar_type() &&
-                    k.scalar_type() == v.scalar_type();
-  if (!fits)
-    fail(ExitCode::internal,
-         "masked_attention: got q {}, k {}, v {}; expected (N, H, D), (M, G, D), (M, G, D) of one type with "
-         "H a multiple of G",
-         c10::str(q.sizes()), c10::str(k.sizes()), c10::str(v.sizes()));
-}
 
 // Probabilities (H, T, S) of one segment by single operators: any device, differentiable.
 at::Tensor map_of_segment(const AttentionPlan& plan, std::size_t index, const at::Tensor& q,
@@ -305,7 +295,12 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
 std::vector<AttentionSegment> cross_segments(const std::vector<std::int64_t>& q_offsets,
                                              const std::vector<std::int64_t>& k_offsets,
                                              const std::vector<std::int64_t>& ids) {
-  MGD_ASSERT(q_offsets.size() == k_offsets.size());
+  if (q_offsets.size() != k_offsets.size())
+    fail(ExitCode::usage, "attention: got {} offsets of queries and {} of keys, expected as many of both",
+         q_offsets.size(), k_offsets.size());
+  if (!ids.empty() && ids.size() + 1 != q_offsets.size())
+    fail(ExitCode::usage, "attention: got {} ids for the sequences of {} offsets, expected one a sequence",
+         ids.size(), q_offsets.size());
   std::vector<AttentionSegment> segments;
   for (std::size_t s = 0; s + 1 < q_offsets.size(); ++s)
     segments.push_back({.q_begin = q_offsets[s],
@@ -323,12 +318,17 @@ std::vector<AttentionSegment> self_segments(const std::vector<std::int64_t>& off
 
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<AttentionSegment>& segments, const AttentionOptions& options) {
-  check_shapes(q, k, v);
-  return attend(q, k, v, plan_packed(segments, options, q.size(2), q.size(0), k.size(0)), options.skip);
+  check_packed(q, k, v);
+  check_options(options);
+  const bool backward = at::GradMode::is_enabled() && (k.requires_grad() || v.requires_grad());
+  check_segments(segments, q.size(0), k.size(0), backward);
+  return attend(q, k, v, plan_packed(segments, options, q.size(2)), options.skip);
 }
 
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const AttentionMask& mask, const AttentionOptions& options) {
+  check_padded(q, k, v);
+  check_options(options);
   const auto packed = [](const at::Tensor& t) {
     return t.transpose(1, 2).reshape({t.size(0) * t.size(2), t.size(1), t.size(3)});
   };
@@ -337,7 +337,6 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
   const at::Tensor rows = padded.rows.to(q.device());
   const at::Tensor q_rows = packed(q), k_rows = packed(k).index_select(0, rows),
                    v_rows = packed(v).index_select(0, rows);
-  check_shapes(q_rows, k_rows, v_rows);
   return attend(q_rows, k_rows, v_rows, std::move(padded.plan), options.skip)
       .view({batch, queries, q.size(1), q.size(3)})
       .transpose(1, 2);
@@ -346,8 +345,10 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
 std::vector<at::Tensor> attention_maps(const at::Tensor& q, const at::Tensor& k,
                                        const std::vector<AttentionSegment>& segments,
                                        const AttentionOptions& options) {
-  check_shapes(q, k, k);
-  const AttentionPlan plan = plan_packed(segments, options, q.size(2), q.size(0), k.size(0));
+  check_packed(q, k, k);
+  check_options(options);
+  check_segments(segments, q.size(0), k.size(0), /*backward=*/false);
+  const AttentionPlan plan = plan_packed(segments, options, q.size(2));
   std::vector<at::Tensor> maps;
   for (std::size_t i = 0; i < segments.size(); ++i) maps.push_back(map_of_segment(plan, i, q, k));
   return maps;

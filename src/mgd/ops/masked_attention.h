@@ -25,7 +25,8 @@ struct AttentionSegment {
   std::int64_t id = 0;  // of the sample: dropout depends on it and on nothing else of the batch
 };
 
-// Self-attention within each of the S sequences of `offsets` (S + 1 values, from 0 to N).
+// Self-attention within each of the S sequences of `offsets` (S + 1 values, from 0 to N). `ids`: one a
+// sequence, or none for 0, 1, 2 ...
 std::vector<AttentionSegment> self_segments(const std::vector<std::int64_t>& offsets,
                                             const std::vector<std::int64_t>& ids = {});
 // Cross-attention: sequence s of the queries sees sequence s of the keys.
@@ -44,8 +45,8 @@ struct AttentionOptions {
 
 // Packed: q (N, H, D), k and v (M, G, D) with H a multiple of G (grouped key/value heads) -> (N, H, D), of
 // q's type (float, double or bfloat16; sums and the softmax are float at least). Rows may be strided; the
-// last dimension is contiguous or copied. Rows outside every segment give 0 and get gradient 0. Throws
-// Error(internal) for shapes that do not fit.
+// last dimension is contiguous or copied. Rows outside every segment give 0 and get gradient 0. All
+// functions here throw Error(usage) for shapes, types, ranges and segments that do not fit.
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<AttentionSegment>& segments,
                             const AttentionOptions& options = {});

@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/argument.h"
 #include "mgd/ops/conv_passes.h"
 
 namespace mgd {
@@ -65,19 +66,19 @@ class MaskedConv : public torch::autograd::Function<MaskedConv> {
 };
 
 void check(const at::Tensor& x, const at::Tensor& keep, const at::Tensor& weight, const at::Tensor& bias) {
-  const bool fits = x.dim() == 4 && weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 3 &&
-                    weight.size(3) == 3 && bias.dim() == 1 && bias.size(0) == weight.size(0);
+  const bool fits = is_real(x, 4) && is_real(weight, 4) && is_real(bias, 1) && weight.size(1) == x.size(1) &&
+                    weight.size(2) == 3 && weight.size(3) == 3 && bias.size(0) == weight.size(0);
   if (!fits)
-    fail(ExitCode::internal,
+    fail(ExitCode::usage,
          "masked_conv3x3: got x {}, weight {}, bias {}; expected (B, C, Y, X), (N, C, 3, 3), (N)",
-         c10::str(x.sizes()), c10::str(weight.sizes()), c10::str(bias.sizes()));
+         outline_of(x), outline_of(weight), outline_of(bias));
   if (!keep.defined()) return;
   bool broadcasts = keep.dim() == 4 && keep.scalar_type() == at::kBool;
   for (std::int64_t d = 0; broadcasts && d < 4; ++d)
     broadcasts = keep.size(d) == 1 || keep.size(d) == x.size(d);
   if (!broadcasts)
-    fail(ExitCode::internal, "masked_conv3x3: got keep {} {}, expected bool that broadcasts to {}",
-         c10::toString(keep.scalar_type()), c10::str(keep.sizes()), c10::str(x.sizes()));
+    fail(ExitCode::usage, "masked_conv3x3: got keep {}, expected bool that broadcasts to {}",
+         outline_of(keep), c10::str(x.sizes()));
 }
 
 // Of its positions or channels: keep (B, 1, Y, X), (B, C, 1, 1).

@@ -24,7 +24,7 @@ struct MaskedConvOptions {
 // -> (B, N, Y, X), channels-last where hidden places are skipped. Skipped are whole positions and, for a
 // keep of (B, C, 1, 1), channels, in float and bfloat16 on the CPU; other masks, types and devices go the
 // dense way. Factors are bfloat16, and so is the result, for x of bfloat16 and under autocast; sums are
-// float. Throws Error(internal) for shapes that do not fit.
+// float. Throws Error(usage) for shapes that do not fit.
 at::Tensor masked_conv3x3(const at::Tensor& x, const at::Tensor& keep, const at::Tensor& weight,
                           const at::Tensor& bias, const MaskedConvOptions& options = {});
 

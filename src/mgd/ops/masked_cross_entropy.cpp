@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/argument.h"
 #include "mgd/ops/dense.h"
 
 namespace mgd {
@@ -22,15 +23,26 @@ namespace {
 
 constexpr std::int64_t kNoTarget = -100;
 
-void check(const LmHead& head, const at::Tensor& targets) {
-  const bool fits =
-      head.hidden.dim() == 2 && head.weight.dim() == 2 && head.hidden.size(1) == head.weight.size(1) &&
-      targets.dim() == 1 && targets.size(0) == head.hidden.size(0) &&
-      (!head.bias.defined() || (head.bias.dim() == 1 && head.bias.size(0) == head.weight.size(0)));
+// The range of targets is the reader's of the vocabulary to check: operators that take them do.
+void check(const LmHead& head, const at::Tensor& targets, const TokenLossOptions& options) {
+  const at::Tensor& rows = head.rows;
+  const bool tensors = is_real(head.hidden, 2) && is_real(head.weight, 2) &&
+                       (!head.bias.defined() || is_real(head.bias, 1)) && targets.defined() &&
+                       targets.dim() == 1 && targets.scalar_type() == at::kLong &&
+                       (!rows.defined() || (rows.dim() == 1 && rows.scalar_type() == at::kLong));
+  const bool fits = tensors && head.hidden.size(1) == head.weight.size(1) &&
+                    targets.size(0) == (rows.defined() ? rows : head.hidden).size(0) &&
+                    (!head.bias.defined() || head.bias.size(0) == head.weight.size(0));
   if (!fits)
-    fail(ExitCode::internal,
-         "masked_cross_entropy: got hidden {}, weight {}, {} targets; expected (n, H), (V, H), n targets",
-         c10::str(head.hidden.sizes()), c10::str(head.weight.sizes()), targets.numel());
+    fail(ExitCode::usage,
+         "masked_cross_entropy: got hidden {}, weight {}, bias {}, rows {}, targets {}; expected (n, H), (V, "
+         "H), (V) or nothing, int64 of the targets or nothing, int64 (n) or one for each of rows",
+         outline_of(head.hidden), outline_of(head.weight), outline_of(head.bias), outline_of(rows),
+         outline_of(targets));
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1) || options.max_logits < 1)
+    fail(ExitCode::usage,
+         "masked_cross_entropy: got label_smoothing {}, max_logits {}; expected 0 to 1, and 1 or more",
+         options.label_smoothing, options.max_logits);
 }
 
 // Rows of a piece, their logits and targets.
@@ -117,11 +129,11 @@ class TokenCrossEntropy : public torch::autograd::Function<TokenCrossEntropy> {
 
 at::Tensor masked_cross_entropy(const LmHead& head, const at::Tensor& given,
                                 const TokenLossOptions& options) {
+  check(head, given, options);
   const at::Tensor targets =
       head.rows.defined()
           ? at::full({head.hidden.size(0)}, kNoTarget, given.options()).index_copy(0, head.rows, given)
           : given;
-  check(head, targets);
   const bool need =
       at::GradMode::is_enabled() && (head.hidden.requires_grad() || head.weight.requires_grad() ||
                                      (head.bias.defined() && head.bias.requires_grad()));
@@ -132,7 +144,7 @@ at::Tensor masked_cross_entropy(const LmHead& head, const at::Tensor& given,
 }
 
 TokenScores score_targets(const LmHead& head, const at::Tensor& targets, const TokenLossOptions& options) {
-  check(head, targets);
+  check(head, targets, options);
   const at::NoGradGuard no_grad;
   TokenScores scores{.nll = at::empty({targets.size(0)}, head.hidden.options().dtype(at::kFloat)),
                      .best = at::empty({targets.size(0)}, targets.options())};

@@ -18,7 +18,7 @@ struct TokenLossOptions {
 // Sum over the n rows of - log softmax(hidden . weight^T + bias)[target], as a scalar float (double for
 // double input); n = 0 gives 0. targets (n) int64; -100 is no target and counts nothing. Gradients of all
 // three parts of the head are made in the same pass. Rows that head.rows does not name count nothing. Throws
-// Error(internal) for shapes that do not fit.
+// Error(usage) for shapes that do not fit.
 at::Tensor masked_cross_entropy(const LmHead& head, const at::Tensor& targets,
                                 const TokenLossOptions& options = {});
 

@@ -11,10 +11,13 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
+#include "mgd/core/error.h"
 #include "mgd/kernels/softmax_kl.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -56,13 +59,18 @@ class SoftmaxKl : public torch::autograd::Function<SoftmaxKl> {
 };
 
 bool is_plain(const at::Tensor& logits) {
-  return logits.is_cpu() && logits.scalar_type() == at::kFloat && logits.dim() == 2 && logits.numel() > 0;
+  return logits.is_cpu() && logits.scalar_type() == at::kFloat && logits.numel() > 0;
 }
 
 }  // namespace
 
 at::Tensor softmax_kl(const at::Tensor& student, const at::Tensor& teacher, double temperature) {
-  if (is_plain(student) && is_plain(teacher) && student.sizes() == teacher.sizes())
+  if (!is_real(student, 2) || !is_real(teacher, 2) || student.sizes() != teacher.sizes())
+    fail(ExitCode::usage, "softmax_kl: got student {}, teacher {}; expected (N, K) of both",
+         outline_of(student), outline_of(teacher));
+  if (!(temperature > 0) || !std::isfinite(temperature))
+    fail(ExitCode::usage, "softmax_kl: temperature: got {}, expected above 0", temperature);
+  if (is_plain(student) && is_plain(teacher))
     return SoftmaxKl::apply(student.contiguous(), teacher.detach().contiguous(), temperature,
                             at::GradMode::is_enabled() && student.requires_grad());
   const at::Tensor log_student = at::log_softmax(student / temperature, -1);

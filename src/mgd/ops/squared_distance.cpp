@@ -12,7 +12,9 @@
 #include <numeric>
 #include <vector>
 
+#include "mgd/core/error.h"
 #include "mgd/kernels/squared_distance.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -65,12 +67,21 @@ bool is_plain(const at::Tensor& map) {
 }  // namespace
 
 at::Tensor add_bias(const at::Tensor& made, const at::Tensor& bias) {
+  if (!is_real(made, 4) || !is_real(bias, 1) || bias.size(0) != made.size(1))
+    fail(ExitCode::usage, "add_bias: got a map {}, bias {}; expected (B, C, Y, X), (C)", outline_of(made),
+         outline_of(bias));
   return made + bias.view({1, -1, 1, 1});
 }
 
 at::Tensor squared_distance(const at::Tensor& made, const at::Tensor& bias, const at::Tensor& target) {
-  const bool fused = is_plain(made) && is_plain(target) && made.sizes() == target.sizes() &&
-                     bias.scalar_type() == at::kFloat && made.numel() > 0;
+  const bool fits = is_real(made, 4) && is_real(target, 4) && is_real(bias, 1) &&
+                    made.sizes() == target.sizes() && bias.size(0) == made.size(1);
+  if (!fits)
+    fail(ExitCode::usage,
+         "squared_distance: got a map {}, bias {}, target {}; expected (B, C, Y, X), (C), (B, C, Y, X)",
+         outline_of(made), outline_of(bias), outline_of(target));
+  const bool fused =
+      is_plain(made) && is_plain(target) && bias.scalar_type() == at::kFloat && made.numel() > 0;
   return fused ? SquaredDistance::apply(made, bias, target)
                : at::sum(at::square(add_bias(made, bias) - target));
 }

@@ -3,11 +3,13 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
 #include "mgd/kernels/masked_conv.h"
 #include "mgd/kernels/winograd.h"
+#include "mgd/ops/argument.h"
 
 namespace mgd {
 
@@ -59,9 +61,23 @@ at::Tensor filter_planes(const at::Tensor& weight, const WinogradFilter& f) {
   return result;
 }
 
+// What kernels read through raw pointers.
+void check_map(const at::Tensor& map, const char* what) {
+  const bool fits = is_real(map, 4) && map.is_cpu() && map.scalar_type() == at::kFloat &&
+                    map.is_contiguous(at::MemoryFormat::ChannelsLast);
+  if (!fits) refuse("winograd", what, map, "float (B, C, Y, X), channels last, on the CPU");
+}
+
+void check_weight(const at::Tensor& weight) {
+  const bool fits = is_real(weight, 4) && weight.is_cpu() && weight.scalar_type() == at::kFloat &&
+                    weight.size(2) == 3 && weight.size(3) == 3;
+  if (!fits) refuse("winograd", "weight", weight, "float (N, C, 3, 3) on the CPU");
+}
+
 }  // namespace
 
 at::Tensor winograd_filter(const at::Tensor& weight) {
+  check_weight(weight);
   const std::int64_t out = weight.size(0), in = weight.size(1);
   const at::Tensor inputs_first =
       weight.permute({0, 2, 3, 1}).reshape({out, -1}).t().contiguous();  // (9 C, N)
@@ -69,6 +85,9 @@ at::Tensor winograd_filter(const at::Tensor& weight) {
 }
 
 at::Tensor winograd_conv_with(const at::Tensor& x, const at::Tensor& filter, std::int64_t out) {
+  check_map(x, "x");
+  if (filter.numel() != kWinogradPlanes * winograd_plane(x.size(1), out))
+    refuse("winograd", "filter", filter, "what winograd_filter made of a weight with as many channels");
   const std::int64_t in = x.size(1);
   const Groups groups(x, in, out);
   at::Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)},
@@ -90,10 +109,18 @@ at::Tensor winograd_conv_with(const at::Tensor& x, const at::Tensor& filter, std
 }
 
 at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight) {
+  check_weight(weight);
+  if (x.dim() == 4 && x.size(1) != weight.size(1))
+    refuse("winograd", "x", x, fmt::format("(B, {}, Y, X)", weight.size(1)));
   return winograd_conv_with(x, winograd_filter(weight), weight.size(0));
 }
 
 at::Tensor winograd_input_gradient(const at::Tensor& grad, const at::Tensor& weight) {
+  check_weight(weight);
+  if (!weight.is_contiguous(at::MemoryFormat::ChannelsLast))
+    refuse("winograd", "weight", weight, "channels last");
+  if (grad.dim() == 4 && grad.size(1) != weight.size(0))
+    refuse("winograd", "gradient", grad, fmt::format("(B, {}, Y, X)", weight.size(0)));
   const std::int64_t out = weight.size(0), in = weight.size(1);
   const WinogradFilter f{
       .rows = out, .columns = in, .tap_stride = in, .row_stride = kConvTaps * in, .flip = true};
@@ -101,6 +128,8 @@ at::Tensor winograd_input_gradient(const at::Tensor& grad, const at::Tensor& wei
 }
 
 at::Tensor winograd_weight_gradient(const at::Tensor& x, const at::Tensor& grad) {
+  check_map(x, "x");
+  check_map(grad, "gradient");
   const std::int64_t in = x.size(1), out = grad.size(1);
   const Groups groups(x, in, out);
   at::Tensor sums = at::zeros({kWinogradPlanes * winograd_plane(in, out)}, at::kFloat),

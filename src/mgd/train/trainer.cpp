@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
-#include <csignal>
 
 #include "mgd/core/clock.h"
 #include "mgd/core/error.h"
@@ -17,7 +16,6 @@
 #include "mgd/train/metrics_log.h"
 #include "mgd/train/optimizer.h"
 #include "mgd/train/schedule.h"
-#include "mgd/train/signals.h"
 #include "mgd/train/step.h"
 
 namespace mgd {
@@ -75,6 +73,9 @@ class Trainer {
   TrainResult train();
 
  private:
+  void note(const std::string& text) const {
+    if (events_.note) events_.note(text);
+  }
   void resume(bool strict);
   void restore_weights(const Checkpoint& checkpoint);
   void train_step();
@@ -103,7 +104,8 @@ class Trainer {
   std::unique_ptr<Ema> ema_;
   Checkpoint state_;  // counters live here; its tensors are filled when it is saved
   std::unique_ptr<MetricsLog> log_;
-  SignalWatch signals_;
+  TrainRequests nobody_;
+  TrainRequests& requests_;
   TrainResult result_;
   double started_ = now_seconds();
   double seconds_before_ = 0;
@@ -118,7 +120,8 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
       events_(events),
       optimizer_(run.trainable(), optimizer_options(run)),
       schedule_(schedule_options(run)),
-      buffers_(*run.student) {
+      buffers_(*run.student),
+      requests_(options.requests != nullptr ? *options.requests : nobody_) {
   if (run.config.train.ema_decay > 0) ema_ = std::make_unique<Ema>(*run.student, run.config.train.ema_decay);
   state_.identity = run_identity(run);
   resume(options.strict);
@@ -147,15 +150,14 @@ std::string Trainer::not_finite() const {
 void Trainer::resume(bool strict) {
   auto found = load_newest_checkpoint(folder_.checkpoints(), strict);
   if (!found) return;
-  for (const auto& skipped : found->skipped) events_.note("skipped a damaged checkpoint: " + skipped);
+  for (const auto& skipped : found->skipped) note("skipped a damaged checkpoint: " + skipped);
   require_same_identity(found->checkpoint.identity, state_.identity, found->path.string());
   restore_weights(found->checkpoint);
   state_ = std::move(found->checkpoint);
   result_.resumed_from = found->path.string();
   seconds_before_ = state_.seconds;
   first_step_ = saved_step_ = logged_step_ = state_.step;
-  events_.note(
-      fmt::format("resumed from {} (step {} of {})", found->path.string(), state_.step, run_.total_steps));
+  note(fmt::format("resumed from {} (step {} of {})", found->path.string(), state_.step, run_.total_steps));
 }
 
 void Trainer::restore_weights(const Checkpoint& checkpoint) {
@@ -173,18 +175,18 @@ void Trainer::restore_weights(const Checkpoint& checkpoint) {
 TrainResult Trainer::train() {
   const std::int64_t checkpoint_every = run_.config.train.checkpoint_every;
   bool stopped_early = false;
-  while (state_.step < run_.total_steps && !stopped_early && signals_.stop_signal() == 0) {
+  while (state_.step < run_.total_steps && !stopped_early && !requests_.wants_stop()) {
     train_step();
     if (state_.step % run_.steps_per_epoch == 0 || state_.step == run_.total_steps) {
       end_of_epoch();
       const std::int64_t patience = run_.config.train.early_stop;
       stopped_early = patience > 0 && state_.evaluations_without_better >= patience;
     }
-    if (signals_.take_save_request() || (checkpoint_every > 0 && state_.step % checkpoint_every == 0)) save();
+    if (requests_.take_save() || (checkpoint_every > 0 && state_.step % checkpoint_every == 0)) save();
   }
   if (saved_step_ != state_.step) save();
   if (state_.step < run_.total_steps && !stopped_early)
-    result_.reason = signals_.stop_signal() == SIGINT ? StopReason::interrupted : StopReason::terminated;
+    result_.reason = requests_.stop_reason();
   else if (stopped_early)
     result_.reason = StopReason::early_stop;
   put_export_weights_into_student();
@@ -226,7 +228,7 @@ void Trainer::handle_bad_step(const std::string& reason, const StepResult& resul
   buffers_.restore();
   state_.skipped_steps.push_back(
       fmt::format("step {}: {}; samples {}", state_.step, reason, fmt::join(result.sample_ids, " ")));
-  events_.note(fmt::format("step {}: {}: update skipped", state_.step, reason));
+  note(fmt::format("step {}: {}: update skipped", state_.step, reason));
   if (state_.guard.consecutive_bad >= DivergenceGuard::kBadBeforeRollback) roll_back();
 }
 
@@ -242,7 +244,7 @@ void Trainer::roll_back() {
   state_.guard.consecutive_bad = 0;
   ++state_.guard.rollbacks;
   state_.guard.updates_since_roll_back = 0;
-  events_.note(fmt::format("rolled back to {}", found->path.string()));
+  note(fmt::format("rolled back to {}", found->path.string()));
 }
 
 void Trainer::diverged(const std::string& how) {
@@ -274,15 +276,15 @@ void Trainer::tend_teacher_cache(std::int64_t epoch) {
   TeacherCache* cache = run_.teacher_cache.get();
   if (cache == nullptr) return;
   if (const std::int64_t bad = cache->damaged() + cache->stale(); bad > cache_faults_noted_) {
-    events_.note(fmt::format(
+    note(fmt::format(
         "teacher cache {}: {} records damaged, {} of other pictures; the teacher computed them again",
         cache->path().string(), cache->damaged(), cache->stale()));
     cache_faults_noted_ = bad;
   }
   if (epoch < run_.task->num_views() || cache->complete()) return;
   const std::int64_t added = complete_teacher_cache(run_);
-  events_.note(fmt::format("teacher cache {}: complete, {} samples added that no batch had",
-                           cache->path().string(), added));
+  note(fmt::format("teacher cache {}: complete, {} samples added that no batch had", cache->path().string(),
+                   added));
 }
 
 void Trainer::evaluate(std::int64_t epoch) {
@@ -306,12 +308,11 @@ void Trainer::evaluate(std::int64_t epoch) {
     ++state_.evaluations_without_better;
   }
   if (ema_) ema_->swap();
-  events_.note(
-      fmt::format("epoch {}: validation {} ({})", epoch, figures_text(figures),
-                  state_.best_epoch < 0
-                      ? "no epoch is the best so far"
-                      : fmt::format("best {} in epoch {}", figures_text({{headline.name, state_.best_value}}),
-                                    state_.best_epoch)));
+  note(fmt::format("epoch {}: validation {} ({})", epoch, figures_text(figures),
+                   state_.best_epoch < 0
+                       ? "no epoch is the best so far"
+                       : fmt::format("best {} in epoch {}",
+                                     figures_text({{headline.name, state_.best_value}}), state_.best_epoch)));
 }
 
 // Weights that are not finite are nothing to go on from: the checkpoint before them stays the newest.
@@ -321,7 +322,7 @@ void Trainer::save() {
     const bool nothing_before = saved_step_ < 0;
     if (is_last_step() || nothing_before) diverged(what + ", nothing is published");
     state_.skipped_steps.push_back(fmt::format("step {}: {}", state_.step, what));
-    events_.note(fmt::format("step {}: {}: no checkpoint", state_.step, what));
+    note(fmt::format("step {}: {}: no checkpoint", state_.step, what));
     return roll_back();
   }
   if (log_) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "mgd/train/requests.h"
 #include "mgd/train/run.h"
 #include "mgd/train/run_folder.h"
 
@@ -19,7 +20,8 @@ struct Progress {
   double wait_frac = 0;  // share of the time in which the step waited for data
 };
 
-// How the loop speaks; it never prints by itself.
+// How the loop speaks; it never prints by itself. Called on the thread that trains; an empty function is
+// silence, and what one throws ends the training there.
 struct TrainEvents {
   std::function<void(const std::string&)> note;
   std::function<void(const Progress&)> progress;
@@ -27,8 +29,6 @@ struct TrainEvents {
       started;                       // before the first step; `step` > 0 of a run that is resumed
   std::function<void()> progressed;  // the first checkpoint that a step has led to is there
 };
-
-enum class StopReason { finished, early_stop, terminated, interrupted };
 
 struct TrainResult {
   StopReason reason = StopReason::finished;
@@ -42,13 +42,14 @@ struct TrainResult {
 };
 
 struct TrainOptions {
-  bool strict = false;  // refuse to fall back to an older checkpoint
+  bool strict = false;                // refuse to fall back to an older checkpoint
+  TrainRequests* requests = nullptr;  // the caller's, alive until train() returns; nullptr: nobody asks
 };
 
-// Trains run.student until the end, an early stop or a signal; the student then holds the weights to export
-// (best or last, see train.export_weights). Throws Error(diverged) after repeated roll-backs, and
-// when what would be exported, the loss blocks or the averages at the end are not finite. A checkpoint of
-// such weights is never written.
+// Trains run.student until the end, an early stop or a request to stop; the student then holds the weights to
+// export (best or last, see train.export_weights). Throws Error(diverged) after repeated roll-backs, and when
+// what would be exported, the loss blocks or the averages at the end are not finite. A checkpoint of such
+// weights is never written. Signals are the host's: none is handled here.
 TrainResult train(Run& run, const RunFolder& folder, const TrainOptions& options, const TrainEvents& events);
 
 }  // namespace mgd

@@ -1,10 +1,13 @@
-// What the operating system asked of a running training.
+// What the operating system asks of the command while it trains.
 #pragma once
+
+#include "mgd/train/requests.h"
 
 namespace mgd {
 
 // While alive: SIGTERM and SIGINT ask for a stop after the current step, a second SIGINT ends the process at
 // once (130), SIGUSR1 asks for a checkpoint, SIGPIPE is ignored (writes then fail and are reported as such).
+// One at a time: a process has one set of handlers.
 class SignalWatch {
  public:
   SignalWatch();
@@ -12,8 +15,10 @@ class SignalWatch {
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  int stop_signal() const;   // 0, SIGTERM or SIGINT
-  bool take_save_request();  // true once for each SIGUSR1
+  TrainRequests& requests() { return requests_; }
+
+ private:
+  TrainRequests requests_;
 };
 
 }  // namespace mgd

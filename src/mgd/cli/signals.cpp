@@ -1,8 +1,9 @@
-#include "mgd/train/signals.h"
+#include "mgd/cli/signals.h"
 
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 
 namespace mgd {
@@ -10,27 +11,27 @@ namespace mgd {
 namespace {
 
 // A handler can reach nothing but static objects; they are private to this file.
-volatile std::sig_atomic_t stop_requested = 0;
-volatile std::sig_atomic_t save_requested = 0;
+std::atomic<TrainRequests*> watched = nullptr;
 
 constexpr std::array kWatched{SIGTERM, SIGINT, SIGUSR1, SIGPIPE};
 std::array<struct sigaction, kWatched.size()> former;
 
 void handle(int signal) {
+  TrainRequests* const requests = watched;
+  if (requests == nullptr) return;
   if (signal == SIGUSR1) {
-    save_requested = 1;
-  } else if (signal == SIGINT && stop_requested == SIGINT) {
+    requests->save();
+  } else if (signal == SIGINT && requests->stop_reason() == StopReason::interrupted) {
     _exit(130);
   } else if (signal == SIGTERM || signal == SIGINT) {
-    stop_requested = signal;
+    requests->stop(signal == SIGINT ? StopReason::interrupted : StopReason::terminated);
   }
 }
 
 }  // namespace
 
 SignalWatch::SignalWatch() {
-  stop_requested = 0;
-  save_requested = 0;
+  watched = &requests_;
   struct sigaction action {};
   action.sa_handler = handle;
   action.sa_flags = SA_RESTART;
@@ -40,16 +41,7 @@ SignalWatch::SignalWatch() {
 
 SignalWatch::~SignalWatch() {
   for (std::size_t i = 0; i < kWatched.size(); ++i) sigaction(kWatched[i], &former[i], nullptr);
-}
-
-int SignalWatch::stop_signal() const {
-  return stop_requested;
-}
-
-bool SignalWatch::take_save_request() {
-  const bool requested = save_requested != 0;
-  save_requested = 0;
-  return requested;
+  watched = nullptr;
 }
 
 }  // namespace mgd
