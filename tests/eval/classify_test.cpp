@@ -37,7 +37,9 @@ TEST(ClassifyMetrics, AgreesWithScikitLearn) {
     EXPECT_EQ(m.samples, static_cast<std::int64_t>(c["labels"].size()));
     EXPECT_NEAR(m.accuracy, c["accuracy"].get<double>(), 1e-12);
     ASSERT_EQ(m.top5.has_value(), m.per_class.size() > 5);
-    if (m.top5) EXPECT_NEAR(*m.top5, c["top5"].get<double>(), 1e-12);
+    if (m.top5) {
+      EXPECT_NEAR(*m.top5, c["top5"].get<double>(), 1e-12);
+    }
     EXPECT_NEAR(m.loss, c["loss"].get<double>(), 1e-9);
     EXPECT_NEAR(m.calibration_error, c["calibration_error"].get<double>(), 1e-9);
     EXPECT_EQ(m.confusion, c["confusion"].get<std::vector<std::vector<std::int64_t>>>());

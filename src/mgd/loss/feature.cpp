@@ -95,8 +95,9 @@ void check_pair(const LossEntry& entry, const FeatureOptions& options, const Tap
 }
 
 // The values of `whose` at a tap, as they were said to be when the loss was made.
-const at::Tensor& tap_of(const Record& record, const std::string& name, const std::vector<std::int64_t>& sizes,
-                         const std::string& label, const char* whose) {
+const at::Tensor& tap_of(const Record& record, const std::string& name,
+                         const std::vector<std::int64_t>& sizes, const std::string& label,
+                         const char* whose) {
   const auto found = record.nodes.find(name);
   if (found == record.nodes.end() || !found->second.data.defined()) {
     std::vector<std::string> known;
