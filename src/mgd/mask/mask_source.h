@@ -16,7 +16,7 @@ class MaskSource {
 
   // MaskSampler::sample with the ratio of this moment of the run (0 ... 1), fresh every step.
   at::Tensor draw(const std::vector<std::int64_t>& shape, std::uint32_t step, double progress_frac,
-                  std::span<const std::int64_t> sample_ids) const;
+                  std::span<const std::int64_t> sample_ids, const at::Tensor& scores = {}) const;
 
  private:
   MaskOptions options_;

@@ -31,5 +31,6 @@ std::unique_ptr<MaskSampler> make_channel_sampler(const MaskOptions& options);
 std::unique_ptr<MaskSampler> make_spatial_sampler(const MaskOptions& options);
 std::unique_ptr<MaskSampler> make_element_sampler(const MaskOptions& options);
 std::unique_ptr<MaskSampler> make_block_sampler(const MaskOptions& options);
+std::unique_ptr<MaskSampler> make_importance_sampler(const MaskOptions& options);
 
 }  // namespace mgd
