@@ -1,9 +1,13 @@
 #include "mgd/loss/feature.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/std.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 #include "mgd/core/error.h"
 
@@ -11,10 +15,14 @@ namespace mgd {
 
 void FeatureOptions::visit(OptionVisitor& v) {
   LossOptions::visit(v);
-  v.option("student_tap", student_tap, {.help = "node of the student, or several; default: its last stage"});
-  v.option("teacher_tap", teacher_tap, {.help = "node of the teacher, as many as student_tap"});
+  visit_taps(v);
   v.option("resize", resize,
            {.help = "resize the student's map (bilinear) to the teacher's height and width"});
+}
+
+void FeatureOptions::visit_taps(OptionVisitor& v) {
+  v.option("student_tap", student_tap, {.help = "node of the student, or several; default: its last stage"});
+  v.option("teacher_tap", teacher_tap, {.help = "node of the teacher, as many as student_tap"});
 }
 
 void AlignedOptions::visit(OptionVisitor& v) {
@@ -30,17 +38,19 @@ std::string text_of(const TapShape& shape) {
   return fmt::format("({})", fmt::join(shape, ", "));
 }
 
-TapShape shape_of(const LossEntry& entry, const char* key, const std::string& tap, const TapShapes& shapes) {
+TapShape shape_of(const LossEntry& entry, const char* key, const std::string& tap, const TapShapes& shapes,
+                  const TapRules& rules) {
   const auto found = shapes.find(tap);
   if (found == shapes.end()) {
     std::vector<std::string> known;
     for (const auto& [name, shape] : shapes) known.push_back(name);
     entry.refuse(fmt::format("{}: no node '{}'{}", key, tap, suggestion(tap, known)), key);
   }
+  if (rules.vectors && found->second.size() == 1) return {found->second[0], 1, 1};
   if (found->second.size() != 3)
-    entry.refuse(
-        fmt::format("{}: node '{}' has shape {}, expected a map (C, Y, X)", key, tap, text_of(found->second)),
-        key);
+    entry.refuse(fmt::format("{}: node '{}' has shape {}, expected a map (C, Y, X){}", key, tap,
+                             text_of(found->second), rules.vectors ? " or a vector (C)" : ""),
+                 key);
   return found->second;
 }
 
@@ -83,13 +93,17 @@ const at::Tensor& tap_of(const Features& features, const std::string& name) {
   return found->second;
 }
 
-bool has_shape(const at::Tensor& map, const TapShape& shape) {
-  return map.dim() == 4 && map.size(1) == shape[0] && map.size(2) == shape[1] && map.size(3) == shape[2];
+at::Tensor map_of(const Features& features, const std::string& name, const TapShape& shape) {
+  at::Tensor map = at_least_float(tap_of(features, name));
+  if (map.dim() == 2) map = map.unsqueeze(-1).unsqueeze(-1);
+  MGD_ASSERT(map.dim() == 4 && map.size(1) == shape[0] && map.size(2) == shape[1] && map.size(3) == shape[2]);
+  return map;
 }
 
 }  // namespace
 
-std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options) {
+std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options,
+                                  const TapRules& rules) {
   const LossContext& context = entry.context;
   if (context.teacher.empty()) entry.refuse("needs a teacher, and the recipe has none");
   const TapNames names = names_of(entry, options);
@@ -99,9 +113,9 @@ std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& 
     TapPair taps{.label = label_of(base, names, i),
                  .student = names.student[i],
                  .teacher = names.teacher[i],
-                 .student_shape = shape_of(entry, "student_tap", names.student[i], context.student),
-                 .teacher_shape = shape_of(entry, "teacher_tap", names.teacher[i], context.teacher)};
-    check_pair(entry, options, taps);
+                 .student_shape = shape_of(entry, "student_tap", names.student[i], context.student, rules),
+                 .teacher_shape = shape_of(entry, "teacher_tap", names.teacher[i], context.teacher, rules)};
+    if (!rules.any_size) check_pair(entry, options, taps);
     for (const TapPair& other : pairs)
       if (other.label == taps.label)
         entry.refuse(fmt::format("student '{}' meets teacher '{}' twice", taps.student, taps.teacher),
@@ -124,23 +138,36 @@ at::Tensor AlignBlock::align(const at::Tensor& student) {
   return at_least_float(align_->forward(student, forward));
 }
 
-at::Tensor FeatureLoss::student_map(const LossInput& input) const {
-  const at::Tensor& map = tap_of(input.student, taps_.student);
-  MGD_ASSERT(has_shape(map, taps_.student_shape));
-  if (taps_.same_size()) return at_least_float(map);
-  return at::upsample_bilinear2d(at_least_float(map), {taps_.teacher_shape[1], taps_.teacher_shape[2]},
+at::Tensor student_map_of(const TapPair& taps, const LossInput& input, bool as_it_is) {
+  const at::Tensor map = map_of(input.student, taps.student, taps.student_shape);
+  if (as_it_is || taps.same_size()) return map;
+  return at::upsample_bilinear2d(map, {taps.teacher_shape[1], taps.teacher_shape[2]},
                                  /*align_corners=*/false);
 }
 
-at::Tensor FeatureLoss::teacher_map(const LossInput& input) const {
-  const at::Tensor& map = tap_of(input.teacher, taps_.teacher);
-  MGD_ASSERT(has_shape(map, taps_.teacher_shape));
-  return at_least_float(map.detach());
+at::Tensor teacher_map_of(const TapPair& taps, const LossInput& input) {
+  return map_of(input.teacher, taps.teacher, taps.teacher_shape).detach();
 }
 
-std::string FeatureLoss::describe_taps() const {
-  return fmt::format("student {} {} -> teacher {} {}{}", taps_.student, text_of(taps_.student_shape),
-                     taps_.teacher, text_of(taps_.teacher_shape), taps_.same_size() ? "" : " resized");
+at::Tensor student_embedding(const TapPair& taps, const LossInput& input) {
+  return at::mean(student_map_of(taps, input, /*as_it_is=*/true), {2, 3});
+}
+
+at::Tensor teacher_embedding(const TapPair& taps, const LossInput& input) {
+  return at::mean(teacher_map_of(taps, input), {2, 3});
+}
+
+std::string taps_text(const TapPair& taps, bool as_it_is) {
+  return fmt::format("student {} {} -> teacher {} {}{}", taps.student, text_of(taps.student_shape),
+                     taps.teacher, text_of(taps.teacher_shape),
+                     as_it_is || taps.same_size() ? "" : " resized");
+}
+
+at::Tensor standardised_channels(const at::Tensor& map) {
+  constexpr std::array<std::int64_t, 3> over = {0, 2, 3};
+  const at::Tensor centred = map - at::mean(map, over, /*keepdim=*/true);
+  if (map.numel() <= map.size(1)) return centred;  // one value a channel: 0 / 1e-6
+  return centred / (at::std(map, over, /*unbiased=*/true, /*keepdim=*/true) + 1e-6);
 }
 
 std::string FeatureLoss::describe_weight(bool on_mean, double num_units, const char* unit) const {
@@ -155,7 +182,7 @@ RandomStream init_stream(const LossEntry& entry, const TapPair& taps) {
 }
 
 AlignedLoss::AlignedLoss(const LossEntry& entry, TapPair taps, const AlignedOptions& options)
-    : FeatureLoss(std::move(taps), options.weight) {
+    : FeatureLoss(std::move(taps), options) {
   RandomStream random = init_stream(entry, this->taps());
   block_ = std::make_unique<AlignBlock>(this->taps(), options, random);
 }

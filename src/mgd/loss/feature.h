@@ -18,6 +18,9 @@ struct FeatureOptions : LossOptions {
   std::vector<std::string> teacher_tap;
   bool resize = false;
   void visit(OptionVisitor& v);
+
+ protected:
+  void visit_taps(OptionVisitor& v);
 };
 
 struct AlignedOptions : FeatureOptions {
@@ -38,11 +41,34 @@ struct TapPair {
   double teacher_elements() const { return static_cast<double>(teacher_shape[0]) * teacher_positions(); }
 };
 
+// What a loss takes for a tap, besides maps of the same Y, X on both sides.
+struct TapRules {
+  bool vectors = false;   // nodes (C) too; they count as maps (C, 1, 1)
+  bool any_size = false;  // Y, X of the two sides may differ
+};
+
 // The pairs of an entry: the named taps one by one; when only one side is named, the other has the same
 // names; when none is, the default taps of the models. Several pairs are labelled LABEL.STUDENT_TAP. Throws
 // Error(usage) for a missing teacher, a tap that is no map, lists of different lengths, the same pair twice,
-// and different Y, X without `resize`.
-std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options);
+// and different Y, X without `resize`, as far as the rules do not allow them.
+std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options,
+                                  const TapRules& rules = {});
+
+// The map of one side of a pair, at least float; a vector as (B, C, 1, 1). Of the student it is resized to
+// the teacher's Y, X unless `as_it_is`; of the teacher it has no gradient.
+at::Tensor student_map_of(const TapPair& taps, const LossInput& input, bool as_it_is = false);
+at::Tensor teacher_map_of(const TapPair& taps, const LossInput& input);
+
+// A vector a sample: the mean of the map over its positions. (B, Cs), (B, Ct) without gradient
+at::Tensor student_embedding(const TapPair& taps, const LossInput& input);
+at::Tensor teacher_embedding(const TapPair& taps, const LossInput& input);
+
+// "student layer3 (64, 8, 8) -> teacher layer3 (128, 8, 8)"
+std::string taps_text(const TapPair& taps, bool as_it_is = false);
+
+// Each channel minus its mean, divided by its deviation + 1e-6, both over the batch and all positions; the
+// deviation is the unbiased one, and 0 of a single value. (B, C, Y, X), same shape.
+at::Tensor standardised_channels(const at::Tensor& map);
 
 // A 1x1 convolution with bias from the student's channels to the teacher's, where they differ or `align:
 // always` asks.
@@ -58,7 +84,8 @@ class AlignBlock : public Module {
 
 class FeatureLoss : public NamedLoss {
  public:
-  FeatureLoss(TapPair taps, double weight) : NamedLoss(taps.label, weight), taps_(std::move(taps)) {}
+  FeatureLoss(TapPair taps, const LossOptions& options)
+      : NamedLoss(taps.label, options), taps_(std::move(taps)) {}
 
   std::vector<std::string> student_taps() const override { return {taps_.student}; }
   std::vector<std::string> teacher_taps() const override { return {taps_.teacher}; }
@@ -66,11 +93,10 @@ class FeatureLoss : public NamedLoss {
 
  protected:
   const TapPair& taps() const { return taps_; }
-  at::Tensor student_map(
-      const LossInput& input) const;  // (B, Cs, Y, X) of the teacher's Y, X; at least float
-  at::Tensor teacher_map(const LossInput& input) const;  // (B, Ct, Y, X) without gradient; at least float
-  // "student layer3 (64, 8, 8) -> teacher layer3 (128, 8, 8)"
-  std::string describe_taps() const;
+  // (B, Cs, Y, X) of the teacher's Y, X, and (B, Ct, Y, X) without gradient; at least float
+  at::Tensor student_map(const LossInput& input) const { return student_map_of(taps_, input); }
+  at::Tensor teacher_map(const LossInput& input) const { return teacher_map_of(taps_, input); }
+  std::string describe_taps() const { return taps_text(taps_); }
   // Both readings of the weight: on the mean over `num_units` of a sample, and on their sum.
   std::string describe_weight(bool on_mean, double num_units, const char* unit) const;
 
@@ -99,11 +125,12 @@ RandomStream init_stream(const LossEntry& entry, const TapPair& taps);
 // One loss L(entry, taps, options) for each pair of the entry. `ignore`: keys of the entry that are not in
 // Options.
 template <class L, class Options>
-LossList make_feature_losses(const LossEntry& entry, const std::vector<std::string>& ignore = {"name"}) {
+LossList make_feature_losses(const LossEntry& entry, const std::vector<std::string>& ignore = {"name"},
+                             const TapRules& rules = {}) {
   Options options;
   LossList losses;
   if (!read_entry(entry, options, ignore)) return losses;
-  for (TapPair& taps : resolve_taps(entry, options))
+  for (TapPair& taps : resolve_taps(entry, options, rules))
     losses.push_back(std::make_unique<L>(entry, std::move(taps), options));
   return losses;
 }

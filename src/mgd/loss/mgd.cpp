@@ -1,7 +1,12 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/abs.h>
 #include <ATen/ops/any.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/log_softmax.h>
 #include <ATen/ops/logical_not.h>
+#include <ATen/ops/mean.h>
 #include <ATen/ops/square.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
@@ -22,6 +27,7 @@ struct GenerativeOptions : AlignedOptions {
   std::string weight_on = "mean";
   std::string on = "all";
   std::string fill = "zero";
+  std::string target = "teacher";
   std::string skip = "auto";
   bool winograd = false;
   void visit(OptionVisitor& v) {
@@ -33,6 +39,10 @@ struct GenerativeOptions : AlignedOptions {
              {.help = "compare the whole map, or hidden positions only", .choices = {"all", "hidden"}});
     v.option("fill", fill,
              {.help = "what stands at hidden places: zero or a learned token", .choices = {"zero", "token"}});
+    v.option("target", target,
+             {.help = "the teacher's map as it is, or each of its channels with mean 0 and deviation 1 over "
+                      "the step",
+              .choices = {"teacher", "standardized"}});
     v.option("skip", skip,
              {.help = "leave out the arithmetic on what is hidden: where that is faster, always, or never",
               .choices = {"auto", "always", "never"}});
@@ -115,15 +125,24 @@ class GenerativeBlock : public AlignBlock {
   at::Tensor* token_ = nullptr;  // (1, Ct, 1, 1)
 };
 
+// How strong a map is at each position, as the logarithm of a share: (B, C, Y, X) -> (B, Y*X). The softmax at
+// temperature 0.5 of the mean of |f| over channels.
+at::Tensor strength(const at::Tensor& map) {
+  return at::log_softmax(at::mean(at::abs(map), {1}).flatten(1).to(at::kDouble) / 0.5, 1);
+}
+
 // Masked generative distillation: Yang et al., ECCV 2022, equations (3) to (5). The sum of (G(keep *
 // align(S)) - T)^2 over the map, or over its hidden places (`on: hidden`). Count: samples for `weight_on:
-// sum` (the published weights), compared elements for `mean`.
+// sum` (the published weights), compared elements for `mean`. `mask: student` hides positions where the
+// student is strong and disagrees with the teacher: its strength times the mean of |align(S) - T| over
+// channels.
 class MaskedGenerative final : public FeatureLoss {
  public:
   MaskedGenerative(const LossEntry& entry, TapPair pair, const GenerativeOptions& options)
-      : FeatureLoss(std::move(pair), options.weight),
+      : FeatureLoss(std::move(pair), options),
         on_mean_(options.weight_on == "mean"),
         on_hidden_(options.on == "hidden"),
+        standardised_(options.target == "standardized"),
         fill_(options.fill) {
     RandomStream random = init_stream(entry, taps());
     GenerativeOptions of_block = options;
@@ -138,9 +157,22 @@ class MaskedGenerative final : public FeatureLoss {
     for (const auto& field : entry.node.fields)
       if (std::find(kMaskKeys.begin(), kMaskKeys.end(), field.first) != kMaskKeys.end())
         request_.options.fields.push_back(field);
+    if (const Node* mask = entry.node.find("mask")) {
+      if (mask->scalar == "student") chosen_by_ = ChosenBy::student;
+      if (mask->scalar == "teacher") chosen_by_ = ChosenBy::teacher;
+    }
   }
 
+  Scope scope() const override { return standardised_ ? Scope::step : Scope::sample; }
   const MaskRequest* mask_request() const override { return &request_; }
+  at::Tensor mask_scores(const LossInput& input) override {
+    if (chosen_by_ == ChosenBy::chance) return {};
+    const at::NoGradGuard no_grad;
+    if (chosen_by_ == ChosenBy::teacher) return strength(teacher_map(input));
+    const at::Tensor student = student_map(input);
+    const at::Tensor error = at::abs(block_->align(student) - target(input));
+    return strength(student) + at::log(at::mean(error, {1}).flatten(1).to(at::kDouble));
+  }
   Module* trainable() override { return block_.get(); }
 
   double count(const CountInput& input) const override {
@@ -155,17 +187,18 @@ class MaskedGenerative final : public FeatureLoss {
 
   at::Tensor sum(const LossInput& input) override {
     const at::Tensor made = block_->generate(student_map(input), input.keep);
-    if (!on_hidden_) return squared_distance(made, block_->last_bias(), teacher_map(input));
-    const at::Tensor error = at::square(add_bias(made, block_->last_bias()) - teacher_map(input));
+    if (!on_hidden_) return squared_distance(made, block_->last_bias(), target(input));
+    const at::Tensor error = at::square(add_bias(made, block_->last_bias()) - target(input));
     if (!input.keep.defined())
       return at::sum(error) * 0.0;  // nothing is hidden; the gradient exists and is zero
     return at::sum(at::where(input.keep, 0.0, error));
   }
 
   std::string describe() const override {
-    return fmt::format("{}; {}; on {}, fill {}", describe_taps(),
+    return fmt::format("{}; {}; on {}, fill {}{}", describe_taps(),
                        describe_weight(on_mean_, taps().teacher_elements(), "elements"),
-                       on_hidden_ ? "hidden" : "all", fill_);
+                       on_hidden_ ? "hidden" : "all", fill_,
+                       standardised_ ? "; target standardised over the whole step" : "");
   }
 
   Features illustrate(const LossInput& input) override {
@@ -173,11 +206,18 @@ class MaskedGenerative final : public FeatureLoss {
     return {{"aligned", block_->align(student)},
             {"masked", block_->filled(block_->aligned(student, input.keep), input.keep)},
             {"generated", add_bias(block_->generate(student, input.keep), block_->last_bias())},
-            {"teacher", teacher_map(input)}};
+            {"teacher", target(input)}};
   }
 
  private:
-  bool on_mean_, on_hidden_;
+  enum class ChosenBy { chance, student, teacher };
+
+  at::Tensor target(const LossInput& input) const {
+    return standardised_ ? standardised_channels(teacher_map(input)) : teacher_map(input);
+  }
+
+  bool on_mean_, on_hidden_, standardised_;
+  ChosenBy chosen_by_ = ChosenBy::chance;
   std::string fill_;
   std::unique_ptr<GenerativeBlock> block_;
   MaskRequest request_;

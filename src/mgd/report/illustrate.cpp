@@ -70,12 +70,16 @@ std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
     for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
   const ModelOutput student = run.student->run(batch, forward);
   for (std::size_t i = 0; i < run.losses.size(); ++i) {
-    const Features maps = run.losses[i].loss->illustrate({.batch = batch,
-                                                          .student_logits = student.logits,
-                                                          .teacher_logits = teacher.logits,
-                                                          .student = forward.captured(),
-                                                          .teacher = teacher.taps,
-                                                          .keep = plan.loss_keep[0][i]});
+    LossInput input{.batch = batch,
+                    .student_logits = student.logits,
+                    .teacher_logits = teacher.logits,
+                    .student_head = {},
+                    .student_embedding = {},
+                    .student = forward.captured(),
+                    .teacher = teacher.taps,
+                    .keep = {}};
+    input.keep = mask_of(run, i, plan, input, plan.loss_keep[0][i]);
+    const Features maps = run.losses[i].loss->illustrate(input);
     if (maps.empty() || too_small_to_see(maps)) continue;
     for (std::size_t b = 0; b < indices.size(); ++b) {
       const std::int64_t label = source.label(indices[b]);

@@ -54,6 +54,13 @@ void refuse_missing_logits(const Run& run, const Node& entry, const Loss& loss) 
          entry.origin.text(), loss.label(), run.no_teacher_logits);
 }
 
+// Nodes of text models have a row a token, which no loss between pictures' features knows to be of a sample.
+void refuse_features_of_texts(const Run& run, const Node& entry, const Loss& loss) {
+  if (run.text != nullptr && !loss.student_taps().empty())
+    fail(ExitCode::usage, "{}: losses.{}: it compares features of pictures, and this task reads texts",
+         entry.origin.text(), loss.label());
+}
+
 void open_losses(Run& run) {
   const auto seed = static_cast<std::uint64_t>(run.config.run.seed);
   LossContext context{.student = run.student_summary.tap_shapes(),
@@ -67,6 +74,7 @@ void open_losses(Run& run) {
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
       refuse_missing_logits(run, entry, *loss);
+      refuse_features_of_texts(run, entry, *loss);
       if (run.text != nullptr) loss->check_scores(run.text->scores().least, run.text->scores().largest);
       for (const auto& other : run.losses)
         if (other.loss->label() == loss->label())
@@ -135,19 +143,33 @@ void open_teacher_cache(Run& run) {
 
 }  // namespace
 
-std::vector<NamedTensor> Run::parameters() const {
+namespace {
+
+// Of the student, the blocks of losses and the masks, each with its prefix.
+template <class Part>
+std::vector<NamedTensor> of_all(const Run& run, const Part& part) {
   std::vector<NamedTensor> all;
   const auto append = [&](const Module& module, const std::string& prefix) {
-    for (NamedTensor entry : module.parameters()) {
+    for (NamedTensor entry : part(module)) {
       entry.name = prefix + entry.name;
       all.push_back(std::move(entry));
     }
   };
-  append(*student, "student/");
-  for (const auto& active : losses)
+  append(*run.student, "student/");
+  for (const auto& active : run.losses)
     if (Module* blocks = active.loss->trainable()) append(*blocks, "loss/" + active.loss->label() + "/");
-  for (const auto& mask : node_masks) append(*mask, "mask/" + mask->label() + "/");
+  for (const auto& mask : run.node_masks) append(*mask, "mask/" + mask->label() + "/");
   return all;
+}
+
+}  // namespace
+
+std::vector<NamedTensor> Run::parameters() const {
+  return of_all(*this, [](const Module& module) { return module.parameters(); });
+}
+
+std::vector<NamedTensor> Run::buffers() const {
+  return of_all(*this, [](const Module& module) { return module.buffers(); });
 }
 
 std::vector<NamedTensor> Run::trainable() const {
