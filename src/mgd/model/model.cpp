@@ -8,8 +8,8 @@ namespace mgd {
 
 namespace {
 
-// Throws Error(usage) for a name to capture that no node of `model` has, and names the nearest that it has. Only
-// then is there a second pass over the batch, which tells the names.
+// Throws Error(usage) for a name to capture that no node of `model` has, and names the nearest that it has.
+// Only then is there a second pass over the batch, which tells the names.
 void require_captured(Model& model, const Batch& batch, const Forward& forward) {
   const std::vector<std::string> missing = forward.not_passed();
   if (missing.empty()) return;
