@@ -20,6 +20,7 @@
 
 #include "loss/fixture.h"
 #include "mgd/core/error.h"
+#include "mgd/nn/autocast.h"
 
 namespace mgd {
 namespace {
@@ -326,6 +327,18 @@ TEST(ImportanceMask, ScoresAreStrengthAndDisagreement) {
       of_teacher = left_teacher;
     }
   }
+}
+
+TEST(Rkd, IsExactInARunInBfloat16) {
+  const auto loss = make_loss(entry_of("rkd"), context_of({5, 1, 1}, {7, 1, 1}));
+  Case c;
+  c.student["feat"] = drawn({6, 5, 1, 1}, 1).to(at::kFloat);
+  c.teacher["feat"] = drawn({6, 7, 1, 1}, 2).to(at::kFloat);
+  const at::Tensor expected = loss->sum(c.input());
+  const AutocastGuard autocast(true, at::kCPU);
+  const at::Tensor got = loss->sum(c.input());
+  EXPECT_EQ(got.scalar_type(), at::kFloat);
+  EXPECT_EQ(scalar(got), scalar(expected));
 }
 
 TEST(Review, RefusesAVectorAgainstAMap) {

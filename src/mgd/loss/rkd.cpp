@@ -14,6 +14,7 @@
 #include <limits>
 
 #include "mgd/loss/feature.h"
+#include "mgd/nn/autocast.h"
 
 namespace mgd {
 namespace {
@@ -90,6 +91,7 @@ class Relational final : public FeatureLoss {
 
   at::Tensor sum(const LossInput& input) override {
     const at::Tensor student = student_embedding(taps(), input), teacher = teacher_embedding(taps(), input);
+    const AutocastGuard without_autocast(false, student.device());  // in bfloat16 a cosine has two digits
     const auto batch = static_cast<double>(student.size(0));
     if (batch < 2) return at::sum(student) * 0.0;  // one sample has no relations
     const at::Tensor pairs =
