@@ -33,7 +33,7 @@ endif()
 # Configures, builds and runs the program NAME of the project in SOURCE/FOLDER.
 function(use folder name)
   run("configure ${name}" ${CMAKE_COMMAND} -S "${SOURCE}/${folder}" -B "${work}/${name}" -G "${GENERATOR}"
-    "-DCMAKE_PREFIX_PATH=${work}/prefix;${LIBTORCH}" "-DMGD_LIBTORCH=${LIBTORCH}" -DCMAKE_BUILD_TYPE=Release
+    "-DCMAKE_PREFIX_PATH=${work}/prefix" "-DTorch_DIR=${LIBTORCH}/share/cmake/Torch" "-DMGD_LIBTORCH=${LIBTORCH}" -DCMAKE_BUILD_TYPE=Release
     "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" "-DCMAKE_CXX_FLAGS=${flags}")
   run("build ${name}" ${CMAKE_COMMAND} --build "${work}/${name}")
   run("run ${name}" "${work}/${name}/${name}")

@@ -39,7 +39,7 @@ std::string refusal(const char* name, const std::function<void(Case&)>& spoil) {
 }
 
 TEST(LossInput, MapsThatDoNotFitAreRefused) {
-  for (const char* name : {"mgd", "mimic", "at", "cwd"}) {
+  for (const char* name : {"mgd", "mimic", "at", "cwd", "rkd"}) {
     SCOPED_TRACE(name);
     EXPECT_THAT(
         refusal(name,
@@ -83,6 +83,14 @@ TEST(LossInput, LogitsAndTargetsThatDoNotFitAreRefused) {
   EXPECT_THAT(refusal("kd", [](Case& c) { c.teacher_logits = at::Tensor(); }),
               HasSubstr("teacher_logits: got nothing"));
   EXPECT_THAT(refusal("kd", [](Case& c) { c.student_logits = at::ones({10}); }), HasSubstr("student_logits"));
+  for (const char* name : {"dkd", "nkd"}) {
+    EXPECT_THAT(refusal(name, [](Case& c) { c.student_logits = at::Tensor(); }),
+                HasSubstr("student_logits: got nothing"));
+    EXPECT_THAT(refusal(name, [](Case& c) { c.batch.target = at::zeros({3}, at::kLong); }),
+                HasSubstr("got target long (3)"));
+    EXPECT_THAT(refusal(name, [](Case& c) { c.batch.target = at::full({2}, 10, at::kLong); }),
+                HasSubstr("target: got class 10, expected 0 to 9"));
+  }
   const auto entropy = [](const std::function<void(Case&)>& spoil) {
     return refusal("cross_entropy", spoil);
   };

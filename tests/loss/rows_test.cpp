@@ -255,6 +255,21 @@ TEST(Rows, WhatDoesNotFitIsRefusedWithItsPlace) {
   EXPECT_THAT(message("minilm", {{"student_layer", "3"}}, rows_context()),
               HasSubstr("student_layer: got 3, expected 0 ... 0"));
   EXPECT_THAT(message("kd", {}, rows_context()), HasSubstr("a sentence encoder has none; use embedding"));
+  for (const char* name : {"dkd", "nkd", "dist"})
+    EXPECT_THAT(message(name, {}, rows_context()), HasSubstr("a sentence encoder has none; use embedding"));
+  LossContext language = rows_context();
+  language.answers = AnswerKind::vocabulary;
+  for (const char* name : {"dkd", "nkd", "dist"})
+    EXPECT_THAT(message(name, {}, language), HasSubstr("answers with a vocabulary; use kd"));
+  EXPECT_EQ(message("kd", {}, language), "nothing");
+  EXPECT_THAT(message("kd", {{"standardize", "true"}}, language),
+              HasSubstr("test.yaml:1:2: losses.kd: standardize: it is for logits of classes"));
+  EXPECT_THAT(message("mgd", {{"target", "standardized"}}, rows_context()),
+              HasSubstr("test.yaml:1:2: losses.mgd: target: standardized is for maps"));
+  for (const char* mask : {"student", "teacher"})
+    EXPECT_THAT(message("mgd", {{"mask", mask}}, rows_context()),
+                HasSubstr("test.yaml:1:2: losses.mgd: mask: " + std::string(mask)));
+  EXPECT_THAT(message("rkd", {}, rows_context()), HasSubstr("expected a map (C, Y, X) or a vector (K)"));
   LossContext pictures = context_of({3, 4, 4}, {3, 4, 4});
   EXPECT_THAT(message("minilm", {}, pictures), HasSubstr("for Transformers"));
   EXPECT_THAT(message("embedding", {}, pictures), HasSubstr("task: embed"));

@@ -1,5 +1,6 @@
 #include "mgd/mask/sampler.h"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -259,6 +260,25 @@ TEST(MaskOptions, RatioRunsLinearlyToItsEnd) {
   EXPECT_DOUBLE_EQ(options.ratio_at(1.5), 0.6);
   options.mask_ratio_end = 0;
   EXPECT_DOUBLE_EQ(options.ratio_at(1), 0);
+}
+
+// Of a single hidden position each is hidden as often as its weight says; and of many as many as asked for.
+TEST(ImportanceMask, HidesInProportionToTheWeights) {
+  constexpr std::int64_t kBatch = 20000;
+  const std::vector<double> weights = {1, 2, 3, 4, 0, 10};
+  at::Tensor scores = at::empty({kBatch, 6}, at::kDouble);
+  for (std::int64_t i = 0; i < scores.numel(); ++i)
+    scores.mutable_data_ptr<double>()[i] = 5 + std::log(weights[static_cast<std::size_t>(i % 6)]);
+  const auto samples = ids(kBatch);
+  const auto sampler = make_sampler(options_of("student"));
+  const at::Tensor keep = sampler->sample({4, 2, 3}, 1.0 / 6, {kKey, 0, samples, scores});
+  for (std::int64_t p = 0; p < 6; ++p) {
+    const double expected = weights[static_cast<std::size_t>(p)] / 20;
+    const double hidden = 1 - static_cast<double>(count_visible(keep.flatten(1).narrow(1, p, 1))) / kBatch;
+    EXPECT_NEAR(hidden, expected, 5 * std::sqrt(expected * (1 - expected) / kBatch)) << p;
+  }
+  const at::Tensor half = sampler->sample({4, 2, 3}, 0.5, {kKey, 0, samples, scores});
+  for (std::int64_t b = 0; b < 100; ++b) EXPECT_EQ(count_visible(half.narrow(0, b, 1)), 3);
 }
 
 // A mask must cost nothing beside a training step. The bound is ten times what an idle core of 2020 needs.

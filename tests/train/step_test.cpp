@@ -1,8 +1,14 @@
 #include "mgd/train/step.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/abs.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/max.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/square.h>
+#include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +19,7 @@
 #include "mgd/core/error.h"
 #include "mgd/loss/loss.h"
 #include "mgd/train/preflight.h"
+#include "mgd/train/survey.h"
 #include "train/toy.h"
 
 namespace mgd {
@@ -38,47 +45,140 @@ StepBatches cut(const StepBatches& whole, const std::vector<std::int64_t>& sizes
   return parts;
 }
 
+struct Updates {
+  double loss = 0;
+  std::map<std::string, at::Tensor> gradients;  // of everything that trains
+};
+
+Updates updates_of(Run& run, double loss) {
+  Updates updates{.loss = loss, .gradients = {}};
+  for (auto& entry : run.trainable()) {
+    if (entry.tensor.grad().defined()) updates.gradients[entry.name] = entry.tensor.grad().clone();
+    entry.tensor.mutable_grad().reset();
+  }
+  return updates;
+}
+
 // The losses of one step over the given cut, with student outputs computed in eval mode.
-std::pair<double, at::Tensor> eval_mode_step(Run& run, const StepBatches& batches) {
-  for (auto& entry : run.trainable()) entry.tensor.mutable_grad().reset();
+Updates eval_mode_step(Run& run, const StepBatches& batches) {
   const StepPlan plan = plan_step(run, batches, 5);
   StepResult result;
+  std::vector<StepOutput> outputs;
+  at::Tensor total;
+  const auto add = [&](const at::Tensor& loss) {
+    if (loss.defined()) total = total.defined() ? total + loss : loss;
+  };
   for (std::size_t m = 0; m < batches.micro.size(); ++m) {
-    const Batch& batch = batches.micro[m];
+    StepOutput output;
+    output.batch = batches.micro[m];
     Forward forward;
     for (const auto& active : run.losses)
       for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
-    const Record student = run.student->run(batch, forward);
-    const at::Tensor loss = distill_loss(run, batch, student, teacher_forward(run, batch), plan.loss_keep[m],
-                                         plan.counts, result);
-    loss.backward();
-    result.loss += loss.item<double>();
+    output.student = run.student->run(output.batch, forward);
+    output.teacher = teacher_forward(run, output.batch);
+    add(distill_loss(run, plan, m, output, result));
+    outputs.push_back(output);
   }
-  return {result.loss, run.student->parameters().at(0).tensor.grad().clone()};
+  if (joins_micro_batches(run, outputs.size())) add(joined_loss(run, plan, outputs, result));
+  total.backward();
+  return updates_of(run, total.item<double>());
 }
+
+// Each tensor relative to its largest value.
+void expect_same(const Updates& got, const Updates& expected, double tolerance, const std::string& what) {
+  EXPECT_NEAR(got.loss, expected.loss, tolerance * std::abs(expected.loss)) << what;
+  ASSERT_EQ(got.gradients.size(), expected.gradients.size()) << what;
+  for (const auto& [name, gradient] : expected.gradients) {
+    const double scale = gradient.abs().max().item<double>();
+    EXPECT_LE((got.gradients.at(name) - gradient).abs().max().item<double>(), tolerance * scale + 1e-9)
+        << what << " " << name;
+  }
+}
+
+const char* kPkd = "{name: pkd, student_tap: layer3, teacher_tap: layer2, resize: true}";  // 16 channels both
 
 TEST(Step, AccumulationIsExactForEveryLossAndMask) {
   const toy::TempFolder folder;
   const std::string teacher = toy::teacher(folder);
   std::vector<std::string> entries;
+  // Batch norm in the blocks of `review` couples samples, as in the student.
   for (const auto& name : known_losses())
-    if (!std::set<std::string>{"mgd", "cosine_similarity", "embedding", "minilm"}.contains(
+    if (!std::set<std::string>{"mgd", "cosine_similarity", "embedding", "minilm", "review"}.contains(
             name))  // masks below; texts
-      entries.push_back("{name: " + name + "}");
-  for (const char* mask : {"channel", "spatial", "element", "block"})
+      entries.push_back(name == "pkd" ? kPkd : "{name: " + name + "}");
+  for (const char* mask : {"channel", "spatial", "element", "block", "student", "teacher"})
     for (const char* on : {"all", "hidden"})
       entries.push_back(fmt::format("{{name: mgd, mask: {}, size: 2, mask_ratio: 0.4, on: {}}}", mask, on));
+  entries.emplace_back("{name: mgd, mask: student, mask_ratio: 0.5, on: hidden, target: standardized}");
   for (const auto& entry : entries) {
     auto run = make_run(toy::config(folder, {teacher, "losses=[" + entry + "]"}));
+    survey_teacher(*run);
     const StepBatches whole = run->loader->next();
-    const auto [loss, gradient] = eval_mode_step(*run, whole);
-    ASSERT_TRUE(std::isfinite(loss)) << entry;
-    for (const auto& sizes : {std::vector<std::int64_t>{3, 3, 3, 3}, std::vector<std::int64_t>{1, 9, 2}}) {
-      const auto [cut_loss, cut_gradient] = eval_mode_step(*run, cut(whole, sizes));
-      EXPECT_NEAR(cut_loss, loss, 1e-5 * std::abs(loss)) << entry;
-      EXPECT_TRUE(at::allclose(cut_gradient, gradient, 1e-4, 1e-6)) << entry;
-    }
+    const Updates expected = eval_mode_step(*run, whole);
+    ASSERT_TRUE(std::isfinite(expected.loss)) << entry;
+    for (const auto& sizes : {std::vector<std::int64_t>{3, 3, 3, 3}, std::vector<std::int64_t>{1, 9, 2}})
+      expect_same(eval_mode_step(*run, cut(whole, sizes)), expected, 1e-4, entry);
   }
+}
+
+TEST(Step, LossesThatRelateSamplesSeeAllMicroBatches) {
+  const toy::TempFolder folder;
+  const std::string teacher = toy::teacher(folder);
+  for (const std::string& entry : {std::string("{name: rkd}"), std::string("{name: dist, temperature: 2}"),
+                                   std::string(kPkd), std::string("{name: mgd, target: standardized}")}) {
+    auto run = make_run(toy::config(
+        folder, {teacher, "losses=[{name: cross_entropy}, " + entry + "]", "train.batch_size=32"}));
+    const StepBatches whole = run->loader->next();
+    const Updates expected = eval_mode_step(*run, whole);
+    const std::vector<std::int64_t> eights(4, 8), ones(32, 1);
+    expect_same(eval_mode_step(*run, cut(whole, eights)), expected, 1e-5, entry + " by 8");
+    expect_same(eval_mode_step(*run, cut(whole, ones)), expected, 1e-5, entry + " by 1");
+  }
+}
+
+// The whole step of the trainer: with a frozen body nothing but the losses couples samples.
+TEST(Step, ForwardBackwardJoinsMicroBatches) {
+  const toy::TempFolder folder;
+  auto run = make_run(toy::config(folder, {toy::teacher(folder), "train.batch_size=32",
+                                           "losses=[{name: cross_entropy}, {name: kd}, {name: dist}]",
+                                           "train.freeze=[all but the head]"}));
+  const StepBatches whole = run->loader->next();
+  const auto step = [&](const std::vector<std::int64_t>& sizes) {
+    const StepResult result = forward_backward(*run, cut(whole, sizes), 0);
+    EXPECT_EQ(result.samples, 32);
+    EXPECT_EQ(result.parts.size(), 3U);
+    return updates_of(*run, result.loss);
+  };
+  const Updates expected = step({32});
+  ASSERT_EQ(expected.gradients.size(), 2U);  // the head's weight and bias
+  expect_same(step({8, 8, 8, 8}), expected, 1e-5, "by 8");
+  expect_same(step(std::vector<std::int64_t>(32, 1)), expected, 1e-5, "by 1");
+}
+
+TEST(Step, AWeightRisesOverItsEpochs) {
+  const toy::TempFolder folder;
+  const auto run = make_run(toy::config(
+      folder, {toy::teacher(folder), "losses=[{name: dkd, weight: 2}, {name: kd, warmup_epochs: 0.5}]"}));
+  StepBatches batches = run->loader->next();
+  EXPECT_EQ(plan_step(*run, batches, 0).weights, (std::vector<double>{2.0 / 20, 0.9}));
+  batches.epoch = 9;
+  EXPECT_EQ(plan_step(*run, batches, 0).weights, (std::vector<double>{1, 0.9}));
+  batches.epoch = 19;
+  EXPECT_EQ(plan_step(*run, batches, 0).weights, (std::vector<double>{2, 0.9}));
+}
+
+// Over the pictures without augmentation, by the live teacher.
+TEST(Survey, FindsTheDirectionOfEachClass) {
+  const toy::TempFolder folder;
+  const auto run =
+      make_run(toy::config(folder, {toy::teacher(folder), "losses=[{name: nd}]", "data.augment=[flip]"}));
+  survey_teacher(*run);
+  const auto buffers = run->losses[0].loss->trainable()->buffers();
+  ASSERT_EQ(buffers.size(), 1U);
+  const at::Tensor directions = buffers[0].tensor.clone();
+  EXPECT_TRUE(at::allclose(directions.square().sum(1), at::ones({3}), 1e-5, 1e-6));
+  survey_teacher(*run);
+  EXPECT_TRUE(at::equal(buffers[0].tensor, directions));
 }
 
 // 27 samples are cut into slices of 16 at least; each sample's answer is its own.
@@ -199,6 +299,7 @@ TEST(MakeRun, WrongNamesAndShapesAreErrorsThatHelp) {
   EXPECT_THAT(message({teacher, "losses=[{name: mgd, student_tap: layr3}]"}), HasSubstr("'layer3'"));
   EXPECT_THAT(message({teacher, "losses=[{name: mgd, mask: chanel}]"}), HasSubstr("'channel'"));
   EXPECT_THAT(message({"masks=[{node: inptu, mask: block}]"}), HasSubstr("'input'"));
+  EXPECT_THAT(message({"masks=[{node: layer2, mask: student}]"}), HasSubstr("in the loss mgd only"));
   EXPECT_THAT(message({"losses=[{name: kd}]"}), HasSubstr("teacher"));
   EXPECT_THAT(message({"data.augment=[filp]"}), HasSubstr("'flip'"));
   EXPECT_THAT(message({"data.train=trian"}), HasSubstr("'train'"));

@@ -78,6 +78,35 @@ TEST(Resume, RepeatsDropout) {
   EXPECT_EQ(resumed.optimizer, straight.optimizer);
 }
 
+// Blocks of losses have statistics of batch norms, and what was found out of the teacher before the first
+// step.
+TEST(Resume, RestoresWhatLossesKeep) {
+  const toy::TempFolder folder;
+  const Config config = toy::config(
+      folder,
+      {toy::teacher(folder), "train.schedule=constant", "train.micro_batch_size=6",
+       "losses=[{name: cross_entropy}, {name: review, student_tap: [layer2, layer3], warmup_epochs: 1}, "
+       "{name: nd, weight: 0.5}, {name: rkd, weight: 0.01}, {name: mgd, mask: student, mask_ratio: 0.4, "
+       "target: standardized}]"});
+  const auto trained = [](const fs::path& run) {
+    return load_newest_checkpoint(run / "checkpoints")->checkpoint.trained;
+  };
+  const Outcome straight = train_all(config, folder / "straight");
+  Config half = config;
+  half.train.max_steps = 3;
+  train_all(half, folder / "parts");
+  const TensorMap between = trained(folder.path() / "parts");
+  for (const char* name :
+       {"loss/review/stages.0.reduce_norm.running_mean", "loss/review/stages.1.expand_norm.running_var",
+        "loss/review/stages.0.reduce_norm.num_batches_tracked", "loss/nd/directions"})
+    EXPECT_TRUE(between.contains(name)) << name;
+  const Outcome resumed = train_all(config, folder / "parts", RunFolder::Open::resume);
+  EXPECT_EQ(resumed.weights, straight.weights);
+  EXPECT_EQ(resumed.optimizer, straight.optimizer);
+  EXPECT_EQ(tensors_to_safetensors(trained(folder.path() / "parts")),
+            tensors_to_safetensors(trained(folder.path() / "straight")));
+}
+
 TEST(Resume, RefusesAChangedRunWithTheDifference) {
   const toy::TempFolder folder;
   const std::string teacher = toy::teacher(folder);

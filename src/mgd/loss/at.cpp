@@ -28,7 +28,7 @@ at::Tensor attention(const at::Tensor& map) {  // (B, C, Y, X) -> (B, Y*X)
 class AttentionTransfer final : public FeatureLoss {
  public:
   AttentionTransfer(const LossEntry&, TapPair taps, const AttentionTransferOptions& options)
-      : FeatureLoss(std::move(taps), options.weight) {}
+      : FeatureLoss(std::move(taps), options) {}
 
   double count(const CountInput& input) const override {
     return static_cast<double>(input.batch_size) * taps().teacher_positions();

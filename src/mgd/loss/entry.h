@@ -29,20 +29,23 @@ using LossFactory = LossList (*)(const LossEntry& entry);
 struct LossOptions {
   std::string label;  // empty: the loss's name
   double weight = 1;
+  double warmup_epochs = 0;
   void visit(OptionVisitor& v);
 };
 
 class NamedLoss : public Loss {
  public:
-  NamedLoss(std::string label, double weight) : label_(std::move(label)), weight_(weight) {}
+  NamedLoss(std::string label, const LossOptions& options)
+      : label_(std::move(label)), weight_(options.weight), warmup_epochs_(options.warmup_epochs) {}
   NamedLoss(const LossEntry& entry, const LossOptions& options)
-      : NamedLoss(options.label.empty() ? entry.name : options.label, options.weight) {}
+      : NamedLoss(options.label.empty() ? entry.name : options.label, options) {}
   const std::string& label() const override { return label_; }
   double weight() const override { return weight_; }
+  double warmup_epochs() const override { return warmup_epochs_; }
 
  private:
   std::string label_;
-  double weight_;
+  double weight_, warmup_epochs_;
 };
 
 // The one way in which a loss reads its options. false: the entry asked for their description only. `ignore`:

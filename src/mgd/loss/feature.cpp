@@ -1,9 +1,13 @@
 #include "mgd/loss/feature.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/std.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 #include "mgd/core/error.h"
 #include "mgd/ops/argument.h"
@@ -12,10 +16,14 @@ namespace mgd {
 
 void FeatureOptions::visit(OptionVisitor& v) {
   LossOptions::visit(v);
-  v.option("student_tap", student_tap, {.help = "node of the student, or several; default: its last stage"});
-  v.option("teacher_tap", teacher_tap, {.help = "node of the teacher, as many as student_tap"});
+  visit_taps(v);
   v.option("resize", resize,
            {.help = "resize the student's map (bilinear) to the teacher's height and width"});
+}
+
+void FeatureOptions::visit_taps(OptionVisitor& v) {
+  v.option("student_tap", student_tap, {.help = "node of the student, or several; default: its last stage"});
+  v.option("teacher_tap", teacher_tap, {.help = "node of the teacher, as many as student_tap"});
 }
 
 void AlignedOptions::visit(OptionVisitor& v) {
@@ -38,16 +46,20 @@ const NodeInfo& info_of(const LossEntry& entry, const char* key, const std::stri
   return found->second;
 }
 
-const NodeInfo& comparable(const LossEntry& entry, const char* key, const std::string& tap,
-                           const NodeInfos& nodes, bool on_rows) {
+// What the rules allow, and a vector as the map that it counts as.
+NodeInfo comparable(const LossEntry& entry, const char* key, const std::string& tap, const NodeInfos& nodes,
+                    const TapRules& rules) {
   const NodeInfo& info = info_of(entry, key, tap, nodes);
-  if (info.axes != Axes::map && !(on_rows && info.axes == Axes::rows))
-    entry.refuse(
-        fmt::format("{}: node '{}' has shape {}{}, expected {}{}", key, tap, sizes_text(info.sizes),
-                    info.axes == Axes::other ? "" : fmt::format(", {}", axes_name(info.axes)),
-                    axes_name(Axes::map), on_rows ? fmt::format(" or {}", axes_name(Axes::rows)) : ""),
-        key);
-  return info;
+  if (rules.vectors && info.axes == Axes::vector)
+    return {.axes = Axes::map, .sizes = {info.sizes.at(0), 1, 1}};
+  if (info.axes == Axes::map || (rules.rows && info.axes == Axes::rows)) return info;
+  std::string expected = axes_name(Axes::map);
+  if (rules.rows) expected += fmt::format(" or {}", axes_name(Axes::rows));
+  if (rules.vectors) expected += fmt::format(" or {}", axes_name(Axes::vector));
+  entry.refuse(
+      fmt::format("{}: node '{}' has shape {}{}, expected {}", key, tap, sizes_text(info.sizes),
+                  info.axes == Axes::other ? "" : fmt::format(", {}", axes_name(info.axes)), expected),
+      key);
 }
 
 struct TapNames {
@@ -73,8 +85,7 @@ std::string label_of(const std::string& base, const TapNames& names, std::size_t
   return base + "." + names.student[i] + (repeated ? "-" + names.teacher[i] : "");
 }
 
-void check_pair(const LossEntry& entry, const FeatureOptions& options, const TapPair& taps,
-                const NodeInfo& student) {
+void check_pair(const LossEntry& entry, const TapPair& taps, const NodeInfo& student, bool any_size) {
   const NodeInfo& teacher = taps.teacher_info;
   if (student.axes != teacher.axes)
     entry.refuse(fmt::format("student '{}' has {} and teacher '{}' {}, expected the same of both",
@@ -85,7 +96,7 @@ void check_pair(const LossEntry& entry, const FeatureOptions& options, const Tap
                              "their rows are of other tokens",
                              taps.student, taps.teacher),
                  "student_tap");
-  if (taps.same_size() || options.resize) return;
+  if (any_size || taps.same_size()) return;
   entry.refuse(
       fmt::format(
           "student '{}' is {} and teacher '{}' is {}, expected the same height and width; choose other taps "
@@ -94,10 +105,9 @@ void check_pair(const LossEntry& entry, const FeatureOptions& options, const Tap
       "student_tap");
 }
 
-// The values of `whose` at a tap, as they were said to be when the loss was made.
-const at::Tensor& tap_of(const Record& record, const std::string& name,
-                         const std::vector<std::int64_t>& sizes, const std::string& label,
-                         const char* whose) {
+// The values of `whose` at a tap, as they were said to be when the loss was made; a vector as a map.
+at::Tensor map_of(const Record& record, const std::string& name, const std::vector<std::int64_t>& sizes,
+                  const std::string& label, const char* whose) {
   const auto found = record.nodes.find(name);
   if (found == record.nodes.end() || !found->second.data.defined()) {
     std::vector<std::string> known;
@@ -105,32 +115,35 @@ const at::Tensor& tap_of(const Record& record, const std::string& name,
     fail(ExitCode::usage, "losses.{}: the {}'s features lack the tap '{}'{}", label, whose, name,
          suggestion(name, known));
   }
-  const at::Tensor& data = found->second.data;
+  const at::Tensor& given = found->second.data;
+  const bool as_vector = given.dim() == 2 && sizes.size() == 3;
+  const at::Tensor data = as_vector ? given.unsqueeze(-1).unsqueeze(-1) : given;
   const auto dimensions = static_cast<std::int64_t>(sizes.size()) + 1;
   if (!is_real(data, dimensions) || data.sizes().slice(1) != at::IntArrayRef(sizes))
-    refuse("losses." + label, fmt::format("{} of the {}", name, whose), data,
+    refuse("losses." + label, fmt::format("{} of the {}", name, whose), given,
            fmt::format("numbers ({}, {})", sizes.size() == 1 ? "N" : "B", fmt::join(sizes, ", ")));
-  return data;
+  return at_least_float(data);
 }
 
 }  // namespace
 
-std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options, bool on_rows) {
+std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options,
+                                  const TapRules& rules) {
   const LossContext& context = entry.context;
   if (context.teacher.empty()) entry.refuse("needs a teacher, and the recipe has none");
   const TapNames names = names_of(entry, options);
   const std::string base = options.label.empty() ? entry.name : options.label;
   std::vector<TapPair> pairs;
   for (std::size_t i = 0; i < names.student.size(); ++i) {
-    const NodeInfo& student = comparable(entry, "student_tap", names.student[i], context.student, on_rows);
-    const NodeInfo& teacher = comparable(entry, "teacher_tap", names.teacher[i], context.teacher, on_rows);
+    const NodeInfo student = comparable(entry, "student_tap", names.student[i], context.student, rules);
+    const NodeInfo teacher = comparable(entry, "teacher_tap", names.teacher[i], context.teacher, rules);
     TapPair taps{.label = label_of(base, names, i),
                  .student = names.student[i],
                  .teacher = names.teacher[i],
                  .student_shape = student.sizes,
                  .teacher_shape = teacher.sizes,
                  .teacher_info = teacher};
-    check_pair(entry, options, taps, student);
+    check_pair(entry, taps, student, rules.any_size || options.resize);
     for (const TapPair& other : pairs)
       if (other.label == taps.label)
         entry.refuse(fmt::format("student '{}' meets teacher '{}' twice", taps.student, taps.teacher),
@@ -157,20 +170,42 @@ at::Tensor AlignBlock::align(const at::Tensor& student) {
                                          : maps_->forward(student, forward));
 }
 
-at::Tensor FeatureLoss::student_map(const LossInput& input) const {
-  const at::Tensor& map = tap_of(input.student, taps_.student, taps_.student_shape, label(), "student");
-  if (taps_.same_size()) return at_least_float(map);
-  return at::upsample_bilinear2d(at_least_float(map), {taps_.teacher_shape[1], taps_.teacher_shape[2]},
+at::Tensor student_map_of(const TapPair& taps, const LossInput& input, bool as_it_is) {
+  const at::Tensor map = map_of(input.student, taps.student, taps.student_shape, taps.label, "student");
+  if (as_it_is || taps.same_size()) return map;
+  return at::upsample_bilinear2d(map, {taps.teacher_shape[1], taps.teacher_shape[2]},
                                  /*align_corners=*/false);
 }
 
-at::Tensor FeatureLoss::teacher_map(const LossInput& input) const {
-  const at::Tensor& map = tap_of(input.teacher, taps_.teacher, taps_.teacher_shape, label(), "teacher");
-  const auto student = input.student.nodes.find(taps_.student);
+at::Tensor teacher_map_of(const TapPair& taps, const LossInput& input) {
+  const at::Tensor map =
+      map_of(input.teacher, taps.teacher, taps.teacher_shape, taps.label, "teacher").detach();
+  const auto student = input.student.nodes.find(taps.student);
   if (student != input.student.nodes.end() && student->second.data.size(0) != map.size(0))
-    fail(ExitCode::usage, "losses.{}: got {} {} of the student and {} of the teacher", label(),
-         student->second.data.size(0), taps_.rows() ? "rows" : "samples", map.size(0));
-  return at_least_float(map.detach());
+    fail(ExitCode::usage, "losses.{}: got {} {} of the student and {} of the teacher", taps.label,
+         student->second.data.size(0), taps.rows() ? "rows" : "samples", map.size(0));
+  return map;
+}
+
+at::Tensor student_embedding(const TapPair& taps, const LossInput& input) {
+  return at::mean(student_map_of(taps, input, /*as_it_is=*/true), {2, 3});
+}
+
+at::Tensor teacher_embedding(const TapPair& taps, const LossInput& input) {
+  return at::mean(teacher_map_of(taps, input), {2, 3});
+}
+
+std::string taps_text(const TapPair& taps, bool as_it_is) {
+  return fmt::format("student {} {} -> teacher {} {}{}", taps.student, sizes_text(taps.student_shape),
+                     taps.teacher, sizes_text(taps.teacher_shape),
+                     as_it_is || taps.same_size() ? "" : " resized");
+}
+
+at::Tensor standardised_channels(const at::Tensor& map) {
+  constexpr std::array<std::int64_t, 3> over = {0, 2, 3};
+  const at::Tensor centred = map - at::mean(map, over, /*keepdim=*/true);
+  if (map.numel() <= map.size(1)) return centred;  // one value a channel: 0 / 1e-6
+  return centred / (at::std(map, over, /*unbiased=*/true, /*keepdim=*/true) + 1e-6);
 }
 
 double FeatureLoss::num_positions(const CountInput& input) const {
@@ -181,11 +216,6 @@ double FeatureLoss::num_positions(const CountInput& input) const {
 
 double FeatureLoss::num_elements(const CountInput& input) const {
   return num_positions(input) * static_cast<double>(taps_.teacher_shape[0]);
-}
-
-std::string FeatureLoss::describe_taps() const {
-  return fmt::format("student {} {} -> teacher {} {}{}", taps_.student, sizes_text(taps_.student_shape),
-                     taps_.teacher, sizes_text(taps_.teacher_shape), taps_.same_size() ? "" : " resized");
 }
 
 std::string FeatureLoss::describe_weight(bool on_mean, double num_units, const char* unit) const {
@@ -200,7 +230,7 @@ RandomStream init_stream(const LossEntry& entry, const TapPair& taps) {
 }
 
 AlignedLoss::AlignedLoss(const LossEntry& entry, TapPair taps, const AlignedOptions& options)
-    : FeatureLoss(std::move(taps), options.weight) {
+    : FeatureLoss(std::move(taps), options) {
   RandomStream random = init_stream(entry, this->taps());
   block_ = std::make_unique<AlignBlock>(this->taps(), options, random);
 }

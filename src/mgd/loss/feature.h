@@ -18,6 +18,9 @@ struct FeatureOptions : LossOptions {
   std::vector<std::string> teacher_tap;
   bool resize = false;
   void visit(OptionVisitor& v);
+
+ protected:
+  void visit_taps(OptionVisitor& v);
 };
 
 struct AlignedOptions : FeatureOptions {
@@ -43,11 +46,36 @@ struct TapPair {
   double teacher_elements() const { return static_cast<double>(teacher_shape[0]) * teacher_positions(); }
 };
 
+// What a loss takes for a tap, besides maps of the same Y, X on both sides.
+struct TapRules {
+  bool vectors = false;   // nodes (C) too; they count as maps (C, 1, 1)
+  bool any_size = false;  // Y, X of the two sides may differ
+  bool rows = false;      // rows (H) of texts too
+};
+
 // The pairs of an entry: the named taps one by one; when only one side is named, the other has the same
 // names; when none is, the default taps of the models. Several pairs are labelled LABEL.STUDENT_TAP. Throws
-// Error(usage) for a missing teacher, a tap that is neither map nor, with `on_rows`, rows, a pair of both,
-// lists of different lengths, the same pair twice, and different Y, X without `resize`.
-std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options, bool on_rows);
+// Error(usage) for a missing teacher, a tap that is no map, a pair of a map and rows, lists of different
+// lengths, the same pair twice, and different Y, X without `resize`, as far as the rules do not allow them.
+std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options,
+                                  const TapRules& rules = {});
+
+// The map of one side of a pair, or its rows, at least float; a vector as (B, C, 1, 1). Of the student it is
+// resized to the teacher's Y, X unless `as_it_is`; of the teacher it has no gradient. Throws Error(usage) for
+// features that are not there or have another shape than the pair, and for other numbers of the two sides.
+at::Tensor student_map_of(const TapPair& taps, const LossInput& input, bool as_it_is = false);
+at::Tensor teacher_map_of(const TapPair& taps, const LossInput& input);
+
+// A vector a sample: the mean of the map over its positions. (B, Cs), (B, Ct) without gradient
+at::Tensor student_embedding(const TapPair& taps, const LossInput& input);
+at::Tensor teacher_embedding(const TapPair& taps, const LossInput& input);
+
+// "student layer3 (64, 8, 8) -> teacher layer3 (128, 8, 8)"
+std::string taps_text(const TapPair& taps, bool as_it_is = false);
+
+// Each channel minus its mean, divided by its deviation + 1e-6, both over the batch and all positions; the
+// deviation is the unbiased one, and 0 of a single value. (B, C, Y, X), same shape.
+at::Tensor standardised_channels(const at::Tensor& map);
 
 // A 1x1 convolution (of rows: a linear layer) with bias from the student's channels to the teacher's, where
 // they differ or `align: always` asks.
@@ -64,9 +92,8 @@ class AlignBlock : public Module {
 
 class FeatureLoss : public NamedLoss {
  public:
-  static constexpr bool kOnRows = false;  // a loss that can compare rows says so
-
-  FeatureLoss(TapPair taps, double weight) : NamedLoss(taps.label, weight), taps_(std::move(taps)) {}
+  FeatureLoss(TapPair taps, const LossOptions& options)
+      : NamedLoss(taps.label, options), taps_(std::move(taps)) {}
 
   std::vector<std::string> student_taps() const override { return {taps_.student}; }
   std::vector<std::string> teacher_taps() const override { return {taps_.teacher}; }
@@ -74,14 +101,13 @@ class FeatureLoss : public NamedLoss {
 
  protected:
   const TapPair& taps() const { return taps_; }
-  at::Tensor student_map(
-      const LossInput& input) const;  // (B, Cs, Y, X) of the teacher's Y, X, or rows (N, Hs); at least float
-  // (B, Ct, Y, X) or rows (N, Ht), without gradient; at least float.
-  at::Tensor teacher_map(const LossInput& input) const;
+  // (B, Cs, Y, X) of the teacher's Y, X, or rows (N, Hs); at least float
+  at::Tensor student_map(const LossInput& input) const { return student_map_of(taps_, input); }
+  // (B, Ct, Y, X) or rows (N, Ht), without gradient; at least float
+  at::Tensor teacher_map(const LossInput& input) const { return teacher_map_of(taps_, input); }
   double num_positions(const CountInput& input) const;  // of all samples: B Y X, or N
   double num_elements(const CountInput& input) const;   // B Ct Y X, or N Ht
-  // "student layer3 (64, 8, 8) -> teacher layer3 (128, 8, 8)"
-  std::string describe_taps() const;
+  std::string describe_taps() const { return taps_text(taps_); }
   // Both readings of the weight: on the mean over `num_units` of a sample, and on their sum.
   std::string describe_weight(bool on_mean, double num_units, const char* unit) const;
 
@@ -110,11 +136,12 @@ RandomStream init_stream(const LossEntry& entry, const TapPair& taps);
 // One loss L(entry, taps, options) for each pair of the entry. `ignore`: keys of the entry that are not in
 // Options.
 template <class L, class Options>
-LossList make_feature_losses(const LossEntry& entry, const std::vector<std::string>& ignore = {"name"}) {
+LossList make_feature_losses(const LossEntry& entry, const std::vector<std::string>& ignore = {"name"},
+                             const TapRules& rules = {}) {
   Options options;
   LossList losses;
   if (!read_entry(entry, options, ignore)) return losses;
-  for (TapPair& taps : resolve_taps(entry, options, L::kOnRows))
+  for (TapPair& taps : resolve_taps(entry, options, rules))
     losses.push_back(std::make_unique<L>(entry, std::move(taps), options));
   return losses;
 }

@@ -1,20 +1,15 @@
-#include "mgd/core/error.h"
-#include "mgd/loss/entry.h"
-#include "mgd/ops/argument.h"
+#include "mgd/loss/logits.h"
 #include "mgd/ops/divergence.h"
 
 namespace mgd {
 namespace {
 
-struct KdOptions : LossOptions {
+struct KdOptions : LogitOptions {
   KdOptions() { weight = 0.9; }  // with cross-entropy at 0.1
-  double temperature = 4;
   std::string divergence = "forward";
   double beta = 0.5;
   void visit(OptionVisitor& v) {
-    LossOptions::visit(v);
-    v.option("temperature", temperature,
-             {.help = "divides the logits before the softmax", .min = 0, .max = 1000, .min_open = true});
+    LogitOptions::visit(v);
     v.option("divergence", divergence,
              {.help = "KL(teacher || student), KL(student || teacher), or Jensen and Shannon's between them",
               .choices = {"forward", "reverse", "jsd"}});
@@ -33,35 +28,36 @@ struct KdOptions : LossOptions {
 // T^2 times a divergence of softmax(t / T) and softmax(s / T), see ops/divergence.h; count: samples, or of a
 // language model targets: over the vocabulary, at the target rows only. Hinton et al., "Distilling the
 // Knowledge in a Neural Network", section 2.
-class KnowledgeDistillation final : public NamedLoss {
+class KnowledgeDistillation final : public LogitLoss {
  public:
   KnowledgeDistillation(const LossEntry& entry, const KdOptions& options)
-      : NamedLoss(entry, options),
+      : LogitLoss(entry, options),
         options_(options),
-        of_tokens_(entry.context.answers == AnswerKind::vocabulary) {}
+        of_tokens_(entry.context.answers == AnswerKind::vocabulary) {
+    if (standardises() && of_tokens_)
+      entry.refuse("standardize: it is for logits of classes, and a language model's are of a vocabulary",
+                   "standardize");
+    if (standardises() && options.divergence != "forward")
+      entry.refuse(
+          fmt::format("standardize: it goes with divergence: forward only, got {}", options.divergence),
+          "standardize");
+  }
 
-  bool needs_teacher() const override { return true; }
-  bool reads_teacher_logits() const override { return true; }
   double count(const CountInput& input) const override {
-    return static_cast<double>(of_tokens_ ? input.num_targets : input.batch_size);
+    return of_tokens_ ? static_cast<double>(input.num_targets) : LogitLoss::count(input);
   }
 
   at::Tensor sum(const LossInput& input) override {
     const Record &student = input.student, &teacher = input.teacher;
     if (student.head.defined()) return head_divergence(student.head, teacher.head, options_.formula());
-    for (const at::Tensor* logits : {&student.logits, &teacher.logits})
-      if (!is_real(*logits, 2))
-        refuse("losses." + label(), logits == &student.logits ? "student_logits" : "teacher_logits", *logits,
-               "numbers (B, K)");
-    if (student.logits.size(1) != teacher.logits.size(1))
-      fail(ExitCode::usage, "losses.{}: the student has {} classes and the teacher {}, expected the same",
-           label(), student.logits.size(1), teacher.logits.size(1));
-    return divergence(at_least_float(student.logits), at_least_float(teacher.logits), options_.formula());
+    // The divergence of standardised logits at temperature 2 is small, and T^2 magnifies its rounding.
+    const LogitPair pair = standardises() ? exact_logits(input) : logits(input);
+    const at::Tensor sum = divergence(pair.student, pair.teacher, options_.formula());
+    return standardises() ? as_given(sum, input) : sum;
   }
 
   std::string describe() const override {
-    std::string text = fmt::format("weight {:g} per {}, temperature {:g}", weight(),
-                                   of_tokens_ ? "target" : "sample", options_.temperature);
+    std::string text = describe_logits(of_tokens_ ? "target" : "sample");
     if (options_.divergence != "forward") text += ", " + options_.divergence;
     if (options_.divergence == "jsd") text += fmt::format(" (beta {:g})", options_.beta);
     return text;
@@ -75,11 +71,7 @@ class KnowledgeDistillation final : public NamedLoss {
 }  // namespace
 
 LossList make_kd_losses(const LossEntry& entry) {
-  LossList losses = make_one_loss<KnowledgeDistillation, KdOptions>(entry);
-  if (entry.context.teacher.empty()) entry.refuse("needs a teacher, and the recipe has none");
-  if (entry.context.answers == AnswerKind::embedding)
-    entry.refuse("compares logits, and a sentence encoder has none; use embedding");
-  return losses;
+  return make_logit_loss<KnowledgeDistillation, KdOptions>(entry, 9, {.vocabulary = true});
 }
 
 }  // namespace mgd

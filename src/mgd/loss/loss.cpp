@@ -35,6 +35,10 @@ void LossEntry::refuse(const std::string& what, const char* key) const {
 void LossOptions::visit(OptionVisitor& v) {
   v.option("label", label, {.help = "name in tables and metrics; empty: the name of the loss"});
   v.option("weight", weight, {.help = "factor of this loss in the total", .min = 0, .max = 1e9});
+  v.option("warmup_epochs", warmup_epochs,
+           {.help = "epochs over which the weight rises to its value; 0: it is there from the start",
+            .min = 0,
+            .max = 1e6});
 }
 
 at::Tensor at_least_float(const at::Tensor& values) {

@@ -37,12 +37,19 @@ struct CountInput {
 
 using Maps = std::map<std::string, at::Tensor>;  // title -> (B, C, Y, X)
 
+// What a loss must see at once. `sample`: its sum is one over samples, so micro-batches may come one after
+// the other. `step`: it relates samples to each other, so it is asked once a step, with all of them joined.
+enum class Scope { sample, step };
+
 class Loss {
  public:
   virtual ~Loss() = default;
+  virtual Scope scope() const { return Scope::sample; }
   virtual const std::string& label()
       const = 0;  // unique in a run, e.g. "mgd" or "mgd.layer3"; key in metrics
   virtual double weight() const = 0;
+  // Epochs over which the weight rises: in epoch e = 1, 2, ... it is weight() * min(e / warmup_epochs(), 1).
+  virtual double warmup_epochs() const { return 0; }
 
   virtual std::vector<std::string> student_taps() const { return {}; }
   virtual std::vector<std::string> teacher_taps() const { return {}; }
@@ -57,7 +64,18 @@ class Loss {
     NodeInfo node;
   };
   virtual const MaskRequest* mask_request() const { return nullptr; }
+  // How much each position asks to be hidden, as logarithms of weights up to a constant: (B, Y*X) double,
+  // without gradient; undefined when the mask does not depend on features. input.keep is not set yet.
+  virtual at::Tensor mask_scores(const LossInput& /*input*/) { return {}; }
 
+  // A loss that must know the teacher's answers to all training samples before the first step: survey() is
+  // given them batch by batch (no student), then end_survey(). What it learns it keeps in buffers of
+  // trainable(), which a checkpoint holds.
+  virtual bool wants_survey() const { return false; }
+  virtual void survey(const LossInput& /*input*/) {}
+  virtual void end_survey() {}
+
+  // Of a micro-batch, or of the whole step by scope().
   virtual double count(const CountInput& input) const = 0;
   virtual at::Tensor sum(const LossInput& input) = 0;  // scalar, float or double; unweighted
 

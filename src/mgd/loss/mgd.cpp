@@ -1,6 +1,11 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/abs.h>
 #include <ATen/ops/any.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/mean.h>
 #include <ATen/ops/square.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
@@ -83,15 +88,24 @@ class GenerativeBlock : public AlignBlock {
   at::Tensor* token_ = nullptr;  // (1, Ct, 1, 1)
 };
 
+// How strong a map is at each position, as the logarithm of a share: (B, C, Y, X) -> (B, Y*X). The softmax at
+// temperature 0.5 of the mean of |f| over channels.
+at::Tensor strength(const at::Tensor& map) {
+  return at::log_softmax(at::mean(at::abs(map), {1}).flatten(1).to(at::kDouble) / 0.5, 1);
+}
+
 // Masked generative distillation: Yang et al., ECCV 2022, equations (3) to (5). The sum of (G(keep *
 // align(S)) - T)^2 over the map, or over its hidden places (`on: hidden`). Count: samples for `weight_on:
-// sum` (the published weights), compared elements for `mean`.
+// sum` (the published weights), compared elements for `mean`. `mask: student` hides positions where the
+// student is strong and disagrees with the teacher: its strength times the mean of |align(S) - T| over
+// channels.
 class MaskedGenerative final : public FeatureLoss {
  public:
   MaskedGenerative(const LossEntry& entry, TapPair pair, const GenerativeOptions& options)
-      : FeatureLoss(std::move(pair), options.weight),
+      : FeatureLoss(std::move(pair), options),
         on_mean_(options.weight_on == "mean"),
         on_hidden_(options.on == "hidden"),
+        standardised_(options.standardises()),
         fill_(options.fill) {
     RandomStream random = init_stream(entry, taps());
     GenerativeOptions of_block = options;
@@ -99,9 +113,22 @@ class MaskedGenerative final : public FeatureLoss {
     if (!entry.context.skip_hidden) of_block.skip = "never";
     block_ = std::make_unique<GenerativeBlock>(taps(), of_block, random);
     request_ = mask_request_of(entry, taps().teacher_info);
+    if (const Node* mask = entry.node.find("mask")) {
+      if (mask->scalar == "student") chosen_by_ = ChosenBy::student;
+      if (mask->scalar == "teacher") chosen_by_ = ChosenBy::teacher;
+    }
   }
 
+  Scope scope() const override { return standardised_ ? Scope::step : Scope::sample; }
   const MaskRequest* mask_request() const override { return &request_; }
+  at::Tensor mask_scores(const LossInput& input) override {
+    if (chosen_by_ == ChosenBy::chance) return {};
+    const at::NoGradGuard no_grad;
+    if (chosen_by_ == ChosenBy::teacher) return strength(teacher_map(input));
+    const at::Tensor student = student_map(input);
+    const at::Tensor error = at::abs(block_->align(student) - target(input));
+    return strength(student) + at::log(at::mean(error, {1}).flatten(1).to(at::kDouble));
+  }
   Module* trainable() override { return block_.get(); }
 
   double count(const CountInput& input) const override {
@@ -112,7 +139,7 @@ class MaskedGenerative final : public FeatureLoss {
   }
 
   at::Tensor sum(const LossInput& input) override {
-    const at::Tensor student = student_map(input), teacher = teacher_map(input);
+    const at::Tensor student = student_map(input), teacher = target(input);
     check_keep(input.keep, teacher);
     const at::Tensor made = block_->generate(student, input.keep);
     if (!on_hidden_) return squared_distance(made, block_->last_bias(), teacher);
@@ -123,9 +150,10 @@ class MaskedGenerative final : public FeatureLoss {
   }
 
   std::string describe() const override {
-    return fmt::format("{}; {}; on {}, fill {}", describe_taps(),
+    return fmt::format("{}; {}; on {}, fill {}{}", describe_taps(),
                        describe_weight(on_mean_, taps().teacher_elements(), "elements"),
-                       on_hidden_ ? "hidden" : "all", fill_);
+                       on_hidden_ ? "hidden" : "all", fill_,
+                       standardised_ ? "; target standardised over the whole step" : "");
   }
 
   Maps illustrate(const LossInput& input) override {
@@ -133,10 +161,15 @@ class MaskedGenerative final : public FeatureLoss {
     return {{"aligned", block_->align(student)},
             {"masked", block_->filled(block_->aligned(student, input.keep), input.keep)},
             {"generated", add_bias(block_->generate(student, input.keep), block_->last_bias())},
-            {"teacher", teacher_map(input)}};
+            {"teacher", target(input)}};
   }
 
  private:
+  enum class ChosenBy { chance, student, teacher };
+
+  at::Tensor target(const LossInput& input) const {
+    return standardised_ ? standardised_channels(teacher_map(input)) : teacher_map(input);
+  }
   void check_keep(const at::Tensor& keep, const at::Tensor& map) const {
     if (!keep.defined()) return;
     bool broadcasts = keep.dim() == 4 && keep.scalar_type() == at::kBool;
@@ -148,11 +181,24 @@ class MaskedGenerative final : public FeatureLoss {
           fmt::format("bool (true = visible) that broadcasts to ({})", fmt::join(map.sizes().vec(), ", ")));
   }
 
-  bool on_mean_, on_hidden_;
+  bool on_mean_, on_hidden_, standardised_;
+  ChosenBy chosen_by_ = ChosenBy::chance;
   std::string fill_;
   std::unique_ptr<GenerativeBlock> block_;
   MaskRequest request_;
 };
+
+void refuse_what_rows_have_not(const LossEntry& entry, const TapPair& taps,
+                               const GenerativeOptions& options) {
+  if (options.standardises())
+    entry.refuse(fmt::format("target: standardized is for maps, and '{}' has rows", taps.teacher), "target");
+  const Node* mask = entry.node.find("mask");
+  if (mask != nullptr && (mask->scalar == "student" || mask->scalar == "teacher"))
+    entry.refuse(fmt::format("mask: {} chooses positions of maps, and '{}' has rows; use token, channel or "
+                             "element",
+                             mask->scalar, taps.teacher),
+                 "mask");
+}
 
 }  // namespace
 
@@ -162,11 +208,13 @@ LossList make_mgd_losses(const LossEntry& entry) {
   GenerativeOptions options;
   LossList losses;
   if (!read_entry(entry, options, ignore)) return losses;
-  for (TapPair& taps : resolve_taps(entry, options, /*on_rows=*/true)) {
-    if (taps.rows())
-      losses.push_back(make_row_generative(entry, std::move(taps), options));
-    else
+  for (TapPair& taps : resolve_taps(entry, options, {.rows = true})) {
+    if (!taps.rows()) {
       losses.push_back(std::make_unique<MaskedGenerative>(entry, std::move(taps), options));
+      continue;
+    }
+    refuse_what_rows_have_not(entry, taps, options);
+    losses.push_back(make_row_generative(entry, std::move(taps), options));
   }
   return losses;
 }

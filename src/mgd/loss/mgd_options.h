@@ -13,11 +13,13 @@ struct GenerativeOptions : AlignedOptions {
   std::string weight_on = "mean";
   std::string on = "all";
   std::string fill = "zero";
+  std::string target = "teacher";
   std::string skip = "auto";
   bool winograd = false;
   void visit(OptionVisitor& v);
 
   SkipHidden skip_hidden() const;
+  bool standardises() const { return target == "standardized"; }
 };
 
 // Keys of the entry that its mask reads.

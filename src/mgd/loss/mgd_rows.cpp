@@ -101,7 +101,7 @@ class RowBlock : public AlignBlock {
 class RowGenerative final : public FeatureLoss {
  public:
   RowGenerative(const LossEntry& entry, TapPair pair, const GenerativeOptions& options)
-      : FeatureLoss(std::move(pair), options.weight),
+      : FeatureLoss(std::move(pair), options),
         on_mean_(options.weight_on == "mean"),
         on_hidden_(options.on == "hidden"),
         skips_(entry.context.skip_hidden && options.skip_hidden() != SkipHidden::never),

@@ -12,7 +12,6 @@ namespace {
 class Mimic final : public AlignedLoss {
  public:
   using AlignedLoss::AlignedLoss;
-  static constexpr bool kOnRows = true;
 
   double count(const CountInput& input) const override { return num_elements(input); }
 
@@ -33,7 +32,7 @@ class Mimic final : public AlignedLoss {
 }  // namespace
 
 LossList make_mimic_losses(const LossEntry& entry) {
-  return make_feature_losses<Mimic, AlignedOptions>(entry);
+  return make_feature_losses<Mimic, AlignedOptions>(entry, {"name"}, {.rows = true});
 }
 
 }  // namespace mgd

@@ -16,8 +16,9 @@ class MaskSource {
   const MaskOptions& options() const { return options_; }
 
   // MaskSampler::sample or sample_rows, by the node's axes, with the ratio of this moment of the run (0 ...
-  // 1), fresh every step.
-  at::Tensor draw(const NodeInfo& node, const Batch& batch, std::uint32_t step, double progress_frac) const;
+  // 1), fresh every step. `scores`: see MaskDraw; of maps.
+  at::Tensor draw(const NodeInfo& node, const Batch& batch, std::uint32_t step, double progress_frac,
+                  const at::Tensor& scores = {}) const;
 
  private:
   MaskOptions options_;

@@ -15,14 +15,19 @@ struct BuiltinSampler {
 };
 
 constexpr BuiltinSampler kSamplers[] = {
-    {"channel", make_channel_sampler}, {"spatial", make_spatial_sampler}, {"element", make_element_sampler},
-    {"token", make_token_sampler},     {"block", make_block_sampler},
+    {"channel", make_channel_sampler},    {"spatial", make_spatial_sampler},
+    {"element", make_element_sampler},    {"token", make_token_sampler},
+    {"block", make_block_sampler},        {"student", make_importance_sampler},
+    {"teacher", make_importance_sampler},
 };
 
 }  // namespace
 
 void MaskOptions::visit(OptionVisitor& v) {
-  v.option("mask", mask, {.help = "what is hidden as a unit", .choices = known_samplers()});
+  v.option("mask", mask,
+           {.help = "what is hidden as a unit; in the loss mgd also: the positions that matter to student or "
+                    "teacher",
+            .choices = known_samplers()});
   v.option("mask_ratio", mask_ratio, {.help = "expected hidden fraction", .min = 0, .max = 1});
   v.option("mask_ratio_end", mask_ratio_end,
            {.help = "hidden fraction at the end of the run, linearly from mask_ratio; -1: constant",
@@ -45,6 +50,10 @@ std::unique_ptr<MaskSampler> make_sampler(const MaskOptions& options) {
     if (options.mask == name) return make(options);
   fail(ExitCode::usage, "mask: unknown sampler '{}'{}", options.mask,
        suggestion(options.mask, known_samplers()));
+}
+
+bool chooses_by_scores(const std::string& mask) {
+  return mask == "student" || mask == "teacher";
 }
 
 std::vector<std::string> known_samplers() {

@@ -19,6 +19,9 @@ struct MaskDraw {
   PhiloxKey key;
   std::uint32_t step = 0;                    // optimizer step: masks are fresh every step
   std::span<const std::int64_t> sample_ids;  // B
+  // (B, Y*X) double: logarithms of what each position weighs, for the samplers that choose by it. Undefined:
+  // all weigh the same.
+  at::Tensor scores{};
 };
 
 // Rows of S sequences, end to end, each `width` values wide.
@@ -59,5 +62,8 @@ struct MaskOptions {
 std::unique_ptr<MaskSampler> make_sampler(
     const MaskOptions& options);  // unknown name: Error(usage), nearest named
 std::vector<std::string> known_samplers();
+
+// Whether a mask of this name looks at MaskDraw::scores. How many positions it hides does not depend on them.
+bool chooses_by_scores(const std::string& mask);
 
 }  // namespace mgd

@@ -40,5 +40,6 @@ std::unique_ptr<MaskSampler> make_spatial_sampler(const MaskOptions& options);
 std::unique_ptr<MaskSampler> make_element_sampler(const MaskOptions& options);
 std::unique_ptr<MaskSampler> make_token_sampler(const MaskOptions& options);
 std::unique_ptr<MaskSampler> make_block_sampler(const MaskOptions& options);
+std::unique_ptr<MaskSampler> make_importance_sampler(const MaskOptions& options);
 
 }  // namespace mgd

@@ -70,8 +70,9 @@ std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
     for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
   const Record student = run.student->run(batch, forward);
   for (std::size_t i = 0; i < run.losses.size(); ++i) {
-    const Maps maps = run.losses[i].loss->illustrate(
-        {.batch = batch, .student = student, .teacher = teacher, .keep = plan.loss_keep[0][i]});
+    LossInput input{.batch = batch, .student = student, .teacher = teacher, .keep = {}};
+    input.keep = mask_of(run, i, plan, input, plan.loss_keep[0][i]);
+    const Maps maps = run.losses[i].loss->illustrate(input);
     if (maps.empty() || too_small_to_see(maps)) continue;
     for (std::size_t b = 0; b < indices.size(); ++b) {
       const std::int64_t label = source.label(indices[b]);

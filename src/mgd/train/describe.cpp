@@ -54,7 +54,9 @@ std::vector<std::string> describe_run(const Run& run) {
     lines.push_back(fmt::format("{:<10} the body runs in every step: {}", "", run.no_head_features));
   std::int64_t blocks = 0;
   for (const auto& active : run.losses) {
-    lines.push_back(fmt::format("{:<10} {:<14} {}", "loss", active.loss->label(), active.loss->describe()));
+    const double warmup = active.loss->warmup_epochs();
+    lines.push_back(fmt::format("{:<10} {:<14} {}{}", "loss", active.loss->label(), active.loss->describe(),
+                                warmup > 0 ? fmt::format("; rising over {:g} epochs", warmup) : ""));
     if (active.mask)
       lines.push_back(fmt::format("{:<10} {:<14} {}", "", "", mask_text(active.mask->options())));
     if (const Module* module = active.loss->trainable()) blocks += module->num_parameters();

@@ -42,9 +42,24 @@ double largest_activation(const ModelSummary& summary) {
   return most;
 }
 
+// Losses that see a step at once keep all its micro-batches in memory.
+bool keeps_whole_steps(const Run& run) {
+  return joins_micro_batches(run, 2);
+}
+
+// Samples that are in memory at once.
 std::int64_t micro_batch(const Run& run) {
   const TrainConfig& train = run.config.train;
+  if (keeps_whole_steps(run)) return train.batch_size;
   return train.micro_batch_size > 0 ? std::min(train.micro_batch_size, train.batch_size) : train.batch_size;
+}
+
+// Batch norm in the block of a loss may see a vector a sample, of which one has no variance.
+std::int64_t fewest_samples(const Run& run) {
+  for (const auto& active : run.losses)
+    if (const Module* blocks = active.loss->trainable(); blocks != nullptr && !blocks->buffers().empty())
+      return 2;
+  return 1;
 }
 
 // Everything that a pass changes, and how it was.
@@ -116,15 +131,16 @@ Record silent_teacher(const Run& run, std::int64_t samples) {
 Probe try_out(Run& run, std::int64_t samples) {
   StepBatches batches;
   batches.micro.push_back(noise(run, samples));
-  const Batch& batch = batches.micro.front();
+  StepOutput output;
+  output.batch = batches.micro.front();
   const std::uint64_t before = allocator_stats().live_bytes;
   restart_allocator_peak();
   const double start = now_seconds();
-  const Record teacher = silent_teacher(run, samples);
+  output.teacher = silent_teacher(run, samples);
   const StepPlan plan = plan_step(run, batches, 0);
   StepResult result;
-  const Record student = student_forward(run, batch, 0, plan.node_keep[0]);
-  const at::Tensor loss = distill_loss(run, batch, student, teacher, plan.loss_keep[0], plan.counts, result);
+  output.student = student_forward(run, output.batch, 0, plan.node_keep[0]);
+  const at::Tensor loss = distill_loss(run, plan, 0, output, result);
   if (loss.defined() && loss.requires_grad()) loss.backward();
   return {.bytes = static_cast<double>(allocator_stats().peak_live_bytes - before),
           .seconds = now_seconds() - start};
@@ -200,8 +216,10 @@ RunEstimate estimate_run(Run& run, bool always) {
   constexpr double kSamplesTried = 5;  // in the unit of the smaller size
   const double macs = std::max(1.0, static_cast<double>(run.student_summary.macs));
   const double most = kMeasuredMacs / (kBackward * macs * kSamplesTried);
-  const auto less = std::min<std::int64_t>(std::clamp<std::int64_t>(static_cast<std::int64_t>(most), 1, 4),
-                                           std::max<std::int64_t>(1, micro / 2));
+  const std::int64_t fewest = std::min(micro, fewest_samples(run));
+  const auto less =
+      std::min<std::int64_t>(std::clamp<std::int64_t>(static_cast<std::int64_t>(most), fewest, 4),
+                             std::max<std::int64_t>(fewest, micro / 2));
   const std::int64_t more = std::min(micro, 2 * less);
   const Probe one = try_out(run, less);
   const Probe two = try_out(run, more);
@@ -244,7 +262,7 @@ void refuse_what_cannot_fit(const Run& run, const RunEstimate& e) {
   const double room = e.free_bytes - e.fixed_bytes;
   std::string advice;
   const auto micro = static_cast<std::int64_t>(room / e.sample_bytes);
-  if (room > 0 && micro >= 1) {
+  if (room > 0 && micro >= 1 && !keeps_whole_steps(run)) {
     const auto power = std::int64_t{1} << static_cast<int>(std::log2(static_cast<double>(micro)));
     advice += fmt::format("; train.micro_batch_size={} fits and gives the same update", power);
   }

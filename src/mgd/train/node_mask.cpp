@@ -51,6 +51,10 @@ std::vector<std::unique_ptr<NodeMask>> make_node_masks(const std::vector<Node>& 
       fail(ExitCode::usage, "{}: {}.node: '{}' is {} {}; only maps (C, Y, X) can be masked",
            entries[i].origin.text(), where, options.node, axes_name(it->second.axes),
            sizes_text(it->second.sizes));
+    if (chooses_by_scores(options.mask.mask))
+      fail(ExitCode::usage,
+           "{}: {}.mask: '{}' chooses positions by what student and teacher say, in the loss mgd only",
+           entries[i].origin.text(), where, options.mask.mask);
     masks.push_back(
         std::make_unique<NodeMask>(options, it->second, fmt::format("node{}/{}", i, options.node), seed));
   }

@@ -60,6 +60,15 @@ std::int64_t embedding_size(const NodeInfos& nodes) {
   return found == nodes.end() ? 0 : found->second.sizes.at(0);
 }
 
+// Losses between vectors count samples, and a sample of texts may be two sequences with a vector each.
+void refuse_vectors_of_texts(const Run& run, const Node& entry, const Loss& loss, const NodeInfos& student) {
+  if (run.text == nullptr) return;
+  for (const std::string& tap : loss.student_taps())
+    if (const auto found = student.find(tap); found != student.end() && found->second.axes == Axes::vector)
+      fail(ExitCode::usage, "{}: losses.{}: it compares features of pictures, and '{}' is a vector of a text",
+           entry.origin.text(), loss.label(), tap);
+}
+
 void open_losses(Run& run) {
   const auto seed = static_cast<std::uint64_t>(run.config.run.seed);
   const NodeInfos student = run.student_summary.node_infos();
@@ -80,6 +89,7 @@ void open_losses(Run& run) {
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
       refuse_missing_logits(run, entry, *loss);
+      refuse_vectors_of_texts(run, entry, *loss, student);
       if (loss->reads_targets()) run.task->require_targets();
       if (run.text != nullptr) loss->check_scores(run.text->scores().least, run.text->scores().largest);
       for (const auto& other : run.losses)
@@ -149,19 +159,33 @@ void open_teacher_cache(Run& run) {
 
 }  // namespace
 
-std::vector<NamedTensor> Run::parameters() const {
+namespace {
+
+// Of the student, the blocks of losses and the masks, each with its prefix.
+template <class Part>
+std::vector<NamedTensor> of_all(const Run& run, const Part& part) {
   std::vector<NamedTensor> all;
   const auto append = [&](const Module& module, const std::string& prefix) {
-    for (NamedTensor entry : module.parameters()) {
+    for (NamedTensor entry : part(module)) {
       entry.name = prefix + entry.name;
       all.push_back(std::move(entry));
     }
   };
-  append(*student, "student/");
-  for (const auto& active : losses)
+  append(*run.student, "student/");
+  for (const auto& active : run.losses)
     if (Module* blocks = active.loss->trainable()) append(*blocks, "loss/" + active.loss->label() + "/");
-  for (const auto& mask : node_masks) append(*mask, "mask/" + mask->label() + "/");
+  for (const auto& mask : run.node_masks) append(*mask, "mask/" + mask->label() + "/");
   return all;
+}
+
+}  // namespace
+
+std::vector<NamedTensor> Run::parameters() const {
+  return of_all(*this, [](const Module& module) { return module.parameters(); });
+}
+
+std::vector<NamedTensor> Run::buffers() const {
+  return of_all(*this, [](const Module& module) { return module.buffers(); });
 }
 
 std::vector<NamedTensor> Run::trainable() const {

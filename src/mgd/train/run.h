@@ -68,6 +68,8 @@ struct Run {
   // Parameters of student, loss blocks and learned mask fills, each with a prefix that makes its name unique.
   std::vector<NamedTensor> parameters() const;
   std::vector<NamedTensor> trainable() const;  // those that are not frozen
+  // What travels with them under the same names: statistics of batch norms, and what losses found out.
+  std::vector<NamedTensor> buffers() const;
 };
 
 // Throws Error(usage | missing_input | bad_data) with the place in the recipe for anything that does not fit.

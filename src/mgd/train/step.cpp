@@ -1,6 +1,9 @@
 #include "mgd/train/step.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+
+#include <algorithm>
 
 #include "mgd/nn/autocast.h"
 #include "mgd/nn/batch_to.h"
@@ -13,12 +16,111 @@ double progress_frac(const Run& run, std::int64_t step) {
   return run.total_steps > 1 ? static_cast<double>(step) / static_cast<double>(run.total_steps - 1) : 0.0;
 }
 
+double weight_in(const Loss& loss, std::int64_t epoch) {  // 0-based
+  const double warmup = loss.warmup_epochs(), now = static_cast<double>(epoch + 1);
+  return now < warmup ? loss.weight() * (now / warmup) : loss.weight();
+}
+
+// Tensors of micro-batches, one after the other; undefined where they are.
+at::Tensor joined(const std::vector<at::Tensor>& parts) {
+  if (parts.size() == 1 || !parts.front().defined()) return parts.front();
+  return at::cat(parts);
+}
+
+template <class Part>
+at::Tensor joined(const std::vector<StepOutput>& outputs, const Part& part) {
+  std::vector<at::Tensor> parts;
+  for (const StepOutput& output : outputs) parts.push_back(part(output));
+  return joined(parts);
+}
+
+at::Tensor joined_keep(const StepPlan& plan, std::size_t i) {
+  std::vector<at::Tensor> parts;
+  for (const auto& of_micro : plan.loss_keep) parts.push_back(of_micro[i]);
+  return joined(parts);
+}
+
+// Of the losses that see a step at once.
+void count_whole_step(const Run& run, const StepBatches& batches, StepPlan& plan) {
+  CountInput whole;
+  for (const Batch& batch : batches.micro) {
+    whole.batch_size += batch.size();
+    whole.num_targets += batch.num_targets();
+  }
+  for (std::size_t i = 0; i < run.losses.size(); ++i) {
+    if (run.losses[i].loss->scope() != Scope::step) continue;
+    whole.keep = joined_keep(plan, i);
+    plan.counts[i] = run.losses[i].loss->count(whole);
+  }
+}
+
+Value joined(const std::vector<const Value*>& parts) {
+  Value all{.data = {}, .axes = parts.front()->axes};
+  std::vector<at::Tensor> data;
+  for (const Value* part : parts) {
+    data.push_back(part->data);
+    if (part->offsets.empty()) continue;
+    const std::int64_t rows = all.offsets.empty() ? 0 : all.offsets.back();
+    if (all.offsets.empty()) all.offsets.push_back(0);
+    for (std::size_t s = 1; s < part->offsets.size(); ++s) all.offsets.push_back(rows + part->offsets[s]);
+  }
+  all.data = joined(data);
+  return all;
+}
+
+// Without heads of language models, which no loss of Scope::step reads.
+Record joined(const std::vector<StepOutput>& outputs, Record StepOutput::*side) {
+  const auto with = [&](at::Tensor Record::*what) {
+    return joined(outputs, [&](const StepOutput& output) { return output.*side.*what; });
+  };
+  Record all;
+  all.logits = with(&Record::logits);
+  all.embedding = with(&Record::embedding);
+  for (const auto& [name, node] : (outputs.front().*side).nodes) {
+    std::vector<const Value*> parts;
+    for (const StepOutput& output : outputs) parts.push_back(&(output.*side).nodes.at(name));
+    all.nodes[name] = joined(parts);
+  }
+  return all;
+}
+
+StepOutput joined(const std::vector<StepOutput>& outputs) {
+  StepOutput all;
+  for (const StepOutput& output : outputs)
+    all.batch.sample_ids.insert(all.batch.sample_ids.end(), output.batch.sample_ids.begin(),
+                                output.batch.sample_ids.end());
+  all.batch.target = joined(outputs, [](const StepOutput& output) { return output.batch.target; });
+  all.batch.target_probs =
+      joined(outputs, [](const StepOutput& output) { return output.batch.target_probs; });
+  all.student = joined(outputs, &StepOutput::student);
+  all.teacher = joined(outputs, &StepOutput::teacher);
+  return all;
+}
+
+// Adds the weighted part of loss i to `total`.
+void add_loss(Run& run, const StepPlan& plan, std::size_t i, const StepOutput& output, const at::Tensor& keep,
+              at::Tensor& total, StepResult& result) {
+  Loss& loss = *run.losses[i].loss;
+  if (plan.counts[i] == 0) return;  // nothing to learn from in the whole step: sum 0, count 0
+  LossInput input{.batch = output.batch, .student = output.student, .teacher = output.teacher, .keep = {}};
+  input.keep = mask_of(run, i, plan, input, keep);
+  const at::Tensor sum = loss.sum(input);
+  result.parts[loss.label()] += sum.item<double>() / plan.counts[i];
+  const at::Tensor part = sum * (plan.weights[i] / plan.counts[i]);
+  total = total.defined() ? total + part : part;
+}
+
 }  // namespace
 
 StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step) {
-  StepPlan plan{
-      .step = step, .loss_keep = {}, .node_keep = {}, .counts = std::vector<double>(run.losses.size(), 0.0)};
   const double progress = progress_frac(run, step);
+  StepPlan plan{.step = step,
+                .loss_keep = {},
+                .node_keep = {},
+                .counts = std::vector<double>(run.losses.size(), 0.0),
+                .weights = {},
+                .progress_frac = progress};
+  for (const ActiveLoss& active : run.losses) plan.weights.push_back(weight_in(*active.loss, batches.epoch));
   const auto step32 = static_cast<std::uint32_t>(step);
   for (const Batch& batch : batches.micro) {
     std::vector<at::Tensor> loss_keep, node_keep;
@@ -27,14 +129,16 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
       at::Tensor keep;
       if (active.mask)
         keep = active.mask->draw(active.loss->mask_request()->node, batch, step32, progress).to(run.device);
-      plan.counts[i] += active.loss->count(
-          {.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep, .batch = &batch});
+      if (active.loss->scope() == Scope::sample)
+        plan.counts[i] += active.loss->count(
+            {.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep, .batch = &batch});
       loss_keep.push_back(keep);
     }
     for (const auto& mask : run.node_masks) node_keep.push_back(mask->draw(batch, step32, progress));
     plan.loss_keep.push_back(std::move(loss_keep));
     plan.node_keep.push_back(std::move(node_keep));
   }
+  count_whole_step(run, batches, plan);
   return plan;
 }
 
@@ -56,40 +160,75 @@ Record student_forward(Run& run, const Batch& batch, std::int64_t step,
   return run.student->run(batch, forward);
 }
 
-at::Tensor distill_loss(Run& run, const Batch& batch, const Record& student, const Record& teacher,
-                        const std::vector<at::Tensor>& keep, const std::vector<double>& counts,
+at::Tensor mask_of(const Run& run, std::size_t i, const StepPlan& plan, const LossInput& input,
+                   const at::Tensor& planned) {
+  const ActiveLoss& active = run.losses[i];
+  if (!active.mask || !chooses_by_scores(active.mask->options().mask)) return planned;
+  const at::Tensor scores = active.loss->mask_scores(input);
+  return active.mask
+      ->draw(active.loss->mask_request()->node, input.batch, static_cast<std::uint32_t>(plan.step),
+             plan.progress_frac, scores)
+      .to(run.device);
+}
+
+bool joins_micro_batches(const Run& run, std::size_t num_micro) {
+  return num_micro > 1 && std::any_of(run.losses.begin(), run.losses.end(), [](const ActiveLoss& active) {
+           return active.loss->scope() == Scope::step;
+         });
+}
+
+at::Tensor distill_loss(Run& run, const StepPlan& plan, std::size_t m, const StepOutput& output,
                         StepResult& result) {
   AutocastGuard autocast(run.bf16(), run.device);
+  const bool whole_step = plan.loss_keep.size() == 1;
   at::Tensor total;
-  for (std::size_t i = 0; i < run.losses.size(); ++i) {
-    Loss& loss = *run.losses[i].loss;
-    if (counts[i] == 0) continue;  // nothing to learn from in the whole step: sum 0, count 0
-    const at::Tensor sum =
-        loss.sum({.batch = batch, .student = student, .teacher = teacher, .keep = keep[i]});
-    result.parts[loss.label()] += sum.item<double>() / counts[i];
-    const at::Tensor part = sum * (loss.weight() / counts[i]);
-    total = total.defined() ? total + part : part;
-  }
+  for (std::size_t i = 0; i < run.losses.size(); ++i)
+    if (whole_step || run.losses[i].loss->scope() == Scope::sample)
+      add_loss(run, plan, i, output, plan.loss_keep[m][i], total, result);
+  return total;
+}
+
+at::Tensor joined_loss(Run& run, const StepPlan& plan, const std::vector<StepOutput>& outputs,
+                       StepResult& result) {
+  AutocastGuard autocast(run.bf16(), run.device);
+  const StepOutput all = joined(outputs);
+  at::Tensor total;
+  for (std::size_t i = 0; i < run.losses.size(); ++i)
+    if (run.losses[i].loss->scope() == Scope::step)
+      add_loss(run, plan, i, all, joined_keep(plan, i), total, result);
   return total;
 }
 
 StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step) {
   StepResult result;
   const StepPlan plan = plan_step(run, batches, step);
+  const bool joins = joins_micro_batches(run, batches.micro.size());
+  std::vector<StepOutput> kept;  // of a step whose micro-batches are joined
+  at::Tensor total;
   for (std::size_t m = 0; m < batches.micro.size(); ++m) {
-    Batch batch = batch_to(batches.micro[m], run.device);
+    StepOutput output;
+    output.batch = batch_to(batches.micro[m], run.device);
+    Batch& batch = output.batch;
     batch.view = run.task->num_views() > 0 ? batches.epoch % run.task->num_views() : -1;
-    const Record teacher = teacher_forward(run, batch);
-    const Record student = student_forward(run, batch, step, plan.node_keep[m]);
-    const at::Tensor loss =
-        distill_loss(run, batch, student, teacher, plan.loss_keep[m], plan.counts, result);
-    if (loss.defined() && loss.requires_grad()) loss.backward();
+    output.teacher = teacher_forward(run, batch);
+    output.student = student_forward(run, batch, step, plan.node_keep[m]);
+    const at::Tensor loss = distill_loss(run, plan, m, output, result);
+    if (!joins && loss.defined() && loss.requires_grad()) loss.backward();
+    if (joins && loss.defined()) total = total.defined() ? total + loss : loss;
     if (loss.defined()) result.loss += loss.item<double>();
     if (run.task->num_classes() > 0)
-      result.correct += student.logits.argmax(1).eq(batch.target).sum().item<std::int64_t>();
+      result.correct += output.student.logits.argmax(1).eq(batch.target).sum().item<std::int64_t>();
     result.samples += batch.size();
     result.sample_ids.insert(result.sample_ids.end(), batch.sample_ids.begin(), batch.sample_ids.end());
+    if (joins) kept.push_back(std::move(output));
   }
+  if (!joins) return result;
+  const at::Tensor loss = joined_loss(run, plan, kept, result);
+  if (loss.defined()) {
+    result.loss += loss.item<double>();
+    total = total.defined() ? total + loss : loss;
+  }
+  if (total.defined() && total.requires_grad()) total.backward();
   return result;
 }
 

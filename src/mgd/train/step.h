@@ -15,6 +15,8 @@ struct StepPlan {
   std::vector<std::vector<at::Tensor>> loss_keep;  // [micro][loss]; undefined where a loss has no mask
   std::vector<std::vector<at::Tensor>> node_keep;  // [micro][node mask]
   std::vector<double> counts;                      // [loss], over the whole step
+  std::vector<double> weights;                     // [loss], of this epoch
+  double progress_frac = 0;                        // of the run
 };
 
 struct StepResult {
@@ -30,13 +32,31 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
 Record student_forward(Run& run, const Batch& batch, std::int64_t step,
                        const std::vector<at::Tensor>& node_keep);
 
-// Weighted total of one micro-batch, already divided by the counts of the whole step: (scalar with gradient).
-// Adds this micro-batch's share to `result`.
-at::Tensor distill_loss(Run& run, const Batch& batch, const Record& student, const Record& teacher,
-                        const std::vector<at::Tensor>& keep, const std::vector<double>& counts,
+// What the models said of one micro-batch.
+struct StepOutput {
+  Batch batch;
+  Record student, teacher;
+};
+
+// Weighted total over micro-batch m, already divided by the counts of the whole step: (scalar with gradient).
+// Adds this micro-batch's share to `result`. Of a step of several micro-batches, without the losses of
+// Scope::step. Undefined when there is nothing to add.
+at::Tensor distill_loss(Run& run, const StepPlan& plan, std::size_t m, const StepOutput& output,
                         StepResult& result);
 
-// Leaves the gradients of the whole step in the parameters; applies nothing.
+// Whether a step of so many micro-batches has losses that distill_loss leaves out.
+bool joins_micro_batches(const Run& run, std::size_t num_micro);
+
+// The weighted total of those, over all micro-batches joined. Their graphs must be there still.
+at::Tensor joined_loss(Run& run, const StepPlan& plan, const std::vector<StepOutput>& outputs,
+                       StepResult& result);
+
+// The mask of loss i for this input: that of the plan, or the one that its features choose.
+at::Tensor mask_of(const Run& run, std::size_t i, const StepPlan& plan, const LossInput& input,
+                   const at::Tensor& planned);
+
+// Leaves the gradients of the whole step in the parameters; applies nothing. With a loss of Scope::step the
+// graphs of all micro-batches are kept until the last one is there: the memory of one batch.
 StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step);
 
 }  // namespace mgd

@@ -17,6 +17,7 @@
 #include "mgd/train/optimizer.h"
 #include "mgd/train/schedule.h"
 #include "mgd/train/step.h"
+#include "mgd/train/survey.h"
 
 namespace mgd {
 
@@ -50,8 +51,8 @@ ScheduleOptions schedule_options(const Run& run) {
 // Statistics that a forward pass moves. A step that is not applied must not leave its traces there.
 class BufferSnapshot {
  public:
-  explicit BufferSnapshot(const Module& module) {
-    for (auto& entry : module.buffers()) {
+  explicit BufferSnapshot(const std::vector<NamedTensor>& buffers) {
+    for (const auto& entry : buffers) {
       live_.push_back(entry.tensor);
       saved_.push_back(entry.tensor.clone());
     }
@@ -120,13 +121,14 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
       events_(events),
       optimizer_(run.trainable(), optimizer_options(run)),
       schedule_(schedule_options(run)),
-      buffers_(*run.student),
+      buffers_(run.buffers()),
       requests_(options.requests != nullptr ? *options.requests : nobody_) {
   if (run.config.train.ema_decay > 0) ema_ = std::make_unique<Ema>(*run.student, run.config.train.ema_decay);
   state_.identity = run_identity(run);
   resume(options.strict);
   if (run.teacher_cache) run.teacher_cache->create();  // a full disk is found before the first step
   log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
+  if (result_.resumed_from.empty()) survey_teacher(run);
   run.loader->seek(state_.step / run.steps_per_epoch, state_.step % run.steps_per_epoch);
   if (result_.resumed_from.empty()) save();
   if (events_.started) events_.started(state_.step);
@@ -135,7 +137,7 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
 TensorMap Trainer::trained_state() const {
   TensorMap all;
   for (const auto& entry : run_.parameters()) all[entry.name] = entry.tensor.detach();
-  for (const auto& entry : run_.student->buffers()) all["student/" + entry.name] = entry.tensor;
+  for (const auto& entry : run_.buffers()) all[entry.name] = entry.tensor;
   return all;
 }
 
