@@ -6,8 +6,10 @@ The network is timm's; the order of the pictures is drawn here once more. Pictur
 that scaling plays no part. The fresh head is taken from the program's first checkpoint, the body from the weights' file,
 and it is checked that the program has both from there.
 
-Limits on the relative difference of the loss: 1e-4 in each of the first 10 of 50 steps, 1e-2 later. A table on stdout;
-exit 1 beyond the limits. Needs torch, timm, safetensors, Pillow, numpy. Minutes on two cores.
+Limits on the relative difference of the loss from PyTorch's in double: 1e-4 in each of the first 10 of 50 steps, 1e-2 later; or
+four times what PyTorch's own float32 has been away from it by then, where that is more. Networks that train their norms on
+batches of a few pictures magnify rounding a hundred times a step. A table on stdout: ours, PyTorch in double, and the
+relative differences of ours and of PyTorch's float from it; exit 1 beyond the limits. Needs torch, timm, safetensors, Pillow, numpy. Minutes on two cores.
 
 Usage: fine_tuning_parity.py --mgd MGD --data PHOTOS.tar --weights WEIGHTS.safetensors [--model tf_efficientnet_lite0]
 """
@@ -31,7 +33,7 @@ from safetensors.torch import load_file
 from philox import permutation, random_key
 
 LEVELS = (0.5, 0.5, 0.5)
-MOMENTUM, WEIGHT_DECAY, EARLY_STEPS, EARLY_LIMIT, LIMIT = 0.9, 5e-4, 10, 1e-4, 1e-2
+MOMENTUM, WEIGHT_DECAY, EARLY_STEPS, EARLY_LIMIT, LIMIT, OWN_FACTOR = 0.9, 5e-4, 10, 1e-4, 1e-2, 4
 FROZEN = {"nothing": [], "all but the head": ["all but the head"], "two blocks": ["conv_stem", "bn1", "blocks.0", "blocks.1"]}
 
 
@@ -80,7 +82,7 @@ def is_frozen(name, head, frozen):
     return any(name.startswith(layer + ".") for layer in frozen)
 
 
-def train(args, start, pixels, labels, frozen):
+def train(args, start, pixels, labels, frozen, dtype):
     model = timm.create_model(args.model, num_classes=int(labels.max()) + 1)
     model.load_state_dict(start)
     head = model.default_cfg["classifier"]
@@ -88,7 +90,7 @@ def train(args, start, pixels, labels, frozen):
     for name, tensor in start.items():
         if not name.startswith(head + ".") and not name.endswith("num_batches_tracked"):
             assert torch.equal(tensor, given[name]), f"{name} is not that of {args.weights}"
-    model.to(memory_format=torch.channels_last).train()
+    model.to(dtype=dtype, memory_format=torch.channels_last).train()
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not is_frozen(name, head, frozen))
     for module in model.modules():
@@ -101,7 +103,7 @@ def train(args, start, pixels, labels, frozen):
     for step in range(args.steps):
         epoch, place = divmod(step, per_epoch)
         samples = permutation(key, epoch, len(labels))[place * args.batch:(place + 1) * args.batch]
-        x = ((pixels[samples].double() / 255 - 0.5) / 0.5).float().permute(0, 3, 1, 2)
+        x = ((pixels[samples].double() / 255 - 0.5) / 0.5).float().to(dtype).permute(0, 3, 1, 2)
         loss = F.cross_entropy(model(x.contiguous(memory_format=torch.channels_last)), labels[samples])
         optimizer.zero_grad()
         loss.backward()
@@ -110,13 +112,14 @@ def train(args, start, pixels, labels, frozen):
     return curve
 
 
-def compare(ours, theirs):
-    good = len(ours) == len(theirs)
-    for step, (a, b) in enumerate(zip(ours, theirs), 1):
-        apart = abs(a - b) / max(abs(b), 1e-12)
-        good = good and apart <= (EARLY_LIMIT if step <= EARLY_STEPS else LIMIT)
+def compare(ours, plain, exact):
+    good, worst = len(ours) == len(exact), 0.0
+    for step, (a, b, c) in enumerate(zip(ours, plain, exact), 1):
+        apart, own = (abs(x - c) / max(abs(c), 1e-12) for x in (a, b))
+        worst = max(worst, own)
+        good = good and apart <= max(EARLY_LIMIT if step <= EARLY_STEPS else LIMIT, OWN_FACTOR * worst)
         if step <= EARLY_STEPS or step % 10 == 0:
-            print(f"{step:4d} {a:12.6f} {b:12.6f} {apart:10.1e}")
+            print(f"{step:4d} {a:12.6f} {c:12.6f} {apart:10.1e} {own:10.1e}")
     return good
 
 
@@ -143,7 +146,8 @@ def main():
         for name, frozen in FROZEN.items():
             print(f"frozen: {name}")
             ours, start = run_mgd(args, folder, frozen)
-            good = compare(ours, train(args, start, pixels, labels, frozen)) and good
+            plain, exact = (train(args, start, pixels, labels, frozen, dtype) for dtype in (torch.float32, torch.float64))
+            good = compare(ours, plain, exact) and good
     print("parity holds" if good else "parity does not hold")
     sys.exit(0 if good else 1)
 
