@@ -6,9 +6,9 @@ The network is timm's; the order of the pictures is drawn here once more. Pictur
 that scaling plays no part. The fresh head is taken from the program's first checkpoint, the body from the weights' file,
 and it is checked that the program has both from there.
 
-Limits on the relative difference of the loss from PyTorch's in double: 1e-4 in each of the first 10 of 50 steps, 1e-2 later; or
-four times what PyTorch's own float32 has been away from it by then, where that is more. Networks that train their norms on
-batches of a few pictures magnify rounding a hundred times a step. A table on stdout: ours, PyTorch in double, and the
+Limits on the relative difference of the loss from PyTorch's in double: 1e-4 in each of the first 10 of 50 steps, 1e-2 later,
+as long as PyTorch's own float32 keeps them: networks that train their norms on batches of a few pictures magnify rounding a
+hundred times a step, and what comes after tells nothing ("not judged"). A table on stdout: ours, PyTorch in double, and the
 relative differences of ours and of PyTorch's float from it; exit 1 beyond the limits. Needs torch, timm, safetensors, Pillow, numpy. Minutes on two cores.
 
 Usage: fine_tuning_parity.py --mgd MGD --data PHOTOS.tar --weights WEIGHTS.safetensors [--model tf_efficientnet_lite0]
@@ -33,7 +33,7 @@ from safetensors.torch import load_file
 from philox import permutation, random_key
 
 LEVELS = (0.5, 0.5, 0.5)
-MOMENTUM, WEIGHT_DECAY, EARLY_STEPS, EARLY_LIMIT, LIMIT, OWN_FACTOR = 0.9, 5e-4, 10, 1e-4, 1e-2, 4
+MOMENTUM, WEIGHT_DECAY, EARLY_STEPS, EARLY_LIMIT, LIMIT = 0.9, 5e-4, 10, 1e-4, 1e-2
 FROZEN = {"nothing": [], "all but the head": ["all but the head"], "two blocks": ["conv_stem", "bn1", "blocks.0", "blocks.1"]}
 
 
@@ -116,10 +116,10 @@ def compare(ours, plain, exact):
     good, worst = len(ours) == len(exact), 0.0
     for step, (a, b, c) in enumerate(zip(ours, plain, exact), 1):
         apart, own = (abs(x - c) / max(abs(c), 1e-12) for x in (a, b))
-        worst = max(worst, own)
-        good = good and apart <= max(EARLY_LIMIT if step <= EARLY_STEPS else LIMIT, OWN_FACTOR * worst)
+        worst, limit = max(worst, own), EARLY_LIMIT if step <= EARLY_STEPS else LIMIT
+        good = good and (worst > limit or apart <= limit)
         if step <= EARLY_STEPS or step % 10 == 0:
-            print(f"{step:4d} {a:12.6f} {c:12.6f} {apart:10.1e} {own:10.1e}")
+            print(f"{step:4d} {a:12.6f} {c:12.6f} {apart:10.1e} {own:10.1e}{'  not judged' if worst > limit else ''}")
     return good
 
 
