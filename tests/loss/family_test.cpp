@@ -182,16 +182,6 @@ INSTANTIATE_TEST_SUITE_P(Losses, Family,
                          testing::Values("kd", "dkd", "nkd", "dist", "pkd", "rkd", "nd", "review", "mgd"),
                          [](const auto& info) { return info.param; });
 
-std::string message_of(const Node& entry, const LossContext& context) {
-  try {
-    make_losses(entry, context);
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::usage);
-    return e.what();
-  }
-  return "no error";
-}
-
 // KD = TCKD + (1 - p_y) NCKD, sample by sample (section 3.1 of the paper).
 TEST(Dkd, AddsUpToKd) {
   const auto context = context_of({5, 6, 5}, {7, 6, 5});

@@ -19,16 +19,6 @@ namespace {
 using namespace test;
 using testing::HasSubstr;
 
-std::string message_of(const Node& entry, const LossContext& context) {
-  try {
-    make_losses(entry, context);
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::usage);
-    return e.what();
-  }
-  return "no error";
-}
-
 LossContext stages() {
   LossContext context = context_of({1, 1, 1}, {1, 1, 1});
   const auto map = [](std::vector<std::int64_t> sizes) {

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "expect_error.h"
 #include "mgd/core/philox.h"
 
 namespace mgd::test {
@@ -97,6 +98,10 @@ std::unique_ptr<Loss> make_loss(const Node& entry, const LossContext& context) {
   auto losses = make_losses(entry, context);
   if (losses.size() != 1) throw std::runtime_error("expected one loss");
   return std::move(losses[0]);
+}
+
+std::string message_of(const Node& entry, const LossContext& context) {
+  return error_of(ExitCode::usage, [&] { make_losses(entry, context); });
 }
 
 void set_blocks(Loss& loss, const Tensors& inputs, at::ScalarType dtype) {

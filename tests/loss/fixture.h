@@ -30,6 +30,9 @@ LossContext context_of(std::vector<std::int64_t> student, std::vector<std::int64
 
 std::unique_ptr<Loss> make_loss(const Node& entry, const LossContext& context);  // exactly one
 
+// With what the entry is refused, which has to be Error(usage).
+std::string message_of(const Node& entry, const LossContext& context);
+
 // Overwrites the blocks of a loss with in/NAME of the fixture, in double or float.
 void set_blocks(Loss& loss, const Tensors& inputs, at::ScalarType dtype);
 

@@ -1,13 +1,11 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/log_softmax.h>
-#include <ATen/ops/max.h>
 #include <ATen/ops/mean.h>
-#include <ATen/ops/min.h>
 #include <ATen/ops/sum.h>
 
 #include "mgd/core/error.h"
-#include "mgd/loss/entry.h"
+#include "mgd/loss/logits.h"
 #include "mgd/ops/argument.h"
 #include "mgd/ops/masked_cross_entropy.h"
 
@@ -67,12 +65,7 @@ class CrossEntropy final : public NamedLoss {
            "losses.{}: got logits {}, target {}, target_probs {}; expected numbers (B, K), and int64 (B) or "
            "(B, K)",
            label(), outline_of(logits), outline_of(hard), outline_of(soft));
-    // On the CPU only: elsewhere the look at a value would hold up the device.
-    if (soft.defined() || !hard.is_cpu() || hard.numel() == 0) return;
-    const auto least = hard.min().item<std::int64_t>(), most = hard.max().item<std::int64_t>();
-    if (least < 0 || most >= logits.size(1))
-      fail(ExitCode::usage, "losses.{}: target: got class {}, expected 0 to {}", label(),
-           least < 0 ? least : most, logits.size(1) - 1);
+    if (!soft.defined()) check_class_range(hard, logits.size(1), label());
   }
 
   double smoothing_;

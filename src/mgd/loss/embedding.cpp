@@ -82,7 +82,7 @@ class EmbeddingLoss final : public NamedLoss {
 
 LossList make_embedding_losses(const LossEntry& entry) {
   if (entry.description == nullptr) {
-    if (entry.context.teacher.empty()) entry.refuse("needs a teacher, and the recipe has none");
+    entry.require_teacher();
     if (entry.context.answers != AnswerKind::embedding || entry.context.teacher_embedding_size == 0)
       entry.refuse("compares the embeddings of sentence encoders; it is for task: embed");
   }

@@ -21,6 +21,7 @@ struct LossEntry {
   std::string where() const { return "losses." + name; }
   // Throws Error(usage): "recipe.yaml:12:5: losses.mgd: WHAT", with the place of `key` when the entry has it.
   [[noreturn]] void refuse(const std::string& what, const char* key = "name") const;
+  void require_teacher() const;  // refuses where the recipe has none
 };
 
 using LossList = std::vector<std::unique_ptr<Loss>>;

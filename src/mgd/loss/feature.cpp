@@ -130,7 +130,7 @@ at::Tensor map_of(const Record& record, const std::string& name, const std::vect
 std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& options,
                                   const TapRules& rules) {
   const LossContext& context = entry.context;
-  if (context.teacher.empty()) entry.refuse("needs a teacher, and the recipe has none");
+  entry.require_teacher();
   const TapNames names = names_of(entry, options);
   const std::string base = options.label.empty() ? entry.name : options.label;
   std::vector<TapPair> pairs;
@@ -208,14 +208,11 @@ at::Tensor standardised_channels(const at::Tensor& map) {
   return centred / (at::std(map, over, /*unbiased=*/true, /*keepdim=*/true) + 1e-6);
 }
 
-double FeatureLoss::num_positions(const CountInput& input) const {
-  if (!taps_.rows()) return static_cast<double>(input.batch_size) * taps_.teacher_positions();
-  MGD_ASSERT(input.batch != nullptr);
-  return static_cast<double>(tokens_of(taps_.teacher_info, *input.batch).num_tokens());
-}
-
 double FeatureLoss::num_elements(const CountInput& input) const {
-  return num_positions(input) * static_cast<double>(taps_.teacher_shape[0]);
+  if (!taps_.rows()) return static_cast<double>(input.batch_size) * taps_.teacher_elements();
+  MGD_ASSERT(input.batch != nullptr);
+  const std::int64_t tokens = tokens_of(taps_.teacher_info, *input.batch).num_tokens();
+  return static_cast<double>(tokens) * taps_.teacher_elements();
 }
 
 std::string FeatureLoss::describe_weight(bool on_mean, double num_units, const char* unit) const {

@@ -105,8 +105,7 @@ class FeatureLoss : public NamedLoss {
   at::Tensor student_map(const LossInput& input) const { return student_map_of(taps_, input); }
   // (B, Ct, Y, X) or rows (N, Ht), without gradient; at least float
   at::Tensor teacher_map(const LossInput& input) const { return teacher_map_of(taps_, input); }
-  double num_positions(const CountInput& input) const;  // of all samples: B Y X, or N
-  double num_elements(const CountInput& input) const;   // B Ct Y X, or N Ht
+  double num_elements(const CountInput& input) const;  // of all samples: B Ct Y X, or N Ht
   std::string describe_taps() const { return taps_text(taps_); }
   // Both readings of the weight: on the mean over `num_units` of a sample, and on their sum.
   std::string describe_weight(bool on_mean, double num_units, const char* unit) const;

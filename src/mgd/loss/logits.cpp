@@ -84,11 +84,20 @@ std::string LogitLoss::describe_logits(const char* unit) const {
 }
 
 void refuse_other_answers(const LossEntry& entry, const LogitRules& rules) {
-  if (entry.context.teacher.empty()) entry.refuse("needs a teacher, and the recipe has none");
+  entry.require_teacher();
   if (entry.context.answers == AnswerKind::embedding)
     entry.refuse("compares logits, and a sentence encoder has none; use embedding");
   if (entry.context.answers == AnswerKind::vocabulary && !rules.vocabulary)
     entry.refuse("compares answers in classes, and a language model answers with a vocabulary; use kd");
+}
+
+void check_class_range(const at::Tensor& target, std::int64_t num_classes, const std::string& label) {
+  // On the CPU only: elsewhere the look at a value would hold up the device.
+  if (!target.is_cpu() || target.numel() == 0) return;
+  const auto least = target.min().item<std::int64_t>(), most = target.max().item<std::int64_t>();
+  if (least < 0 || most >= num_classes)
+    fail(ExitCode::usage, "losses.{}: target: got class {}, expected 0 to {}", label,
+         least < 0 ? least : most, num_classes - 1);
 }
 
 at::Tensor classes_of(const Batch& batch, std::int64_t num_samples, std::int64_t num_classes,
@@ -103,12 +112,7 @@ at::Tensor classes_of(const Batch& batch, std::int64_t num_samples, std::int64_t
          "losses.{}: got target {}, target_probs {}; expected int64 ({}) or numbers ({}, {})", label,
          outline_of(hard), outline_of(soft), num_samples, num_samples, num_classes);
   if (soft.defined()) return at::argmax(soft, 1);
-  // On the CPU only: elsewhere the look at a value would hold up the device.
-  if (!hard.is_cpu() || hard.numel() == 0) return hard;
-  const auto least = hard.min().item<std::int64_t>(), most = hard.max().item<std::int64_t>();
-  if (least < 0 || most >= num_classes)
-    fail(ExitCode::usage, "losses.{}: target: got class {}, expected 0 to {}", label,
-         least < 0 ? least : most, num_classes - 1);
+  check_class_range(hard, num_classes, label);
   return hard;
 }
 

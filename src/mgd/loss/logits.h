@@ -17,6 +17,9 @@ struct LogitPair {
   at::Tensor teacher;  // without gradient
 };
 
+// Throws Error(usage) for a class outside 0 ... num_classes - 1. target (B) int64; looked at on the CPU only.
+void check_class_range(const at::Tensor& target, std::int64_t num_classes, const std::string& label);
+
 // (B) int64: the target of each sample; of mixed pictures the class with the largest share. Throws
 // Error(usage) with the loss's label for targets that are not of so many samples and classes.
 at::Tensor classes_of(const Batch& batch, std::int64_t num_samples, std::int64_t num_classes,

@@ -32,6 +32,10 @@ void LossEntry::refuse(const std::string& what, const char* key) const {
               fmt::format("{}: {}: {}", (value ? value->origin : node.origin).text(), where(), what));
 }
 
+void LossEntry::require_teacher() const {
+  if (context.teacher.empty()) refuse("needs a teacher, and the recipe has none");
+}
+
 void LossOptions::visit(OptionVisitor& v) {
   v.option("label", label, {.help = "name in tables and metrics; empty: the name of the loss"});
   v.option("weight", weight, {.help = "factor of this loss in the total", .min = 0, .max = 1e9});

@@ -52,11 +52,8 @@ class GenerativeBlock : public AlignBlock {
       : AlignBlock(taps, options, random),
         generation_(make_child<Generation>("generation", taps.teacher_shape[0], options, random)) {
     if (options.fill != "token") return;
-    at::Tensor token = at::empty({1, taps.teacher_shape[0], 1, 1}, at::kFloat);
-    float* data = token.mutable_data_ptr<float>();
-    // The deviation of mask tokens in BERT and MAE.
-    for (std::int64_t c = 0; c < token.numel(); ++c) data[c] = static_cast<float>(0.02 * random.normal());
-    token_ = &add_parameter("mask_token", token, TensorKind::bias);
+    token_ = &add_parameter("mask_token", drawn_mask_token({1, taps.teacher_shape[0], 1, 1}, random),
+                            TensorKind::bias);
   }
 
   // A NaN at a hidden place must stop here. The generation does not read what is hidden; and as the gradient
@@ -95,24 +92,18 @@ at::Tensor strength(const at::Tensor& map) {
 }
 
 // Masked generative distillation: Yang et al., ECCV 2022, equations (3) to (5). The sum of (G(keep *
-// align(S)) - T)^2 over the map, or over its hidden places (`on: hidden`). Count: samples for `weight_on:
-// sum` (the published weights), compared elements for `mean`. `mask: student` hides positions where the
-// student is strong and disagrees with the teacher: its strength times the mean of |align(S) - T| over
-// channels.
-class MaskedGenerative final : public FeatureLoss {
+// align(S)) - T)^2 over the map, or over its hidden places (`on: hidden`). `mask: student` hides positions
+// where the student is strong and disagrees with the teacher: its strength times the mean of |align(S) - T|
+// over channels.
+class MaskedGenerative final : public GenerativeLoss {
  public:
   MaskedGenerative(const LossEntry& entry, TapPair pair, const GenerativeOptions& options)
-      : FeatureLoss(std::move(pair), options),
-        on_mean_(options.weight_on == "mean"),
-        on_hidden_(options.on == "hidden"),
-        standardised_(options.standardises()),
-        fill_(options.fill) {
+      : GenerativeLoss(entry, std::move(pair), options), standardised_(options.standardises()) {
     RandomStream random = init_stream(entry, taps());
     GenerativeOptions of_block = options;
     of_block.winograd = options.winograd || entry.context.winograd;
     if (!entry.context.skip_hidden) of_block.skip = "never";
     block_ = std::make_unique<GenerativeBlock>(taps(), of_block, random);
-    request_ = mask_request_of(entry, taps().teacher_info);
     if (const Node* mask = entry.node.find("mask")) {
       if (mask->scalar == "student") chosen_by_ = ChosenBy::student;
       if (mask->scalar == "teacher") chosen_by_ = ChosenBy::teacher;
@@ -120,7 +111,6 @@ class MaskedGenerative final : public FeatureLoss {
   }
 
   Scope scope() const override { return standardised_ ? Scope::step : Scope::sample; }
-  const MaskRequest* mask_request() const override { return &request_; }
   at::Tensor mask_scores(const LossInput& input) override {
     if (chosen_by_ == ChosenBy::chance) return {};
     const at::NoGradGuard no_grad;
@@ -131,18 +121,11 @@ class MaskedGenerative final : public FeatureLoss {
   }
   Module* trainable() override { return block_.get(); }
 
-  double count(const CountInput& input) const override {
-    const auto batch = static_cast<double>(input.batch_size);
-    if (!on_mean_) return batch;
-    if (!on_hidden_) return batch * taps().teacher_elements();
-    return hidden_elements(input.keep, batch * taps().teacher_elements());
-  }
-
   at::Tensor sum(const LossInput& input) override {
     const at::Tensor student = student_map(input), teacher = target(input);
     check_keep(input.keep, teacher);
     const at::Tensor made = block_->generate(student, input.keep);
-    if (!on_hidden_) return squared_distance(made, block_->last_bias(), teacher);
+    if (!on_hidden()) return squared_distance(made, block_->last_bias(), teacher);
     const at::Tensor error = at::square(add_bias(made, block_->last_bias()) - teacher);
     if (!input.keep.defined())
       return at::sum(error) * 0.0;  // nothing is hidden; the gradient exists and is zero
@@ -150,10 +133,8 @@ class MaskedGenerative final : public FeatureLoss {
   }
 
   std::string describe() const override {
-    return fmt::format("{}; {}; on {}, fill {}{}", describe_taps(),
-                       describe_weight(on_mean_, taps().teacher_elements(), "elements"),
-                       on_hidden_ ? "hidden" : "all", fill_,
-                       standardised_ ? "; target standardised over the whole step" : "");
+    return describe_generation("elements") +
+           (standardised_ ? "; target standardised over the whole step" : "");
   }
 
   Maps illustrate(const LossInput& input) override {
@@ -181,11 +162,9 @@ class MaskedGenerative final : public FeatureLoss {
           fmt::format("bool (true = visible) that broadcasts to ({})", fmt::join(map.sizes().vec(), ", ")));
   }
 
-  bool on_mean_, on_hidden_, standardised_;
+  bool standardised_;
   ChosenBy chosen_by_ = ChosenBy::chance;
-  std::string fill_;
   std::unique_ptr<GenerativeBlock> block_;
-  MaskRequest request_;
 };
 
 void refuse_what_rows_have_not(const LossEntry& entry, const TapPair& taps,

@@ -1,6 +1,7 @@
 #include "mgd/loss/mgd_options.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/logical_not.h>
 #include <ATen/ops/sum.h>
 
@@ -39,6 +40,17 @@ const std::vector<std::string>& mask_keys() {
   return keys;
 }
 
+at::Tensor drawn_mask_token(at::IntArrayRef shape, RandomStream& random) {
+  at::Tensor token = at::empty(shape, at::kFloat);
+  float* data = token.mutable_data_ptr<float>();
+  for (std::int64_t c = 0; c < token.numel(); ++c) data[c] = static_cast<float>(0.02 * random.normal());
+  return token;
+}
+
+namespace {
+
+// The mask that the entry asks for, of the node that is masked: the aligned one. Fields are copied whole,
+// with the places of their keys, so that a complaint about them points into the recipe.
 Loss::MaskRequest mask_request_of(const LossEntry& entry, const NodeInfo& node) {
   Loss::MaskRequest request{.options = Node::make_map(), .node = node};
   request.options.origin = entry.node.origin;
@@ -51,11 +63,32 @@ Loss::MaskRequest mask_request_of(const LossEntry& entry, const NodeInfo& node) 
   return request;
 }
 
+// Hidden ones of all elements, by a mask that broadcasts to the node.
 double hidden_elements(const at::Tensor& keep, double elements) {
   if (!keep.defined() || keep.numel() == 0) return 0;
   // Each value of the mask stands for this many elements.
   const double elements_each = elements / static_cast<double>(keep.numel());
   return at::sum(at::logical_not(keep)).item<double>() * elements_each;
+}
+
+}  // namespace
+
+GenerativeLoss::GenerativeLoss(const LossEntry& entry, TapPair pair, const GenerativeOptions& options)
+    : FeatureLoss(std::move(pair), options),
+      on_mean_(options.weight_on == "mean"),
+      on_hidden_(options.on == "hidden"),
+      fill_(options.fill),
+      request_(mask_request_of(entry, taps().teacher_info)) {}
+
+double GenerativeLoss::count(const CountInput& input) const {
+  if (!on_mean_) return static_cast<double>(input.batch_size);
+  return on_hidden_ ? hidden_elements(input.keep, num_elements(input)) : num_elements(input);
+}
+
+std::string GenerativeLoss::describe_generation(const char* unit) const {
+  return fmt::format("{}; {}; on {}, fill {}", describe_taps(),
+                     describe_weight(on_mean_, taps().teacher_elements(), unit),
+                     on_hidden_ ? "hidden" : "all", fill_);
 }
 
 }  // namespace mgd

@@ -1,4 +1,4 @@
-// What an `mgd` entry of a recipe says, whether its nodes are maps or rows.
+// What an `mgd` entry of a recipe says and counts, whether its nodes are maps or rows.
 #pragma once
 
 #include <string>
@@ -25,12 +25,27 @@ struct GenerativeOptions : AlignedOptions {
 // Keys of the entry that its mask reads.
 const std::vector<std::string>& mask_keys();
 
-// The mask that the entry asks for, of the node that is masked: the aligned one. Fields are copied whole,
-// with the places of their keys, so that a complaint about them points into the recipe.
-Loss::MaskRequest mask_request_of(const LossEntry& entry, const NodeInfo& node);
+// A learned mask token of this shape, from the deviation of those in BERT and MAE.
+at::Tensor drawn_mask_token(at::IntArrayRef shape, RandomStream& random);
 
-// What hidden elements of all of them are, by a mask that broadcasts to the node.
-double hidden_elements(const at::Tensor& keep, double elements);
+// What both forms share. Count: samples for `weight_on: sum` (the published weights), compared elements for
+// `mean`.
+class GenerativeLoss : public FeatureLoss {
+ public:
+  GenerativeLoss(const LossEntry& entry, TapPair pair, const GenerativeOptions& options);
+  const MaskRequest* mask_request() const override { return &request_; }
+  double count(const CountInput& input) const override;
+
+ protected:
+  bool on_hidden() const { return on_hidden_; }
+  // `unit`: what the mean of the weight is over.
+  std::string describe_generation(const char* unit) const;
+
+ private:
+  bool on_mean_, on_hidden_;
+  std::string fill_;
+  MaskRequest request_;
+};
 
 // MGD on rows; see loss/mgd_rows.cpp.
 std::unique_ptr<Loss> make_row_generative(const LossEntry& entry, TapPair taps,

@@ -2,12 +2,12 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/all.h>
 #include <ATen/ops/any.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/square.h>
 #include <ATen/ops/sum.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
@@ -53,10 +53,8 @@ class RowBlock : public AlignBlock {
         first_(make_child<RowConv>("generation.0", taps.teacher_shape[0], random)),
         second_(make_child<RowConv>("generation.2", taps.teacher_shape[0], random)) {
     if (options.fill != "token") return;
-    at::Tensor token = at::empty({1, taps.teacher_shape[0]}, at::kFloat);
-    float* data = token.mutable_data_ptr<float>();
-    for (std::int64_t c = 0; c < token.numel(); ++c) data[c] = static_cast<float>(0.02 * random.normal());
-    token_ = &add_parameter("mask_token", token, TensorKind::bias);
+    token_ =
+        &add_parameter("mask_token", drawn_mask_token({1, taps.teacher_shape[0]}, random), TensorKind::bias);
   }
   bool has_token() const { return token_ != nullptr; }
 
@@ -76,9 +74,7 @@ class RowBlock : public AlignBlock {
   }
 
   static at::Tensor index_of(const Rows& rows, at::Device device) {
-    at::Tensor index = at::empty({static_cast<std::int64_t>(rows.size())}, at::kLong);
-    std::copy(rows.begin(), rows.end(), index.mutable_data_ptr<std::int64_t>());
-    return index.to(device);
+    return at::tensor(rows, at::kLong).to(device);
   }
 
  private:
@@ -96,28 +92,18 @@ class RowBlock : public AlignBlock {
 };
 
 // Yang et al., ECCV 2022, equations (3) to (5), with positions of a sequence in place of those of a map: the
-// sum of (G(keep * align(S)) - T)^2 over all rows, or over what is hidden. Count: samples for `weight_on:
-// sum`, compared elements for `mean`. No sequence sees its neighbour in the batch.
-class RowGenerative final : public FeatureLoss {
+// sum of (G(keep * align(S)) - T)^2 over all rows, or over what is hidden. No sequence sees its neighbour in
+// the batch.
+class RowGenerative final : public GenerativeLoss {
  public:
   RowGenerative(const LossEntry& entry, TapPair pair, const GenerativeOptions& options)
-      : FeatureLoss(std::move(pair), options),
-        on_mean_(options.weight_on == "mean"),
-        on_hidden_(options.on == "hidden"),
-        skips_(entry.context.skip_hidden && options.skip_hidden() != SkipHidden::never),
-        fill_(options.fill),
-        request_(mask_request_of(entry, taps().teacher_info)) {
+      : GenerativeLoss(entry, std::move(pair), options),
+        skips_(entry.context.skip_hidden && options.skip_hidden() != SkipHidden::never) {
     RandomStream random = init_stream(entry, taps());
     block_ = std::make_unique<RowBlock>(taps(), options, random);
   }
 
-  const MaskRequest* mask_request() const override { return &request_; }
   Module* trainable() override { return block_.get(); }
-
-  double count(const CountInput& input) const override {
-    if (!on_mean_) return static_cast<double>(input.batch_size);
-    return on_hidden_ ? hidden_elements(input.keep, num_elements(input)) : num_elements(input);
-  }
 
   at::Tensor sum(const LossInput& input) override {
     const at::Tensor student = student_map(input), teacher = teacher_map(input);
@@ -126,15 +112,11 @@ class RowGenerative final : public FeatureLoss {
     const at::Tensor made = at_least_float(block_->generate(student, input.keep, plan));
     const at::Tensor compared = RowBlock::index_of(plan.compared, student.device());
     const at::Tensor error = at::square(made - teacher.index_select(0, compared));
-    if (!on_hidden_ || !input.keep.defined()) return at::sum(error) * (on_hidden_ ? 0.0 : 1.0);
+    if (!on_hidden() || !input.keep.defined()) return at::sum(error) * (on_hidden() ? 0.0 : 1.0);
     return at::sum(at::where(input.keep.index_select(0, compared), 0.0, error));
   }
 
-  std::string describe() const override {
-    return fmt::format("{}; {}; on {}, fill {}", describe_taps(),
-                       describe_weight(on_mean_, taps().teacher_elements(), "elements of a token"),
-                       on_hidden_ ? "hidden" : "all", fill_);
-  }
+  std::string describe() const override { return describe_generation("elements of a token"); }
 
  private:
   RowPlan plan_of(const at::Tensor& keep, const Rows& offsets, at::Device device) const {
@@ -153,7 +135,7 @@ class RowGenerative final : public FeatureLoss {
     RowPlan plan;
     plan.seen = rows_where([&](std::int64_t r) { return some == nullptr || some[r]; });
     plan.compared =
-        on_hidden_ && whole != nullptr ? rows_where([&](std::int64_t r) { return !whole[r]; }) : all;
+        on_hidden() && whole != nullptr ? rows_where([&](std::int64_t r) { return !whole[r]; }) : all;
     // A token is seen everywhere: nothing is left out.
     const Rows& input = block_->has_token() ? all : plan.seen;
     plan.active = skips_ && !block_->has_token() ? near(plan.seen, offsets) : all;
@@ -195,9 +177,7 @@ class RowGenerative final : public FeatureLoss {
     return taps;
   }
 
-  bool on_mean_, on_hidden_, skips_;
-  std::string fill_;
-  MaskRequest request_;
+  bool skips_;
   std::unique_ptr<RowBlock> block_;
 };
 

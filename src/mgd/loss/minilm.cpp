@@ -141,8 +141,7 @@ class Relations final : public NamedLoss {
 }  // namespace
 
 LossList make_minilm_losses(const LossEntry& entry) {
-  if (entry.description == nullptr && entry.context.teacher.empty())
-    entry.refuse("needs a teacher, and the recipe has none");
+  if (entry.description == nullptr) entry.require_teacher();
   return make_one_loss<Relations, RelationOptions>(entry);
 }
 

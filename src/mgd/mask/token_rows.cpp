@@ -1,20 +1,8 @@
-#include <ATen/ops/empty.h>
-
-#include <algorithm>
+#include <ATen/ops/tensor.h>
 
 #include "mgd/mask/objectives.h"
 
 namespace mgd {
-
-namespace {
-
-at::Tensor tensor_of(const std::vector<std::int64_t>& values) {
-  at::Tensor tensor = at::empty({static_cast<std::int64_t>(values.size())}, at::kLong);
-  std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<std::int64_t>());
-  return tensor;
-}
-
-}  // namespace
 
 std::int64_t TokenRows::add(std::span<const std::int64_t> ids, std::span<const std::int64_t> type_ids) {
   const auto first = static_cast<std::int64_t>(ids_.size());
@@ -34,18 +22,18 @@ void TokenRows::add_target(std::int64_t row, std::int64_t id) {
 }
 
 PackedTokens TokenRows::tokens() const {
-  return {.ids = tensor_of(ids_),
-          .positions = tensor_of(positions_),
-          .type_ids = has_types_ ? tensor_of(type_ids_) : at::Tensor(),
+  return {.ids = at::tensor(ids_, at::kLong),
+          .positions = at::tensor(positions_, at::kLong),
+          .type_ids = has_types_ ? at::tensor(type_ids_, at::kLong) : at::Tensor(),
           .offsets = offsets_};
 }
 
 at::Tensor TokenRows::target_rows() const {
-  return target_rows_.size() == ids_.size() ? at::Tensor() : tensor_of(target_rows_);
+  return target_rows_.size() == ids_.size() ? at::Tensor() : at::tensor(target_rows_, at::kLong);
 }
 
 at::Tensor TokenRows::target() const {
-  return tensor_of(target_);
+  return at::tensor(target_, at::kLong);
 }
 
 Batch batch_of(std::span<const TextSample> samples) {

@@ -1,24 +1,12 @@
 #include "mgd/ops/row_conv.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
-
-#include <algorithm>
+#include <ATen/ops/tensor.h>
 
 #include "mgd/core/error.h"
 
 namespace mgd {
-
-namespace {
-
-at::Tensor index_tensor(const std::vector<std::int64_t>& places, at::Device device) {
-  at::Tensor index = at::empty({static_cast<std::int64_t>(places.size())}, at::kLong);
-  std::copy(places.begin(), places.end(), index.mutable_data_ptr<std::int64_t>());
-  return index.to(device);
-}
-
-}  // namespace
 
 RowPairs row_pairs(std::span<const std::int64_t> offsets, std::span<const std::int64_t> in,
                    std::span<const std::int64_t> out, at::Device device) {
@@ -41,8 +29,8 @@ RowPairs row_pairs(std::span<const std::int64_t> offsets, std::span<const std::i
   }
   RowPairs pairs{.num_out = static_cast<std::int64_t>(out.size())};
   for (std::size_t d = 0; d < 3; ++d) {
-    pairs.from[d] = index_tensor(from[d], device);
-    pairs.to[d] = index_tensor(to[d], device);
+    pairs.from[d] = at::tensor(from[d], at::kLong).to(device);
+    pairs.to[d] = at::tensor(to[d], at::kLong).to(device);
   }
   return pairs;
 }
