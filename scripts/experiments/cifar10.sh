@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The CIFAR-10 tables of docs/results.md: six ways to train a small CIFAR ResNet, three seeds each, on 1,000 images a class.
+# The CIFAR-10 tables of docs/results.md: ways to train a small CIFAR ResNet, three seeds each, on 1,000 images a class.
 #
 #   scripts/experiments/cifar10.sh DATA.tar.xz TEACHER.safetensors OUT_DIR [METHOD ...]
 #
@@ -20,6 +20,9 @@ kd='{name: kd, weight: 0.9, temperature: 4}'
 mimic='{name: mimic, weight: 1.0}'
 mgd='{name: mgd, weight: 1.0, weight_on: mean, mask: channel, mask_ratio: 0.15}'
 blocks='masks=[{node: input, mask: block, size: 4, mask_ratio: 0.25}]'
+# Before the last activation of each stage, and the pooled vector.
+stages_small='[layer1.0.bn2, layer2.0.bn2, layer3.0.bn2, pool]'
+stages='[layer1.8.bn2, layer2.8.bn2, layer3.8.bn2, pool]'
 
 run() {  # METHOD SEED
   local method=$1 seed=$2 run=$out/$1-$2 verb=distill losses extra=() resume=()
@@ -31,6 +34,13 @@ run() {  # METHOD SEED
     mimic) losses="[$ce, $mimic]" ;;
     mgd) losses="[$ce, $mgd]" ;;
     mgd-kd) losses="[$ce_small, $kd, $mgd]" ;;
+    std-kd) losses="[$ce_small, {name: kd, standardize: true}]" ;;
+    dkd) losses="[$ce, {name: dkd, beta: 2}]" ;;
+    dist) losses="[$ce, {name: dist, temperature: 4, beta: 2, gamma: 2}]" ;;
+    nkd) losses="[$ce, {name: nkd}]" ;;
+    pkd) losses="[$ce, {name: pkd, student_tap: layer3, teacher_tap: layer3}]" ;;
+    review) losses="[$ce, {name: review, weight: 0.6, student_tap: $stages_small, teacher_tap: $stages}]" ;;
+    mgd-student) losses="[$ce, {name: mgd, weight: 1.0, weight_on: mean, mask: student, mask_ratio: 0.15}]" ;;
     mgd-kd-input) losses="[$ce_small, $kd, $mgd]" extra=("$blocks") ;;
     *) echo "unknown method $method" >&2; return 2 ;;
   esac
