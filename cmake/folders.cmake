@@ -38,7 +38,7 @@ endfunction()
 # others read the result.
 function(mgd_share_headers target links)
   get_target_property(type ${target} TYPE)
-  if(MGD_SANITIZE OR NOT type STREQUAL "STATIC_LIBRARY" OR NOT links MATCHES "mgd_(types|ops|nn|model|eval|generate|train)")
+  if(MGD_SANITIZE OR NOT type STREQUAL "STATIC_LIBRARY" OR NOT links MATCHES "mgd_(types|ops|nn|model|eval|generate|teach|task|train)")
     return()
   endif()
   if(NOT TARGET mgd_ops OR target STREQUAL "mgd_ops")

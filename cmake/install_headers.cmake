@@ -16,7 +16,7 @@ set(open
   eval/classify.h eval/summary.h eval/text_eval.h eval/text_folder.h
   generate/fill_mask.h generate/generate.h generate/generate_text.h
   export/image_graph.h export/onnx_file.h
-  train/checkpoint.h train/finish.h train/open_model.h train/picture_rules.h train/run_folder.h train/text_models.h train/trainer.h
+  train/checkpoint.h train/finish.h train/run_folder.h train/trainer.h
   report/collect.h report/report.h)
 list(TRANSFORM open PREPEND mgd/)
 set(found "")

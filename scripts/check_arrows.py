@@ -18,6 +18,8 @@ FLOORS = [
     ["nn"],
     ["mask", "loss", "data", "model", "io"],
     ["eval", "generate", "export"],
+    ["teach"],
+    ["task"],
     ["train"],
     ["report", "bench"],
     ["cli"],

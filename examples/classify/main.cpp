@@ -4,8 +4,8 @@
 
 #include "mgd/core/error.h"
 #include "mgd/eval/classify.h"
-#include "mgd/train/open_model.h"
-#include "mgd/train/picture_rules.h"
+#include "mgd/task/open_model.h"
+#include "mgd/task/picture_rules.h"
 
 int main(int argc, char** argv) try {
   if (argc < 3) mgd::fail(mgd::ExitCode::usage, "classify MODEL PICTURE...");

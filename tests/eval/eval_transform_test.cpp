@@ -12,6 +12,7 @@
 #include "mgd/eval/classify.h"
 #include "mgd/format/archive.h"
 #include "mgd/io/weights.h"
+#include "mgd/model/image_model.h"
 
 namespace mgd {
 namespace {

@@ -3,10 +3,12 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/sub.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include "mgd/core/error.h"
 #include "mgd/eval/classify.h"
+#include "mgd/model/image_model.h"
 
 namespace mgd {
 namespace {
@@ -109,11 +111,13 @@ TEST(Evaluate, UnknownPrecisionIsNamed) {
 
 TEST(Latency, CountsItsRuns) {
   LevelModel model;
-  const Latency latency = measure_latency(model, 4, 4, 9);
+  Batch one;
+  one.input = at::zeros({1, model.spec().in_channels, 4, 4}, at::kFloat);
+  const Latency latency = measure_latency(model, one, 9);
   EXPECT_EQ(latency.runs, 9);
   EXPECT_GT(latency.median_ms, 0);
   EXPECT_GE(latency.p90_ms, latency.median_ms);
-  EXPECT_EQ(measure_latency(model, 4, 4, 0).runs, 0);
+  EXPECT_EQ(measure_latency(model, one, 0).runs, 0);
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ Config distilling(const toy::TempFolder& folder, const std::string& teacher, Nam
 
 at::Tensor teacher_logits(Run& run) {
   Batch batch = run.loader->next().micro.at(0);
-  return teacher_forward(run, batch).logits;
+  return teacher_answer(run, batch).logits;
 }
 
 bool says(const Run& run, const std::string& part) {
@@ -119,7 +119,7 @@ TEST(Classes, ATeacherOfOtherClassesServesLossesOnFeatures) {
   const auto cached =
       make_run(toy::config(folder, {mgd[0], other, "train.teacher_cache=" + folder / "t.cache"}));
   forward_backward(*cached, cached->loader->next(), 0);
-  EXPECT_GT(cached->teacher_cache->misses(), 0);
+  EXPECT_GT(cached->teacher()->cache->misses(), 0);
 }
 
 TEST(Classes, BareWeightsGetTheirOrderFromTheRecipe) {

@@ -126,8 +126,8 @@ TEST(Freeze, AllButTheHeadLeavesTheBodyToTheBit) {
     EXPECT_EQ(result.moved(name), name.starts_with("linear.")) << name;
   // As it is without features that are kept.
   const auto run = make_run(config);
-  ASSERT_TRUE(run->head_features);
-  run->head_features.reset();
+  ASSERT_TRUE(run->short_cut);
+  run->short_cut.reset();
   toy::Notes notes;
   const RunFolder run_folder(folder / "slow", RunFolder::Open::create);
   train(*run, run_folder, {}, notes.events());
@@ -209,8 +209,8 @@ TEST(Freeze, FeaturesAreKeptOnlyWhereTheyComeAgain) {
   const auto reason = [&](Names more) {
     more.insert(more.begin(), {student, freeze});
     const auto run = make_run(toy::config(folder, more));
-    EXPECT_EQ(run->head_features == nullptr, !run->no_head_features.empty());
-    return run->no_head_features;
+    EXPECT_EQ(run->short_cut == nullptr, !run->no_short_cut.empty());
+    return run->no_short_cut;
   };
   EXPECT_EQ(reason({}), "");
   EXPECT_THAT(reason({"data.augment=[flip]"}), HasSubstr("data.views=N"));
@@ -218,7 +218,7 @@ TEST(Freeze, FeaturesAreKeptOnlyWhereTheyComeAgain) {
   EXPECT_THAT(reason({"data.augment=[mixup]", "data.views=3"}), HasSubstr("mixup joins"));
   EXPECT_THAT(reason({toy::teacher(folder), "losses=[cross_entropy, mimic]"}), HasSubstr("losses.mimic"));
   EXPECT_EQ(reason({toy::teacher(folder), "losses=[cross_entropy, kd]"}), "");
-  EXPECT_EQ(make_run(toy::config(folder, {student}))->no_head_features, "");
+  EXPECT_EQ(make_run(toy::config(folder, {student}))->no_short_cut, "");
 }
 
 TEST(Freeze, DropoutInFrontOfTheHeadStaysRandomOverKeptFeatures) {
@@ -226,8 +226,8 @@ TEST(Freeze, DropoutInFrontOfTheHeadStaysRandomOverKeptFeatures) {
   const Config config = toy::config(folder, {"student={model: mobilenet_v2, width: 0.125}",
                                              "train.freeze=all but the head", "train.epochs=1"});
   const auto kept = make_run(config), live = make_run(config);
-  ASSERT_TRUE(kept->head_features);
-  live->head_features.reset();
+  ASSERT_TRUE(kept->short_cut);
+  live->short_cut.reset();
   for (std::int64_t step = 0; step < 3; ++step) {
     const double first = forward_backward(*kept, kept->loader->next(), step).loss;
     EXPECT_NEAR(first, forward_backward(*live, live->loader->next(), step).loss, 1e-5 * first);

@@ -18,6 +18,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/loss/loss.h"
+#include "mgd/teach/sliced_teacher.h"
 #include "mgd/train/preflight.h"
 #include "mgd/train/survey.h"
 #include "train/toy.h"
@@ -75,7 +76,7 @@ Updates eval_mode_step(Run& run, const StepBatches& batches) {
     for (const auto& active : run.losses)
       for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
     output.student = run.student->run(output.batch, forward);
-    output.teacher = teacher_forward(run, output.batch);
+    output.teacher = teacher_answer(run, output.batch);
     add(distill_loss(run, plan, m, output, result));
     outputs.push_back(output);
   }
@@ -181,19 +182,27 @@ TEST(Survey, FindsTheDirectionOfEachClass) {
   EXPECT_TRUE(at::equal(buffers[0].tensor, directions));
 }
 
+// Passes on what it is asked.
+struct Ask final : Teacher {
+  explicit Ask(Teacher& other) : asked(other) {}
+  Record answer(const Batch& batch) override { return asked.answer(batch); }
+  Teacher& asked;
+};
+
 // 27 samples are cut into slices of 16 at least; each sample's answer is its own.
 TEST(Step, TheTeacherAnswersInSlicesWhatItAnswersAtOnce) {
   const toy::TempFolder folder;
   const auto run = make_run(
       toy::config(folder, {toy::teacher(folder), "losses=[{name: kd}, {name: mgd}]", "train.batch_size=27"}));
   const Batch batch = run->loader->next().micro.at(0);
-  run->teacher_summary.nodes.front().shape = {1
-                                              << 24};  // as if a node were so large that the fewest are taken
-  const Record output = teacher_forward(*run, batch);
+  ModelSummary large = run->teacher()->facts.summary;
+  large.nodes.front().shape = {1 << 24};  // as if a node were so large that the fewest are taken
+  EXPECT_EQ(slice_size(large, 27, at::kCPU), 14);
+  const Record output = SlicedTeacher(std::make_unique<Ask>(*run->teacher()->live), 14).answer(batch);
   const at::NoGradGuard no_grad;
   Forward whole;
   whole.capture("layer3");
-  const at::Tensor logits = run->teacher->run(batch, whole).logits;
+  const at::Tensor logits = run->teacher()->live->model().run(batch, whole).logits;
   EXPECT_TRUE(at::allclose(output.logits, logits, 1e-4, 1e-5));
   ASSERT_EQ(output.nodes.size(), 1U);
   EXPECT_TRUE(at::allclose(output.nodes.at("layer3").data, whole.captured().at("layer3"), 1e-4, 1e-5));
@@ -256,7 +265,7 @@ TEST(MaskContract, Line23_NodesAreHiddenFromTheStudentInTrainingOnly) {
   batch.input = batch.input.masked_fill(keep.logical_not(), std::numeric_limits<float>::quiet_NaN());
   const at::Tensor planted = student_forward(*run, batch, 0, plan.node_keep[0]).logits;
   EXPECT_TRUE(at::allclose(clean, planted, 1e-5, 1e-6));
-  EXPECT_TRUE(teacher_forward(*run, batch).logits.isnan().any().item<bool>());
+  EXPECT_TRUE(teacher_answer(*run, batch).logits.isnan().any().item<bool>());
 
   // Evaluation knows nothing of the masks.
   Forward forward;
@@ -315,7 +324,8 @@ TEST(Step, TapsHaveTheSizeOfTheRun) {
   const toy::TempFolder folder;
   const auto run =
       make_run(toy::config(folder, {toy::teacher(folder), "losses=[{name: mgd}]", "data.image_size=16"}));
-  EXPECT_EQ(run->teacher_summary.node_infos().at("layer3").sizes, (std::vector<std::int64_t>{32, 4, 4}));
+  EXPECT_EQ(run->teacher()->facts.summary.node_infos().at("layer3").sizes,
+            (std::vector<std::int64_t>{32, 4, 4}));
   EXPECT_GT(forward_backward(*run, run->loader->next(), 0).loss, 0);
 }
 
@@ -337,12 +347,13 @@ TEST(Preflight, AnUntrainedOrBrokenTeacherIsRefused) {
   };
   {
     at::NoGradGuard no_grad;
-    for (auto& entry : run->teacher->parameters()) entry.tensor.zero_();
+    for (auto& entry : run->teacher()->live->model().parameters()) entry.tensor.zero_();
   }
   EXPECT_THAT(refusal(*run), HasSubstr("looks untrained"));
   {
     at::NoGradGuard no_grad;
-    for (auto& entry : run->teacher->parameters()) entry.tensor.fill_(std::numeric_limits<float>::infinity());
+    for (auto& entry : run->teacher()->live->model().parameters())
+      entry.tensor.fill_(std::numeric_limits<float>::infinity());
   }
   EXPECT_THAT(refusal(*run), HasSubstr("NaN or infinity"));
   run->config.train.check_teacher = false;

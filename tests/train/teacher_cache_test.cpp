@@ -1,4 +1,4 @@
-#include "mgd/train/teacher_cache.h"
+#include "mgd/teach/teacher_cache.h"
 
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>

@@ -1,5 +1,5 @@
 // Text folders that are trained on, teach, and leave.
-#include "mgd/train/text_models.h"
+#include "mgd/task/text_models.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
@@ -116,7 +116,7 @@ TEST_F(TextModels, ATeachersClassesAreThoseOfTheData) {
   const auto run =
       open_run("classify", {given("teacher", TextHead::sequence_classification, {"yes", "no"}), kd});
   const at::Tensor old = weight("teacher", "classifier.weight"),
-                   now = weight(*run->teacher, "classifier.weight");
+                   now = weight(run->teacher()->live->model(), "classifier.weight");
   EXPECT_TRUE(at::equal(now[0], old[1]));
   EXPECT_TRUE(at::equal(now[1], old[0]));
   EXPECT_THAT(refusal(ExitCode::usage, "classify", {given("teacher", TextHead::masked_lm), kd}),

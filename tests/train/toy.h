@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mgd/format/config.h"
+#include "mgd/task/open_model.h"
 #include "mgd/train/trainer.h"
 
 namespace mgd::toy {

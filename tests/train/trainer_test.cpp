@@ -149,12 +149,12 @@ TEST(Resume, ADamagedCheckpointIsNamedAndTheOneBeforeUsed) {
 TEST(Trainer, TheTeacherDoesNotChangeAndIsNotExported) {
   const toy::TempFolder folder;
   const auto run = make_run(toy::config(folder, kDistill + std::vector{toy::teacher(folder)}));
-  const std::string before = fingerprint_of(*run->teacher);
+  const std::string before = fingerprint_of(run->teacher()->live->model());
   toy::Notes notes;
   const RunFolder run_folder(folder / "run", RunFolder::Open::create);
   train(*run, run_folder, {}, notes.events());
-  EXPECT_EQ(fingerprint_of(*run->teacher), before);
-  for (const auto& entry : run->teacher->parameters())
+  EXPECT_EQ(fingerprint_of(run->teacher()->live->model()), before);
+  for (const auto& entry : run->teacher()->live->model().parameters())
     EXPECT_FALSE(entry.tensor.requires_grad() || entry.tensor.grad().defined());
   export_student(*run, folder / "student");
   const LoadedFolder exported = load_model_folder(folder / "student");
@@ -167,11 +167,11 @@ TEST(Trainer, TeacherNormBatchReproducesTheMovingTeacher) {
   const toy::TempFolder folder;
   const auto run = make_run(toy::config(
       folder, kDistill + std::vector<std::string>{toy::teacher(folder), "train.teacher_norm=batch"}));
-  const std::string before = fingerprint_of(*run->teacher);
+  const std::string before = fingerprint_of(run->teacher()->live->model());
   toy::Notes notes;
   const RunFolder run_folder(folder / "run", RunFolder::Open::create);
   train(*run, run_folder, {}, notes.events());
-  EXPECT_NE(fingerprint_of(*run->teacher), before);
+  EXPECT_NE(fingerprint_of(run->teacher()->live->model()), before);
 }
 
 TEST(Trainer, LearnsTheToyTask) {

@@ -1,4 +1,5 @@
 #include <ATen/Parallel.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
@@ -13,7 +14,7 @@
 #include "mgd/eval/figures.h"
 #include "mgd/eval/summary.h"
 #include "mgd/nn/device.h"
-#include "mgd/train/image_task.h"
+#include "mgd/task/image_task.h"
 
 namespace mgd {
 
@@ -87,7 +88,9 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
   const ClassifyMetrics metrics = evaluate_classifier(*opened.model, *source, options);
   require_finite_figures({{"loss", metrics.loss}}, model, flags.data);
   for (const auto& line : unread_lines(metrics.corrupt, source->size(), "left out")) console.note(line);
-  const Latency latency = measure_latency(*opened.model, opened.info.height, opened.info.width);
+  Batch one;
+  one.input = at::zeros({1, opened.info.in_channels, opened.info.height, opened.info.width}, at::kFloat);
+  const Latency latency = measure_latency(*opened.model, one);
   const auto& names = source->class_names();
   if (flags.json)
     fmt::print("{}\n", json{{"metrics", to_json(metrics, latency, names)},

@@ -11,7 +11,7 @@
 #include "mgd/export/image_graph.h"
 #include "mgd/export/preprocessing.h"
 #include "mgd/front/args.h"
-#include "mgd/train/open_model.h"
+#include "mgd/task/open_model.h"
 
 namespace mgd {
 

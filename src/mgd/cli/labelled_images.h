@@ -6,7 +6,7 @@
 
 #include "mgd/cli/console.h"
 #include "mgd/data/image_source.h"
-#include "mgd/train/open_model.h"
+#include "mgd/task/open_model.h"
 
 namespace mgd {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "mgd/train/open_model.h"
-#include "mgd/train/picture_rules.h"
+#include "mgd/task/open_model.h"
+#include "mgd/task/picture_rules.h"
 
 namespace mgd {
 

@@ -4,7 +4,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
-#include "mgd/train/identify.h"
+#include "mgd/task/identify.h"
 
 namespace mgd {
 

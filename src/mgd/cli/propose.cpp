@@ -11,7 +11,7 @@
 #include "mgd/data/loader.h"
 #include "mgd/eval/summary.h"
 #include "mgd/model/input_habit.h"
-#include "mgd/train/identify.h"
+#include "mgd/task/identify.h"
 
 namespace mgd {
 

@@ -27,7 +27,8 @@ RunFolder::Open open_mode(const TrainingFlags& flags) {
 
 // One batch through teacher and student, nothing applied, nothing kept.
 void dry_run(Run& run, Console& console) {
-  run.teacher_cache.reset();
+  for (const auto& teacher : run.teachers)
+    if (teacher->cached != nullptr) teacher->cached->keep_nothing();
   const StepResult result = forward_backward(run, run.loader->next(), 0);
   std::string text = fmt::format("dry run: loss {:.4f}", result.loss);
   for (const auto& [label, value] : result.parts) text += fmt::format(", {} {:.4f}", label, value);
@@ -96,10 +97,10 @@ TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, c
   refuse_what_cannot_fit(*run, estimate);
   const Preflight check = preflight(*run);
   if (check.samples > 0)
-    console.note(
-        fmt::format("{:<10} {:.1f} % right on a first batch of {} training images{}", "teacher",
-                    100 * check.teacher_accuracy, check.samples,
-                    run->teacher ? "" : ", as noted in its cache; not loaded, the cache is complete"));
+    console.note(fmt::format(
+        "{:<10} {:.1f} % right on a first batch of {} training samples{}", "teacher",
+        100 * check.teacher_accuracy, check.samples,
+        run->teacher()->live->loaded() ? "" : ", as noted in its cache; not loaded, the cache is complete"));
   if (flags.dry_run) {
     dry_run(*run, console);
     return outcome;

@@ -33,4 +33,7 @@ class BatchStream {
   virtual std::map<std::string, std::string> corrupt() const = 0;  // sample name -> what was wrong
 };
 
+// These samples in this view, of a stream that gives one sample a step, in their order.
+Batch numbered_samples(BatchStream& stream, std::int64_t view, std::span<const std::int64_t> samples);
+
 }  // namespace mgd

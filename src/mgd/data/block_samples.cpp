@@ -30,6 +30,7 @@ class BlockSamples final : public TextSource {
   }
 
   std::int64_t size() const override { return size_; }
+  bool moves() const override { return num_offsets_ > 1; }
   std::int64_t num_tokens() const override {
     return range_.moving ? std::min(inputs_, size_ * length_) : inputs_;
   }
@@ -49,6 +50,7 @@ class BlockSamples final : public TextSource {
  private:
   std::int64_t offset_of(std::int64_t epoch) const {
     if (num_offsets_ <= 1) return 0;
+    if (range_.variants > 0) epoch %= range_.variants;
     RandomStream random(key_, static_cast<std::uint32_t>(epoch), 0);
     return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(num_offsets_)));
   }

@@ -54,6 +54,17 @@ std::int64_t StepBatches::num_samples() const {
   return n;
 }
 
+Batch numbered_samples(BatchStream& stream, std::int64_t view, std::span<const std::int64_t> samples) {
+  std::vector<Batch> parts;
+  for (const std::int64_t sample : samples) {
+    stream.seek(view, sample);
+    parts.push_back(stream.next().micro.front());
+    parts.back().sample_ids = {sample};
+    parts.back().view = view;
+  }
+  return join_batches(parts);
+}
+
 // Owned by the stream and by each of its threads: one that hangs in a read can then be left behind.
 struct QueuedStream::Impl {
   const std::shared_ptr<BatchWork> maker;

@@ -297,7 +297,8 @@ class TextOpener {
       return block_samples(std::move(corpus), {.begin = part.begin,
                                                .end = part.end,
                                                .moving = training,
-                                               .seed = static_cast<std::uint64_t>(config_.run.seed)});
+                                               .seed = static_cast<std::uint64_t>(config_.run.seed),
+                                               .variants = config_.objective.variants});
     std::vector<std::int64_t> documents;
     for (const std::int64_t row : part.rows)
       for (std::int64_t i = 0; i < info.texts_per_row; ++i) documents.push_back(row * info.texts_per_row + i);

@@ -19,6 +19,7 @@ class TextSource : public std::enable_shared_from_this<TextSource> {
   virtual TextSample sample(std::int64_t index, std::int64_t epoch) const = 0;
   virtual std::int64_t num_tokens() const = 0;  // of an epoch, without the special tokens put around pieces
   virtual std::int64_t longest() const = 0;     // most tokens of one sequence, special ones included
+  virtual bool moves() const { return false; }  // whether sample() depends on the epoch
   virtual std::int64_t num_cut() const { return 0; }  // rows that lose tokens, because they are too long
   // Of the targets, where they are scores.
   struct Scores {
@@ -50,12 +51,14 @@ std::shared_ptr<const TextSource> packed_samples(TextCorpus corpus,
 
 // The tokens [begin, end) of the whole store, documents end to end, in blocks of max_length. `moving`: the
 // grid of epoch e begins at an offset drawn from (seed, e), the same number of whole blocks in every epoch,
-// so that over the epochs blocks begin everywhere; otherwise it begins at `begin`, and the last block may be
-// shorter. The token behind a block is its `next_id`; the last token of all is nothing but that.
+// so that over the epochs blocks begin everywhere (`variants` > 0: the offsets of as many epochs, in turn);
+// otherwise it begins at `begin`, and the last block may be shorter. The token behind a block is its
+// `next_id`; the last token of all is nothing but that.
 struct BlockRange {
   std::int64_t begin = 0, end = 0;
   bool moving = false;
   std::uint64_t seed = 1;
+  std::int64_t variants = 0;
 };
 std::shared_ptr<const TextSource> block_samples(TextCorpus corpus, BlockRange range);
 

@@ -30,10 +30,10 @@ LoaderOptions loader_options(const EvalOptions& options) {
 
 }  // namespace
 
-Answers answer_all(ImageModel& model, const ImageSource& source, const EvalOptions& options) {
+Answers answer_all(Model& model, const ImageSource& source, const EvalOptions& options) {
   const bool bf16 = autocast_wanted(options.precision);
   Answers answers;
-  answers.logits = at::empty({0, model.spec().num_classes}, at::kFloat);
+  answers.logits = at::empty({0, static_cast<std::int64_t>(source.class_names().size())}, at::kFloat);
   if (source.size() == 0) return answers;
   const at::NoGradGuard no_grad;
   Loader loader(source, AugmentChain{}, loader_options(options));
@@ -44,7 +44,7 @@ Answers answer_all(ImageModel& model, const ImageSource& source, const EvalOptio
       const AutocastGuard autocast(bf16, options.device);
       Forward forward(false);
       forward.keep_input_of(options.keep_input_of);
-      const at::Tensor logits = model.forward(batch.input.to(options.device), forward);
+      const at::Tensor logits = model.run(batch_to(batch, options.device), forward).logits;
       parts.push_back(logits.to(at::kCPU, at::kFloat));
       if (forward.kept_input().defined()) inputs.push_back(forward.kept_input().to(at::kCPU, at::kFloat));
       const at::Tensor target = batch.target.contiguous();
@@ -62,8 +62,7 @@ Answers answer_all(ImageModel& model, const ImageSource& source, const EvalOptio
   return answers;
 }
 
-ClassifyMetrics evaluate_classifier(ImageModel& model, const ImageSource& source,
-                                    const EvalOptions& options) {
+ClassifyMetrics evaluate_classifier(Model& model, const ImageSource& source, const EvalOptions& options) {
   const double start = now_seconds();
   const Answers answers = answer_all(model, source, options);
   ClassifyMetrics metrics = classify_metrics(answers.logits, answers.labels);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "mgd/data/loader.h"
-#include "mgd/model/image_model.h"
+#include "mgd/model/model.h"
 
 namespace mgd {
 
@@ -27,13 +27,6 @@ struct ClassifyMetrics {
   std::vector<ClassMetrics> per_class;
   double seconds = 0, throughput = 0;          // whole evaluation; samples/s
   std::map<std::string, std::string> corrupt;  // left out: sample name -> what was wrong
-};
-
-// One sample a model got wrong (or right), for the report.
-struct SamplePrediction {
-  std::int64_t index = 0;
-  std::int64_t label = -1;
-  std::vector<float> probs;  // K
 };
 
 struct EvalOptions {
@@ -56,17 +49,18 @@ struct Answers {
 };
 
 // Eval mode, no gradient.
-Answers answer_all(ImageModel& model, const ImageSource& source, const EvalOptions& options);
+Answers answer_all(Model& model, const ImageSource& source, const EvalOptions& options);
 
 // logits (N, K), labels (N) -> everything but the times. N = 0: zeros.
 ClassifyMetrics classify_metrics(const at::Tensor& logits, const std::vector<std::int64_t>& labels);
 
-ClassifyMetrics evaluate_classifier(ImageModel& model, const ImageSource& source, const EvalOptions& options);
+ClassifyMetrics evaluate_classifier(Model& model, const ImageSource& source, const EvalOptions& options);
 
 struct Latency {
   double median_ms = 0, p90_ms = 0;  // one sample at a time
   std::int64_t runs = 0;
 };
-Latency measure_latency(ImageModel& model, std::int64_t height, std::int64_t width, int runs = 50);
+// Of a batch of one sample, on the device of the model's parameters; the first passes do not count.
+Latency measure_latency(Model& model, const Batch& sample, int runs = 50);
 
 }  // namespace mgd

@@ -42,6 +42,7 @@ std::vector<LayerSummary> observe_nodes(Model& model, const Batch& sample, std::
     node.shape = info.sizes;
     node.axes = info.axes;
     node.of_decoder = info.of_decoder;
+    node.of_sequence = info.of_sequence;
     node.macs += forward.macs() - counted;
     counted = forward.macs();
   });
@@ -76,7 +77,10 @@ ModelSummary summarize_on(Model& model, const Batch& sample) {
 NodeInfos ModelSummary::node_infos() const {
   NodeInfos infos;
   for (const LayerSummary& node : nodes)
-    infos[node.name] = {.axes = node.axes, .sizes = node.shape, .of_decoder = node.of_decoder};
+    infos[node.name] = {.axes = node.axes,
+                        .sizes = node.shape,
+                        .of_decoder = node.of_decoder,
+                        .of_sequence = node.of_sequence};
   return infos;
 }
 

@@ -13,7 +13,7 @@ struct LayerSummary {
   std::string name;                 // node path
   std::vector<std::int64_t> shape;  // one sample's activation; of rows, one token's
   Axes axes = Axes::other;
-  bool of_decoder = false;  // rows
+  bool of_decoder = false, of_sequence = false;  // as in NodeInfo
   std::int64_t parameters = 0;
   std::int64_t macs = 0;  // of one sample
 };

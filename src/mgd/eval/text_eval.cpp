@@ -10,8 +10,8 @@
 
 #include "mgd/eval/text_metrics.h"
 #include "mgd/nn/autocast.h"
-#include "mgd/nn/batch_to.h"
 #include "mgd/ops/masked_cross_entropy.h"
+#include "mgd/types/batch.h"
 
 namespace mgd {
 
@@ -36,14 +36,14 @@ double LanguageMetrics::perplexity() const {
   return std::exp(loss);
 }
 
-Record answer(TextModel& model, const Batch& batch, const TextEvalOptions& options) {
+Record answer(Model& model, const Batch& batch, const TextEvalOptions& options) {
   const at::NoGradGuard no_grad;
   AutocastGuard autocast(autocast_wanted(options.precision), options.device);
   Forward forward;
   return model.run(batch_to(batch, options.device), forward);
 }
 
-LanguageMetrics evaluate_language(TextModel& model, BatchStream& stream, const TextEvalOptions& options,
+LanguageMetrics evaluate_language(Model& model, BatchStream& stream, const TextEvalOptions& options,
                                   const std::function<void(const at::Tensor&)>& see) {
   LanguageMetrics metrics;
   double nats = 0, right = 0;
@@ -64,7 +64,7 @@ LanguageMetrics evaluate_language(TextModel& model, BatchStream& stream, const T
   return metrics;
 }
 
-Answers answer_texts(TextModel& model, BatchStream& stream, const TextEvalOptions& options) {
+Answers answer_texts(Model& model, BatchStream& stream, const TextEvalOptions& options) {
   Answers answers;
   std::vector<at::Tensor> logits;
   for_epoch(stream, [&](const Batch& batch) {
@@ -72,11 +72,11 @@ Answers answer_texts(TextModel& model, BatchStream& stream, const TextEvalOption
     for (std::int64_t i = 0; i < batch.target.size(0); ++i)
       answers.labels.push_back(batch.target[i].item<std::int64_t>());
   });
-  answers.logits = logits.empty() ? at::empty({0, model.config().num_labels}, at::kFloat) : at::cat(logits);
+  answers.logits = logits.empty() ? at::empty({0, 1}, at::kFloat) : at::cat(logits);
   return answers;
 }
 
-SimilarityMetrics evaluate_similarity(TextModel& model, BatchStream& stream, const TextEvalOptions& options) {
+SimilarityMetrics evaluate_similarity(Model& model, BatchStream& stream, const TextEvalOptions& options) {
   std::vector<double> cosines, scores;
   for_epoch(stream, [&](const Batch& batch) {
     const at::Tensor embedding =

@@ -5,7 +5,7 @@
 
 #include "mgd/data/batch_stream.h"
 #include "mgd/eval/classify.h"
-#include "mgd/model/text_model.h"
+#include "mgd/model/model.h"
 
 namespace mgd {
 
@@ -23,20 +23,20 @@ struct LanguageMetrics {
   double nats() const { return loss * static_cast<double>(targets); }
 };
 // `see` gets the target ids of each batch, e.g. to count their characters.
-LanguageMetrics evaluate_language(TextModel& model, BatchStream& stream, const TextEvalOptions& options,
+LanguageMetrics evaluate_language(Model& model, BatchStream& stream, const TextEvalOptions& options,
                                   const std::function<void(const at::Tensor& targets)>& see = {});
 
 // Classifiers: logits and labels of every sample, for classify_metrics.
-Answers answer_texts(TextModel& model, BatchStream& stream, const TextEvalOptions& options);
+Answers answer_texts(Model& model, BatchStream& stream, const TextEvalOptions& options);
 
 // Sentence encoders on pairs with a score: cosine of the two embeddings against the score.
 struct SimilarityMetrics {
   std::int64_t pairs = 0;
   double spearman = 0, pearson = 0;  // -1..1
 };
-SimilarityMetrics evaluate_similarity(TextModel& model, BatchStream& stream, const TextEvalOptions& options);
+SimilarityMetrics evaluate_similarity(Model& model, BatchStream& stream, const TextEvalOptions& options);
 
 // Eval mode, no gradient, on the device of the options.
-Record answer(TextModel& model, const Batch& batch, const TextEvalOptions& options);
+Record answer(Model& model, const Batch& batch, const TextEvalOptions& options);
 
 }  // namespace mgd

@@ -41,8 +41,8 @@ std::unique_ptr<BatchStream> stream_texts(const TextSource& source,
       options, std::move(corrupt));
 }
 
-Figures measure_texts(const std::string& task, TextModel& model, BatchStream& stream,
-                      const Tokenizer& tokenizer, const TextEvalOptions& options) {
+Figures measure_texts(const std::string& task, Model& model, BatchStream& stream, const Tokenizer& tokenizer,
+                      const TextEvalOptions& options) {
   if (task == "classify") return class_figures(answer_texts(model, stream, options));
   if (task == "embed") {
     const SimilarityMetrics m = evaluate_similarity(model, stream, options);

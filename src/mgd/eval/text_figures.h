@@ -22,7 +22,7 @@ std::unique_ptr<BatchStream> stream_texts(const TextSource& source,
 // One epoch of a stream of make_eval_objective(task). Language models: loss, perplexity, accuracy (of the
 // hidden or next token), for causal ones (task clm) bits_per_character. classify: accuracy, loss,
 // macro_f1, matthews. embed: spearman, pearson.
-Figures measure_texts(const std::string& task, TextModel& model, BatchStream& stream,
-                      const Tokenizer& tokenizer, const TextEvalOptions& options);
+Figures measure_texts(const std::string& task, Model& model, BatchStream& stream, const Tokenizer& tokenizer,
+                      const TextEvalOptions& options);
 
 }  // namespace mgd

@@ -123,7 +123,12 @@ bool knows_tokens(const TextModel& model, const Tokenizer& tokenizer) {
 
 void save_text_model(const std::string& folder, const TextModel& model,
                      const std::map<std::string, std::string>& tokenizer) {
-  save_text_folder(folder, {.config = model.config(), .tensors = state_of(model), .tokenizer = tokenizer});
+  save_text_model(folder, model.config(), state_of(model), tokenizer);
+}
+
+void save_text_model(const std::string& folder, const TextConfig& config, const TensorMap& tensors,
+                     const std::map<std::string, std::string>& tokenizer) {
+  save_text_folder(folder, {.config = config, .tensors = tensors, .tokenizer = tokenizer});
 }
 
 }  // namespace mgd

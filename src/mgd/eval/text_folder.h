@@ -58,5 +58,7 @@ bool knows_tokens(const TextModel& model, const Tokenizer& tokenizer);
 
 void save_text_model(const std::string& folder, const TextModel& model,
                      const std::map<std::string, std::string>& tokenizer = {});
+void save_text_model(const std::string& folder, const TextConfig& config, const TensorMap& tensors,
+                     const std::map<std::string, std::string>& tokenizer);
 
 }  // namespace mgd

@@ -29,6 +29,8 @@ struct Rule {
 std::vector<Rule> rules_for(const Config& config) {
   const TrainConfig& train = config.train;
   const bool texts = config.reads_text(), steps = train.schedule == "step";
+  // Of these blocks there may be as many variants as objective.variants says.
+  const bool moves = config.text.samples == "blocks";
   const bool falls = train.schedule == "cosine" || train.schedule == "linear";
   return {
       {texts,
@@ -39,7 +41,12 @@ std::vector<Rule> rules_for(const Config& config) {
       {!texts,
        {"text", "objective"},
        "it is for texts, and classify reads pictures unless text.columns or text.tokenizer is given"},
-      {config.task != "mlm" && config.task != "denoise",
+      {config.task == "clm" && moves,
+       {"objective.mask_ratio", "objective.rule", "objective.whole_word", "objective.spans",
+        "objective.span_p", "objective.span_max", "objective.span_mean", "objective.mask_frac",
+        "objective.random_frac", "objective.permute_sentences"},
+       "it belongs to the tasks mlm and denoise"},
+      {config.task != "mlm" && config.task != "denoise" && !(config.task == "clm" && moves),
        {"objective"},
        "it belongs to the tasks mlm and denoise"},
       {config.data.augment.empty() && config.data.views > 1,

@@ -49,6 +49,8 @@ class KnowledgeDistillation final : public LogitLoss {
 
   at::Tensor sum(const LossInput& input) override {
     const Record &student = input.student, &teacher = input.teacher;
+    if (student.head.defined() && teacher.top.defined())
+      return head_divergence(student.head, teacher.top, options_.formula());
     if (student.head.defined()) return head_divergence(student.head, teacher.head, options_.formula());
     // The divergence of standardised logits at temperature 2 is small, and T^2 magnifies its rounding.
     const LogitPair pair = standardises() ? exact_logits(input) : logits(input);

@@ -31,6 +31,7 @@ class LogitLoss : public NamedLoss {
 
   bool needs_teacher() const override { return true; }
   bool reads_teacher_logits() const override { return true; }
+  double temperature() const override { return temperature_; }
   double count(const CountInput& input) const override { return static_cast<double>(input.batch_size); }
 
  protected:
@@ -40,7 +41,6 @@ class LogitLoss : public NamedLoss {
   // nothing once that is near 1. `as_given` makes a sum from them one of the inputs' type.
   LogitPair exact_logits(const LossInput& input) const;
   static at::Tensor as_given(const at::Tensor& sum, const LossInput& input);
-  double temperature() const { return temperature_; }
   bool standardises() const { return standardize_; }
   at::Tensor targets(const LossInput& input) const {  // (B), see classes_of
     return classes_of(input.batch, input.student.logits.size(0), input.student.logits.size(1), label());

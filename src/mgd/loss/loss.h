@@ -56,6 +56,9 @@ class Loss {
   virtual bool needs_teacher() const { return false; }
   virtual bool reads_targets() const { return false; }         // labels, scores or tokens of the data
   virtual bool reads_teacher_logits() const { return false; }  // which are then of the student's classes
+  // Of such a loss: the temperature at which the scores of a language model are compared, where only the
+  // largest of them are kept.
+  virtual double temperature() const { return 1; }
 
   // The mask this loss wants drawn each step, as its recipe entry ({mask, mask_ratio, ...}), and the node it
   // acts on; nullptr when it wants none. The trainer draws it: a loss never samples.

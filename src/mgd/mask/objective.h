@@ -34,6 +34,7 @@ class Objective {
 std::unique_ptr<Objective> make_objective(const std::string& task, const ObjectiveConfig& config,
                                           TokenRoles roles, std::uint64_t seed);
 std::vector<std::string> known_objectives();
+bool draws_masks(const std::string& task);  // whether what is hidden of a sample differs from epoch to epoch
 
 // The same for measuring: the masks do not depend on the run's seed or epoch, so that figures of several runs
 // and epochs are of the same hidden tokens.

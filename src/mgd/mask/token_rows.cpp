@@ -40,9 +40,8 @@ Batch batch_of(std::span<const TextSample> samples) {
   Batch batch;
   for (const TextSample& sample : samples) {
     batch.sample_ids.push_back(sample.id);
-    // The place within the sample goes into bits that no dataset's numbers reach.
     for (std::size_t k = 0; k < sample.sequences.size(); ++k)
-      batch.sequence_ids.push_back(sample.id + (static_cast<std::int64_t>(k) << 40));
+      batch.sequence_ids.push_back(sample.id + (static_cast<std::int64_t>(k) << kSequenceShift));
   }
   return batch;
 }

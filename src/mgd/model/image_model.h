@@ -35,7 +35,7 @@ class ImageModel : public Model {
   // Path of the layer that gives the logits, a Linear or a convolution 1x1 with one row of its tensors for
   // each class: the last layer that was defined. An architecture that defines something after it says so
   // here.
-  virtual std::string head_path() const;
+  std::string head_path() const override;
   bool of_head(const std::string& tensor) const final;
 
   NodeInfo info_of(const std::string& node, const at::Tensor& activation) const final;

@@ -28,6 +28,9 @@ class Model : public Module {
   // The default tap of feature distillation: the last stage's map, the last layer's hidden states.
   virtual std::string default_tap() const = 0;
 
+  // Path of the layer that gives a classifier's logits; "": there is none.
+  virtual std::string head_path() const { return ""; }
+
   // Whether a tensor belongs to the head, which is made for one task: what stays when "all but the head" is
   // frozen.
   virtual bool of_head(const std::string& tensor) const = 0;

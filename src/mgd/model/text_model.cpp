@@ -104,7 +104,7 @@ NodeInfo TextModel::info_of(const std::string& node, const at::Tensor& activatio
   if (decoder || encoder_->has_node(node))
     info.axes = Axes::rows;
   else if (node == kEmbeddingNode)
-    info.axes = Axes::vector;
+    info.axes = Axes::vector, info.of_sequence = true;
   info.of_decoder = decoder;
   return info;
 }

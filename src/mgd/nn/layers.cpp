@@ -213,4 +213,12 @@ at::Tensor Dropout::forward(const at::Tensor& x, const SampleRows& rows, Forward
   return forward.node(path(), x.mul(factor.to(x.options())));
 }
 
+Linear* as_linear(Module* module) {
+  return dynamic_cast<Linear*>(module);
+}
+
+Dropout* as_dropout(Module* module) {
+  return dynamic_cast<Dropout*>(module);
+}
+
 }  // namespace mgd

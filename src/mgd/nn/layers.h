@@ -94,4 +94,8 @@ class Dropout : public Module {
   double p_;
 };
 
+// The module as such a layer; null when it is another, or null.
+Linear* as_linear(Module* module);
+Dropout* as_dropout(Module* module);
+
 }  // namespace mgd

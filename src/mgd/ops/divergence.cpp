@@ -7,14 +7,20 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/log.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/max.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/sum.h>
+#include <ATen/ops/topk.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <functional>
+#include <limits>
 
 #include "mgd/core/error.h"
 #include "mgd/ops/softmax_kl.h"
@@ -48,25 +54,26 @@ at::Tensor logits_of_piece(const at::Tensor& hidden, const at::Tensor& weight, c
   return bias.numel() > 0 ? wide + bias : wide;
 }
 
+// The teacher's logits of rows [first, first + count), for the student's (count, V) there.
+using Given = std::function<at::Tensor(std::int64_t first, std::int64_t count, const at::Tensor& student)>;
+
 // Where the gradient of a piece's logits is at hand, so are the products that need it.
 class HeadDivergence : public torch::autograd::Function<HeadDivergence> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& hidden,
-                            const at::Tensor& weight, const at::Tensor& bias, const LmHead& teacher,
+                            const at::Tensor& weight, const at::Tensor& bias, const Given& teacher,
                             const DivergenceOptions& options, std::int64_t max_logits, bool need_gradient) {
     const auto type = hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
     at::Tensor total = at::zeros({}, hidden.options().dtype(type));
     at::Tensor grad_hidden = at::zeros_like(hidden);
     at::Tensor grad_weight = at::zeros_like(weight), grad_bias = at::zeros_like(bias);
-    const at::Tensor teacher_bias = teacher.bias.defined() ? teacher.bias : at::empty({0}, weight.options());
     const std::int64_t rows =
         std::max<std::int64_t>(16, max_logits / std::max<std::int64_t>(weight.size(0), 1));
     for (std::int64_t first = 0; first < hidden.size(0); first += rows) {
       const std::int64_t count = std::min(rows, hidden.size(0) - first);
       const at::Tensor piece = hidden.narrow(0, first, count);
-      const at::Tensor given =
-          logits_of_piece(teacher.hidden.narrow(0, first, count), teacher.weight, teacher_bias);
       at::Tensor logits = logits_of_piece(piece, weight, bias).detach();
+      const at::Tensor given = teacher(first, count, logits);
       at::AutoGradMode with_gradient(need_gradient);
       logits.set_requires_grad(need_gradient);
       const at::Tensor sum = divergence(logits, given.to(logits.scalar_type()), options);
@@ -97,24 +104,102 @@ LmHead of_targets(const LmHead& head) {
   return {.hidden = head.hidden.index_select(0, head.rows), .weight = head.weight, .bias = head.bias};
 }
 
-}  // namespace
-
-at::Tensor head_divergence(const LmHead& of_student, const LmHead& of_teacher,
-                           const DivergenceOptions& options, std::int64_t max_logits) {
-  const LmHead student = of_targets(of_student), teacher = of_targets(of_teacher);
-  if (student.hidden.size(0) != teacher.hidden.size(0) || student.weight.size(0) != teacher.weight.size(0))
-    fail(ExitCode::usage,
-         "head_divergence: got {} rows over {} entries of a vocabulary and {} over {}, expected the same",
-         student.hidden.size(0), student.weight.size(0), teacher.hidden.size(0), teacher.weight.size(0));
+at::Tensor divergence_of_head(const LmHead& student, const Given& given, const DivergenceOptions& options,
+                              std::int64_t max_logits) {
   const bool need =
       at::GradMode::is_enabled() && (student.hidden.requires_grad() || student.weight.requires_grad() ||
                                      (student.bias.defined() && student.bias.requires_grad()));
   // The autograd machinery wants a tensor in every place.
   const at::Tensor bias = student.bias.defined() ? student.bias : at::empty({0}, student.weight.options());
-  const LmHead given{.hidden = teacher.hidden.detach(),
-                     .weight = teacher.weight.detach(),
-                     .bias = teacher.bias.defined() ? teacher.bias.detach() : at::Tensor()};
   return HeadDivergence::apply(student.hidden, student.weight, bias, given, options, max_logits, need);
+}
+
+// Without the entries of `ids` (n, k), the logarithm of the sum of exponentials of (n, V): (n).
+at::Tensor log_sum_of_rest(const at::Tensor& scores, const at::Tensor& ids) {
+  return at::logsumexp(scores.scatter(1, ids, -std::numeric_limits<double>::infinity()), {1});
+}
+
+// Logits (n, V) whose softmax at the temperature has the known entries, and divides the rest as `student`
+// does.
+at::Tensor filled_in(const TopScores& teacher, std::int64_t first, std::int64_t count,
+                     const at::Tensor& student) {
+  const at::Tensor ids = teacher.ids.narrow(0, first, count);
+  const at::Tensor log_p = teacher.log_p.narrow(0, first, count).to(student.scalar_type());
+  const at::Tensor log_rest = teacher.log_rest.narrow(0, first, count).to(student.scalar_type());
+  const at::Tensor scores = student / teacher.temperature;
+  // Where nothing is left beside the known ones, every entry is known.
+  const at::Tensor shift = at::nan_to_num(log_rest - log_sum_of_rest(scores, ids), 0.0, 0.0, -1e30);
+  return (scores + shift.unsqueeze(1)).scatter(1, ids, log_p) * teacher.temperature;
+}
+
+}  // namespace
+
+at::Tensor head_divergence(const LmHead& of_student, const LmHead& of_teacher,
+                           const DivergenceOptions& options, std::int64_t max_logits) {
+  const LmHead student = of_targets(of_student), given = of_targets(of_teacher);
+  if (student.hidden.size(0) != given.hidden.size(0) || student.weight.size(0) != given.weight.size(0))
+    fail(ExitCode::usage,
+         "head_divergence: got {} rows over {} entries of a vocabulary and {} over {}, expected the same",
+         student.hidden.size(0), student.weight.size(0), given.hidden.size(0), given.weight.size(0));
+  const LmHead teacher{
+      .hidden = given.hidden.detach(),
+      .weight = given.weight.detach(),
+      .bias = given.bias.defined() ? given.bias.detach() : at::empty({0}, given.weight.options())};
+  return divergence_of_head(
+      student,
+      [teacher](std::int64_t first, std::int64_t count, const at::Tensor&) {
+        return logits_of_piece(teacher.hidden.narrow(0, first, count), teacher.weight, teacher.bias);
+      },
+      options, max_logits);
+}
+
+at::Tensor head_divergence(const LmHead& of_student, const TopScores& teacher,
+                           const DivergenceOptions& options, std::int64_t max_logits) {
+  const LmHead student = of_targets(of_student);
+  if (teacher.temperature != options.temperature)
+    fail(ExitCode::usage, "head_divergence: scores kept at temperature {}, asked for at {}",
+         teacher.temperature, options.temperature);
+  const bool beyond =
+      teacher.ids.numel() > 0 && at::max(teacher.ids).item<std::int64_t>() >= student.weight.size(0);
+  if (student.hidden.size(0) != teacher.ids.size(0) || beyond)
+    fail(ExitCode::usage,
+         "head_divergence: got {} rows over {} entries of a vocabulary and {} kept ones, expected the same "
+         "and "
+         "of these entries",
+         student.hidden.size(0), student.weight.size(0), teacher.ids.size(0));
+  return divergence_of_head(
+      student,
+      [teacher](std::int64_t first, std::int64_t count, const at::Tensor& logits) {
+        return filled_in(teacher, first, count, logits);
+      },
+      options, max_logits);
+}
+
+TopScores top_scores(const LmHead& of_targets_and_others, std::int64_t k, double temperature,
+                     std::int64_t max_logits) {
+  const at::NoGradGuard no_gradient;
+  const LmHead head = of_targets(of_targets_and_others);
+  const std::int64_t entries = head.weight.size(0), all = head.hidden.size(0);
+  if (k < 1 || k > entries)
+    fail(ExitCode::usage, "top_scores: got {} entries to keep of a vocabulary of {}", k, entries);
+  const auto type = head.hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const at::TensorOptions numbers = head.hidden.options().dtype(type);
+  TopScores top{.ids = at::empty({all, k}, numbers.dtype(at::kLong)),
+                .log_p = at::empty({all, k}, numbers),
+                .log_rest = at::empty({all}, numbers),
+                .temperature = temperature};
+  const at::Tensor bias = head.bias.defined() ? head.bias : at::empty({0}, head.weight.options());
+  const std::int64_t rows = std::max<std::int64_t>(16, max_logits / std::max<std::int64_t>(entries, 1));
+  for (std::int64_t first = 0; first < all; first += rows) {
+    const std::int64_t count = std::min(rows, all - first);
+    const at::Tensor log_p = at::log_softmax(
+        logits_of_piece(head.hidden.narrow(0, first, count), head.weight, bias) / temperature, -1);
+    const auto [values, ids] = at::topk(log_p, k, 1);
+    top.ids.narrow(0, first, count).copy_(ids);
+    top.log_p.narrow(0, first, count).copy_(values);
+    top.log_rest.narrow(0, first, count).copy_(log_sum_of_rest(log_p, ids));
+  }
+  return top;
 }
 
 }  // namespace mgd

@@ -30,4 +30,16 @@ at::Tensor divergence(const at::Tensor& student, const at::Tensor& teacher, cons
 at::Tensor head_divergence(const LmHead& student, const LmHead& teacher, const DivergenceOptions& options,
                            std::int64_t max_logits = std::int64_t{1} << 22);
 
+// The k likeliest entries at the rows of a head, at this temperature; 1 <= k <= V. Without gradient.
+TopScores top_scores(const LmHead& head, std::int64_t k, double temperature,
+                     std::int64_t max_logits = std::int64_t{1} << 22);
+
+// As head_divergence, with a teacher of whom only these are known: between distributions of k + 1 bins, the
+// last of which holds all other entries. By joining entries a divergence only gets less, so this is a lower
+// bound of that between the whole distributions, and equal to it at k = V; its gradient is that of a teacher
+// who divides the rest as the student does. Error(usage) for another temperature than that of `teacher`, for
+// other rows, and for entries beyond the student's vocabulary.
+at::Tensor head_divergence(const LmHead& student, const TopScores& teacher, const DivergenceOptions& options,
+                           std::int64_t max_logits = std::int64_t{1} << 22);
+
 }  // namespace mgd

@@ -132,29 +132,31 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
                           const FinalMeasures& m) {
   ReportData data;
   const std::string student = run.student->architecture();
-  data.title = run.has_teacher()
-                   ? fmt::format("{} distilled from {}", student, run.teacher_summary.architecture)
+  data.title = run.teacher() != nullptr
+                   ? fmt::format("{} distilled from {}", student, run.teacher()->facts.summary.architecture)
                    : student;
   data.subtitle = fmt::format("{}: {} steps, {} samples in {:.0f} s, seed {}", run.config.data.path,
                               result.steps, result.samples, result.seconds, run.config.run.seed);
   if (m.source) {
     judge_student(m, baseline_answers(run.config.run.baseline), data);
-    if (run.has_teacher())
+    if (run.teacher() != nullptr)
       data.findings.push_back(
           fmt::format("The student has {} parameters and {} multiply-accumulates.",
-                      compared(run.student_summary.parameters, run.teacher_summary.parameters),
-                      compared(run.student_summary.macs, run.teacher_summary.macs)));
+                      compared(run.student_summary.parameters, run.teacher()->facts.summary.parameters),
+                      compared(run.student_summary.macs, run.teacher()->facts.summary.macs)));
     data.findings.push_back(
         "This is one run with one seed: whether distillation helps here takes the same budget without it, "
         "several seeds each (mgd compare puts them side by side).");
   }
-  if (run.text != nullptr) collect_text(run, m, data);
-  if (run.has_teacher() && !run.teacher)
+  if (run.task->pictures("train") == nullptr) collect_figures(run, m, data);
+  const RunTeacher* teacher = run.teacher();
+  if (teacher != nullptr && !teacher->live->loaded())
     data.findings.push_back(
         "The teacher was not loaded, because the cache of its outputs was complete: its figures are those of "
         "an "
         "earlier run, and neither its answers to the mistakes nor its maps are shown.");
-  if (run.has_teacher()) data.models.push_back(model_row("teacher", run.teacher_summary, m.teacher));
+  if (teacher != nullptr)
+    data.models.push_back(model_row("teacher", run.teacher()->facts.summary, m.teacher));
   if (auto alone = baseline_row(run.config.run.baseline)) data.models.push_back(std::move(*alone));
   data.models.push_back(model_row("this student", run.student_summary, m.student));
   data.latency_note = latency_note(m.circumstances);
@@ -163,7 +165,7 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
     data.class_names = m.source->class_names();
     data.confusion = m.student.classes.confusion;
     data.mistakes = worst_mistakes(m);
-    data.illustrations = illustrate(run, *m.source, spread_over_classes(*m.source, kIllustrations));
+    data.illustrations = illustrate(run, m, spread_over_classes(*m.source, kIllustrations));
   }
   data.config_yaml = read_if_there(folder / "config.yaml");
   data.environment_json = read_if_there(folder / "env.json");

@@ -9,12 +9,13 @@ namespace mgd {
 ReportData collect_report(Run& run, const fs::path& run_folder, const TrainResult& result,
                           const FinalMeasures& measures);
 
-// The part of a run on texts: figures, and the attention of the first sample of the measured split.
-void collect_text(Run& run, const FinalMeasures& measures, ReportData& data);
+// The part of a run on anything but pictures: figures, and for texts the attention of the first sample of the
+// measured split.
+void collect_figures(Run& run, const FinalMeasures& measures, ReportData& data);
 
-// What the losses see of `indices` of the given split: picture, student map, mask, regenerated map, teacher
+// What the losses see of `indices` of measures.source: picture, student map, mask, regenerated map, teacher
 // map. Runs the student in eval mode with the masks of step 0.
-std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
+std::vector<ReportIllustration> illustrate(Run& run, const FinalMeasures& measures,
                                            const std::vector<std::int64_t>& indices);
 
 }  // namespace mgd

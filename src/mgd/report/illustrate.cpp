@@ -1,10 +1,8 @@
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/mean.h>
 
 #include <algorithm>
 
-#include "mgd/data/loader.h"
 #include "mgd/report/collect.h"
 #include "mgd/train/step.h"
 
@@ -27,44 +25,21 @@ bool too_small_to_see(const Maps& maps) {
                      [](const auto& entry) { return entry.second.size(2) < 3 || entry.second.size(3) < 3; });
 }
 
-// The pictures of `indices` as one batch.
-Batch batch_of(const EvalOptions& eval, const ImageSource& source, const std::vector<std::int64_t>& indices) {
-  Batch all;
-  for (std::int64_t index : indices) {
-    Loader loader(source, {},
-                  {.batch_size = 1,
-                   .threads = 0,
-                   .mean = eval.mean,
-                   .std = eval.std,
-                   .height = eval.height,
-                   .width = eval.width,
-                   .view = eval.view,
-                   .channels_last = false,
-                   .cache_mb = 0});
-    loader.seek(0, index);
-    Batch one = loader.next().micro.at(0);
-    all.input = all.input.defined() ? at::cat({all.input, one.input}) : one.input;
-    all.target = all.target.defined() ? at::cat({all.target, one.target}) : one.target;
-    all.sample_ids.push_back(index);
-  }
-  return all;
-}
-
 }  // namespace
 
-std::vector<ReportIllustration> illustrate(Run& run, const ImageSource& source,
+std::vector<ReportIllustration> illustrate(Run& run, const FinalMeasures& m,
                                            const std::vector<std::int64_t>& indices) {
+  const ImageSource& source = *m.source;
   std::vector<ReportIllustration> rows;
-  if (!run.teacher || indices.empty()) return rows;
+  if (run.teachers.empty() || !run.teacher()->live->loaded() || indices.empty()) return rows;
   at::NoGradGuard no_grad;
-  Batch batch = batch_of(run.image->eval_options(), source, indices);
-  batch.input = batch.input.to(run.device);
-  if (run.image->teacher_sees_another_size())
-    batch.teacher_input = batch_of(run.image->teacher_eval_options(), source, indices).input.to(run.device);
+  std::vector<std::int64_t> samples;  // the split has those too that could not be read
+  for (const std::int64_t i : indices) samples.push_back(m.student.samples.at(static_cast<std::size_t>(i)));
+  const Batch batch = batch_to(run.task->samples(m.split, samples), run.device);
   StepBatches step;
   step.micro.push_back(batch);
   const StepPlan plan = plan_step(run, step, 0);
-  const Record teacher = teacher_forward(run, batch);
+  const Record teacher = teacher_answer(run, batch);
   Forward forward;
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->student_taps()) forward.capture(tap);

@@ -8,7 +8,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/publish.h"
-#include "mgd/train/identity.h"
+#include "mgd/teach/facts.h"
 
 namespace mgd {
 

@@ -36,22 +36,22 @@ std::vector<std::string> describe_run(const Run& run) {
   const Config& c = run.config;
   std::vector<std::string> lines = run.task->describe();
   for (const std::string& line : idle_keys(c)) lines.push_back(fmt::format("{:<10} {}", "", line));
-  if (run.has_teacher())
-    lines.push_back(model_line("teacher", run.teacher_summary,
+  for (const auto& teacher : run.teachers) {
+    lines.push_back(model_line("teacher", teacher->facts.summary,
                                c.teacher.path.empty() ? c.teacher.weights : c.teacher.path));
-  if (run.teacher_cache) {
-    lines.push_back(fmt::format("{:<10} teacher cache {}", "", run.teacher_cache->describe()));
-    if (const std::string& damage = run.teacher_cache->damage(); !damage.empty())
-      lines.push_back(
-          fmt::format("{:<10} teacher cache {}: {}", "", run.teacher_cache->path().string(), damage));
+    if (!teacher->cache) continue;
+    const TeacherCache& cache = *teacher->cache;
+    lines.push_back(fmt::format("{:<10} teacher cache {}", "", cache.describe()));
+    if (!cache.damage().empty())
+      lines.push_back(fmt::format("{:<10} teacher cache {}: {}", "", cache.path().string(), cache.damage()));
   }
   lines.push_back(model_line(
       "student", run.student_summary,
       c.student.path.empty() ? (c.student.weights.empty() ? "fresh" : c.student.weights) : c.student.path));
   for (std::string& line : describe_parts(run.parts, *run.student)) lines.push_back(std::move(line));
-  if (run.head_features) lines.push_back(fmt::format("{:<10} {}", "", run.head_features->describe()));
-  if (!run.no_head_features.empty())
-    lines.push_back(fmt::format("{:<10} the body runs in every step: {}", "", run.no_head_features));
+  if (run.short_cut) lines.push_back(fmt::format("{:<10} {}", "", run.short_cut->describe()));
+  if (!run.no_short_cut.empty())
+    lines.push_back(fmt::format("{:<10} the body runs in every step: {}", "", run.no_short_cut));
   std::int64_t blocks = 0;
   for (const auto& active : run.losses) {
     const double warmup = active.loss->warmup_epochs();
@@ -61,8 +61,8 @@ std::vector<std::string> describe_run(const Run& run) {
       lines.push_back(fmt::format("{:<10} {:<14} {}", "", "", mask_text(active.mask->options())));
     if (const Module* module = active.loss->trainable()) blocks += module->num_parameters();
   }
-  if (run.has_teacher() && std::none_of(run.losses.begin(), run.losses.end(),
-                                        [](const auto& active) { return active.loss->needs_teacher(); }))
+  if (!run.teachers.empty() && std::none_of(run.losses.begin(), run.losses.end(),
+                                            [](const auto& active) { return active.loss->needs_teacher(); }))
     lines.push_back(fmt::format(
         "{:<10} none of them learns from the teacher, so the student learns alone; kd, mgd and others do",
         ""));

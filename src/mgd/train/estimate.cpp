@@ -14,7 +14,6 @@
 #include "mgd/core/free_memory.h"
 #include "mgd/ops/allocator.h"
 #include "mgd/train/step.h"
-#include "mgd/train/teacher_forward.h"
 
 namespace mgd {
 
@@ -74,7 +73,8 @@ class Traces {
       }
     };
     watch(run.student.get());
-    watch(run.teacher.get());
+    for (const auto& teacher : run.teachers)
+      if (teacher->live->loaded()) watch(&teacher->live->model());
     for (const auto& active : run.losses) watch(active.loss->trainable());
     for (const auto& mask : run.node_masks) watch(mask.get());
   }
@@ -95,29 +95,13 @@ struct Probe {
   double bytes = 0, seconds = 0;
 };
 
-at::Tensor noise_for(const Run& run, const EvalOptions& eval, std::int64_t samples) {
-  const at::Tensor pictures =
-      at::randn({samples, run.image->train().channels(), eval.height, eval.width}, at::kFloat).to(run.device);
-  return run.config.train.channels_last ? pictures.contiguous(at::MemoryFormat::ChannelsLast) : pictures;
-}
-
-Batch noise(const Run& run, std::int64_t samples) {
-  Batch batch;
-  batch.input = noise_for(run, run.image->eval_options(), samples);
-  if (run.image->teacher_sees_another_size())
-    batch.teacher_input = noise_for(run, run.image->teacher_eval_options(), samples);
-  batch.target = at::zeros({samples}, at::TensorOptions().dtype(at::kLong)).to(run.device);
-  batch.sample_ids.resize(static_cast<std::size_t>(samples));
-  std::iota(batch.sample_ids.begin(), batch.sample_ids.end(), 0);
-  return batch;
-}
-
 // What the teacher would say, without asking it.
 Record silent_teacher(const Run& run, std::int64_t samples) {
   Record output;
-  if (!run.has_teacher()) return output;
-  output.logits = at::zeros({samples, run.teacher_classes}, at::kFloat).to(run.device);
-  const NodeInfos nodes = run.teacher_summary.node_infos();
+  if (run.teachers.empty()) return output;
+  const TeacherFacts& facts = run.teacher()->facts;
+  output.logits = at::zeros({samples, facts.num_outputs}, at::kFloat).to(run.device);
+  const NodeInfos nodes = facts.summary.node_infos();
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->teacher_taps()) {
       std::vector<std::int64_t> shape = nodes.at(tap).sizes;
@@ -128,9 +112,9 @@ Record silent_teacher(const Run& run, std::int64_t samples) {
 }
 
 // The student's pass there and back, with an answer of the teacher that costs nothing.
-Probe try_out(Run& run, std::int64_t samples) {
+Probe try_out(Run& run, const Rehearsal& rehearsal, std::int64_t samples) {
   StepBatches batches;
-  batches.micro.push_back(noise(run, samples));
+  batches.micro.push_back(rehearsal.noise(samples));
   StepOutput output;
   output.batch = batches.micro.front();
   const std::uint64_t before = allocator_stats().live_bytes;
@@ -146,21 +130,38 @@ Probe try_out(Run& run, std::int64_t samples) {
           .seconds = now_seconds() - start};
 }
 
-// Of one picture in a slice of the usual size; the first pass only warms up.
-double teacher_seconds(Run& run) {
-  teacher_forward(run, noise(run, 1));
-  const double start = now_seconds();
-  teacher_forward(run, noise(run, 1));
-  return (now_seconds() - start) / static_cast<double>(teacher_slice(run));
+// Of one sample in a slice of the usual size; the first pass only warms up. Noise never comes again, so that
+// no cache keeps what is said of it.
+double teacher_seconds(Run& run, const Rehearsal& rehearsal) {
+  double seconds = 0;
+  for (const auto& teacher : run.teachers) {
+    teacher->front->answer(rehearsal.noise(1));
+    const double start = now_seconds();
+    teacher->front->answer(rehearsal.noise(1));
+    seconds += (now_seconds() - start) / static_cast<double>(teacher->slice);
+  }
+  return seconds;
 }
 
-// Of a cache that is being filled; 0 without one.
+// Of caches that are being filled; 0 without one.
 double answers_missing(const Run& run) {
-  if (!run.teacher_cache) return 0;
   std::size_t missing = 0;
-  for (std::int64_t view = 0; view < run.task->num_views(); ++view)
-    missing += run.teacher_cache->missing_samples(view).size();
+  for (const auto& teacher : run.teachers)
+    if (teacher->cache)
+      for (std::int64_t view = 0; view < run.task->num_views(); ++view)
+        missing += teacher->cache->missing_samples(view).size();
   return static_cast<double>(missing);
+}
+
+bool keeps_answers(const Run& run) {
+  return std::any_of(run.teachers.begin(), run.teachers.end(),
+                     [](const auto& t) { return t->cache != nullptr; });
+}
+
+double macs_of_teachers(const Run& run) {
+  double macs = 0;
+  for (const auto& teacher : run.teachers) macs += static_cast<double>(teacher->facts.summary.macs);
+  return macs;
 }
 
 // Weights have gradients, moments, perhaps an average, and a copy of the best.
@@ -171,23 +172,12 @@ double bytes_beside_weights(const Run& run) {
   return kFloat * parameters * (3 + (train.optimizer == "adamw" ? 1 : 0) + (train.ema_decay > 0 ? 1 : 0));
 }
 
-double bytes_of_pictures(const Run& run) {
-  const EvalOptions eval = run.image->eval_options();
-  const double input = static_cast<double>(run.image->train().channels() * eval.height * eval.width);
-  constexpr double kKeptTimes = 6;  // sides up to twice those of the input, and proportions
-  const double kept = std::min(static_cast<double>(run.config.data.cache_mb) * (1 << 20),
-                               kKeptTimes * input * static_cast<double>(run.task->num_samples()));
-  constexpr double kPrefetchedSteps = 4;
-  return kept + kPrefetchedSteps * kFloat * input * static_cast<double>(run.config.train.batch_size);
-}
-
-bool too_small(const Run& run, std::int64_t micro) {
+bool too_small(const Run& run, const Rehearsal& rehearsal, std::int64_t micro) {
   const double samples =
       static_cast<double>(run.total_steps) * static_cast<double>(run.config.train.batch_size);
-  const double macs = kBackward * static_cast<double>(run.student_summary.macs) +
-                      static_cast<double>(run.teacher_summary.macs);
+  const double macs = kBackward * static_cast<double>(run.student_summary.macs) + macs_of_teachers(run);
   const double bytes =
-      kFloat * 2 * static_cast<double>(micro) * all_activations(run.student_summary) + bytes_of_pictures(run);
+      kFloat * 2 * static_cast<double>(micro) * all_activations(run.student_summary) + rehearsal.kept_bytes;
   return macs * samples < kSmallRunMacs && bytes < kSmallBytes;
 }
 
@@ -206,12 +196,11 @@ std::string duration(double seconds) {
 RunEstimate estimate_run(Run& run, bool always) {
   RunEstimate estimate{.micro_batch = micro_batch(run), .steps = run.total_steps};
   const std::int64_t micro = estimate.micro_batch;
-  if (run.image == nullptr || run.head_features || !run.device.is_cpu() || !caching_allocator_in_use())
-    return estimate;
-  if (!always && too_small(run, micro)) return estimate;
+  const std::optional<Rehearsal> rehearsal = run.task->rehearsal();
+  if (!rehearsal || run.short_cut || !run.device.is_cpu() || !caching_allocator_in_use()) return estimate;
+  if (!always && too_small(run, *rehearsal, micro)) return estimate;
   estimate.free_bytes = static_cast<double>(free_memory_bytes());
   const Traces traces(run);
-  auto cache = std::move(run.teacher_cache);  // noise has no place there
   // Two sizes, whose difference is that of their samples; the time is that of a pass that is warm.
   constexpr double kSamplesTried = 5;  // in the unit of the smaller size
   const double macs = std::max(1.0, static_cast<double>(run.student_summary.macs));
@@ -221,28 +210,29 @@ RunEstimate estimate_run(Run& run, bool always) {
       std::min<std::int64_t>(std::clamp<std::int64_t>(static_cast<std::int64_t>(most), fewest, 4),
                              std::max<std::int64_t>(fewest, micro / 2));
   const std::int64_t more = std::min(micro, 2 * less);
-  const Probe one = try_out(run, less);
-  const Probe two = try_out(run, more);
-  const double student_seconds = try_out(run, more).seconds / static_cast<double>(more);
-  const auto slice = static_cast<double>(teacher_slice(run));
-  const auto teacher_macs = static_cast<double>(run.teacher_summary.macs);
+  const Probe one = try_out(run, *rehearsal, less);
+  const Probe two = try_out(run, *rehearsal, more);
+  const double student_seconds = try_out(run, *rehearsal, more).seconds / static_cast<double>(more);
+  const double slice = run.teachers.empty() ? 1 : static_cast<double>(run.teacher()->slice);
+  const double teacher_macs = macs_of_teachers(run);
   double answer_seconds = 0;
-  if (run.teacher)
+  if (!run.teachers.empty() && run.teacher()->live->loaded())
     answer_seconds = teacher_macs * slice <= kMeasuredMacs
-                         ? teacher_seconds(run)
+                         ? teacher_seconds(run, *rehearsal)
                          : student_seconds * teacher_macs / (kBackward * macs);
-  run.teacher_cache = std::move(cache);
   const auto batch = static_cast<double>(run.config.train.batch_size);
-  estimate.step_seconds = batch * (student_seconds + (run.teacher_cache ? 0 : answer_seconds));
+  estimate.step_seconds = batch * (student_seconds + (keeps_answers(run) ? 0 : answer_seconds));
   estimate.teacher_seconds =
       answer_seconds * std::min(answers_missing(run), batch * static_cast<double>(run.total_steps));
   estimate.sample_bytes = more > less
                               ? std::max(0.0, two.bytes - one.bytes) / static_cast<double>(more - less)
                               : two.bytes / static_cast<double>(more);
   constexpr double kTeacherMaps = 3, kScratch = 256.0 * (1 << 20);  // buffers of threads and libraries
-  const double teacher_bytes =
-      run.has_teacher() ? kFloat * kTeacherMaps * slice * largest_activation(run.teacher_summary) : 0;
-  estimate.fixed_bytes = bytes_beside_weights(run) + bytes_of_pictures(run) + teacher_bytes + kScratch;
+  double teacher_bytes = 0;
+  for (const auto& teacher : run.teachers)
+    teacher_bytes =
+        std::max(teacher_bytes, kFloat * kTeacherMaps * slice * largest_activation(teacher->facts.summary));
+  estimate.fixed_bytes = bytes_beside_weights(run) + rehearsal->kept_bytes + teacher_bytes + kScratch;
   estimate.measured = true;
   return estimate;
 }
@@ -258,7 +248,7 @@ std::string describe(const RunEstimate& e) {
 
 void refuse_what_cannot_fit(const Run& run, const RunEstimate& e) {
   if (!e.measured || e.fits() || !run.config.train.check_memory) return;
-  const EvalOptions eval = run.image->eval_options();
+  const Rehearsal rehearsal = run.task->rehearsal().value();
   const double room = e.free_bytes - e.fixed_bytes;
   std::string advice;
   const auto micro = static_cast<std::int64_t>(room / e.sample_bytes);
@@ -267,11 +257,9 @@ void refuse_what_cannot_fit(const Run& run, const RunEstimate& e) {
     advice += fmt::format("; train.micro_batch_size={} fits and gives the same update", power);
   }
   if (room > 0) {
-    constexpr std::int64_t kStep = 32;  // strides of the usual networks
-    const double shrink = std::sqrt(room / (e.sample_bytes * static_cast<double>(e.micro_batch)));
-    const auto side =
-        static_cast<std::int64_t>(shrink * static_cast<double>(std::min(eval.height, eval.width)));
-    if (side >= kStep) advice += fmt::format("; so does data.image_size={}", side / kStep * kStep);
+    const double share = room / (e.sample_bytes * static_cast<double>(e.micro_batch));
+    if (const std::string smaller = rehearsal.smaller(share); !smaller.empty())
+      advice += "; so does " + smaller;
   }
   if (room <= 0)
     advice = fmt::format(
@@ -279,10 +267,8 @@ void refuse_what_cannot_fit(const Run& run, const RunEstimate& e) {
         "teacher and the optimizer",
         gibibytes(e.fixed_bytes));
   fail(ExitCode::out_of_memory,
-       "memory: {} pictures of {} x {} at once need about {}, {} are free{}; train.check_memory=false starts "
-       "all "
-       "the same",
-       e.micro_batch, eval.height, eval.width, gibibytes(e.bytes()), gibibytes(e.free_bytes), advice);
+       "memory: {} {} at once need about {}, {} are free{}; train.check_memory=false starts all the same",
+       e.micro_batch, rehearsal.samples, gibibytes(e.bytes()), gibibytes(e.free_bytes), advice);
 }
 
 }  // namespace mgd

@@ -24,35 +24,20 @@ std::uint64_t bytes_of(const Module& module) {
   return total;
 }
 
-enum class Role { student, teacher };
-
 ModelMeasures measure_model(const Run& run, Model& model, Role role, const FinalMeasures& where) {
   ModelMeasures m;
+  if (!where.split.empty()) static_cast<ModelAnswers&>(m) = run.task->answers(model, where.split, role);
   m.bytes = bytes_of(model);
-  m.latency_ms = role == Role::teacher ? run.task->teacher_latency_ms(model) : run.task->latency_ms(model);
-  if (where.source != nullptr) {
-    const EvalOptions eval =
-        role == Role::teacher ? run.image->teacher_eval_options() : run.image->eval_options();
-    const Answers answers = answer_all(dynamic_cast<ImageModel&>(model), *where.source, eval);
-    run.image->remember_left_out(answers.corrupt);
-    m.logits = answers.logits;
-    m.samples = answers.samples;
-    m.classes = classify_metrics(answers.logits, answers.labels);
-    m.figures = figures_of(m.classes);
-  } else if (!where.split.empty()) {
-    m.figures = run.task->measure(model, where.split);
-  }
+  m.latency_ms = run.task->latency_ms(model, role);
   return m;
 }
 
 // Measured once: what its cache has noted need not be measured again, nor the teacher be loaded for it.
-ModelMeasures measure_teacher(Run& run, const FinalMeasures& where) {
-  if (!run.teacher) {
-    if (const auto noted = noted_measures(run, where.split)) return *noted;
-    load_teacher(run);
-  }
-  ModelMeasures measured = measure_model(run, *run.teacher, Role::teacher, where);
-  note_measures(run, where.split, measured);
+ModelMeasures measure_teacher(Run& run, RunTeacher& teacher, const FinalMeasures& where) {
+  if (!teacher.live->loaded())
+    if (const auto noted = noted_measures(run, teacher, where.split)) return *noted;
+  ModelMeasures measured = measure_model(run, teacher.live->model(), Role::teacher, where);
+  note_measures(run, teacher, where.split, measured);
   return measured;
 }
 
@@ -85,7 +70,7 @@ json model_json(const ModelSummary& summary, const ModelMeasures& measures) {
 FinalMeasures measure_final(Run& run) {
   FinalMeasures m;
   m.split = run.task->has_split("test") ? "test" : run.task->has_split("validation") ? "validation" : "";
-  if (run.image != nullptr && !m.split.empty()) m.source = run.image->source(m.split);
+  if (!m.split.empty()) m.source = run.task->pictures(m.split);
   const OtherLoad load;
   m.student = measure_model(run, *run.student, Role::student, m);
   require_finite_loss(run, m);
@@ -94,8 +79,8 @@ FinalMeasures measure_final(Run& run) {
     m.source = m.readable.get();
   }
   // Of a teacher of other classes only size and latency.
-  if (run.has_teacher())
-    m.teacher = measure_teacher(run, run.no_teacher_logits.empty() ? m : FinalMeasures{});
+  if (RunTeacher* teacher = run.teacher())
+    m.teacher = measure_teacher(run, *teacher, teacher->facts.no_logits.empty() ? m : FinalMeasures{});
   m.circumstances = {
       .threads = at::get_num_threads(), .cores = environment().cores, .other_load = load.cores()};
   return m;
@@ -109,8 +94,8 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
                          const std::string& model_dir) {
   json s{{"task", run.config.task}};
   s["student"] = model_json(run.student_summary, measures.student);
-  if (run.has_teacher()) {
-    s["teacher"] = model_json(run.teacher_summary, measures.teacher);
+  if (const RunTeacher* teacher = run.teacher()) {
+    s["teacher"] = model_json(teacher->facts.summary, measures.teacher);
     s["teacher"]["metrics"] = figures_json(measures.teacher.figures);
   }
   s["split"] = measures.split.empty() ? json(nullptr) : json(measures.split);
@@ -125,12 +110,16 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
   s["seconds"] = result.seconds;
   s["throughput"] = result.throughput;
   s["data_wait_frac"] = result.wait_frac;
-  if (run.teacher_cache)
-    s["teacher_cache"] = {
-        {"hits", run.teacher_cache->hits()},       {"misses", run.teacher_cache->misses()},
-        {"damaged", run.teacher_cache->damaged()}, {"stale", run.teacher_cache->stale()},
-        {"bytes", run.teacher_cache->bytes()},     {"complete", run.teacher_cache->complete()},
-        {"teacher_loaded", run.teacher != nullptr}};
+  if (const RunTeacher* teacher = run.teacher(); teacher != nullptr && teacher->cache) {
+    const TeacherCache& cache = *teacher->cache;
+    s["teacher_cache"] = {{"hits", cache.hits()},
+                          {"misses", cache.misses()},
+                          {"damaged", cache.damaged()},
+                          {"stale", cache.stale()},
+                          {"bytes", cache.bytes()},
+                          {"complete", cache.complete()},
+                          {"teacher_loaded", teacher->live->loaded()}};
+  }
   s["skipped_steps"] = result.skipped_steps;
   s["seed"] = run.config.run.seed;
   s["model_dir"] = model_dir;

@@ -7,14 +7,9 @@
 
 namespace mgd {
 
-struct ModelMeasures {
-  Figures figures;          // on the split; empty: there was none
-  double latency_ms = -1;   // median of one sample at a time; -1: not measured in this run
-  std::uint64_t bytes = 0;  // of the weights as stored
-  // Images: every answer, and what can be counted of them.
-  at::Tensor logits;                  // (N, K)
-  std::vector<std::int64_t> samples;  // N, numbers of the pictures that could be read
-  ClassifyMetrics classes;
+struct ModelMeasures : ModelAnswers {  // on the split; without figures: there was none
+  double latency_ms = -1;              // median of one sample at a time; -1: not measured in this run
+  std::uint64_t bytes = 0;             // of the weights as stored
 };
 
 // What the latencies were measured under.
@@ -26,7 +21,7 @@ struct Circumstances {
 // Measured once, after training, on the test split; on the validation part where the data has no test split.
 struct FinalMeasures {
   std::string split;                            // "test", "validation", or "" when there was neither
-  const ImageSource* source = nullptr;          // its pictures: picture i has row i of all logits
+  const ImageSource* source = nullptr;          // its pictures, if any: picture i has row i of all logits
   std::shared_ptr<const ImageSource> readable;  // holds `source` when some could not be read and are left out
   ModelMeasures student, teacher;
   Circumstances circumstances;

@@ -13,11 +13,12 @@ std::map<std::string, std::string> run_identity(const Run& run) {
   };
   std::map<std::string, std::string> id = run.task->identity();
   id["student parameters"] = fmt::format("{}", run.student_summary.parameters);
-  id["teacher"] = run.has_teacher() ? run.teacher_summary.architecture : "(none)";
-  id["teacher weights"] = run.has_teacher() ? run.teacher_hash : "(none)";
+  const RunTeacher* teacher = run.teacher();
+  id["teacher"] = teacher != nullptr ? teacher->facts.summary.architecture : "(none)";
+  id["teacher weights"] = teacher != nullptr ? teacher->facts.hash : "(none)";
   // Exact ones are those of a teacher that runs: a run may go on without its cache.
   if (const TeacherCacheConfig& cache = c.train.teacher_cache;
-      run.teacher_cache && (cache.features != "fp32" || cache.top_k > 0))
+      teacher != nullptr && teacher->cache && (cache.features != "fp32" || cache.top_k > 0))
     id["teacher outputs"] = fmt::format("{} features, top_k {}", cache.features, cache.top_k);
   id["losses"] = entries(c.losses);
   id["masks"] = entries(c.masks);
@@ -32,21 +33,6 @@ std::map<std::string, std::string> run_identity(const Run& run) {
   id["ema"] = fmt::format("{}", c.train.ema_decay);
   id["seed"] = fmt::format("{}", c.run.seed);
   return id;
-}
-
-std::string difference_of(const std::map<std::string, std::string>& was,
-                          const std::map<std::string, std::string>& is) {
-  const auto value = [](const std::map<std::string, std::string>& map, const std::string& key) {
-    const auto it = map.find(key);
-    return it == map.end() ? std::string("(none)") : it->second;
-  };
-  std::map<std::string, std::string> keys = was;
-  keys.insert(is.begin(), is.end());
-  std::string text;
-  for (const auto& [key, unused] : keys)
-    if (value(was, key) != value(is, key))
-      text += fmt::format("\n  {}: was {}, is {}", key, value(was, key), value(is, key));
-  return text;
 }
 
 }  // namespace mgd

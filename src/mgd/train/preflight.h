@@ -8,7 +8,7 @@
 namespace mgd {
 
 struct Preflight {
-  double teacher_accuracy = -1;  // 0..1 on `samples` plain training images; -1 without a teacher
+  double teacher_accuracy = -1;  // 0..1 on `samples` plain training samples; -1 without a teacher
   std::int64_t samples = 0;
 };
 

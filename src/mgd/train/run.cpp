@@ -6,37 +6,43 @@
 
 #include "mgd/core/error.h"
 #include "mgd/nn/device.h"
+#include "mgd/task/tasks.h"
+#include "mgd/teach/sliced_teacher.h"
 #include "mgd/train/teacher_note.h"
 
 namespace mgd {
 
 namespace {
 
-void open_task(Run& run) {
-  if (run.config.reads_text()) {
-    auto task = std::make_unique<TextTask>(run.config, run.device);
-    task->open_models(run);
-    run.text = task.get();
-    run.task = std::move(task);
-    return;
+// The answers of a live teacher, who sees what the losses read of it.
+TeacherPass pass_of(const Run& run, std::size_t teacher) {
+  const TrainConfig& train = run.config.train;
+  TeacherPass pass{.taps = {},
+                   .device = run.device,
+                   .bf16 = run.bf16(),
+                   .winograd = train.winograd,
+                   .skip_hidden = train.skip_hidden,
+                   .training_mode = train.teacher_norm == "batch"};
+  for (const auto& active : run.losses)
+    if (active.teacher == teacher)
+      for (const auto& tap : active.loss->teacher_taps()) pass.taps.push_back(tap);
+  return pass;
+}
+
+std::vector<OpenedTeacher> open_models(Run& run) {
+  std::vector<OpenedTeacher> opened;
+  if (run.config.teacher.given()) opened.push_back(run.task->open_teacher(run.config.teacher, "teacher"));
+  for (const OpenedTeacher& teacher : opened) {
+    run.teachers.push_back(std::make_unique<RunTeacher>());
+    run.teachers.back()->facts = teacher.facts;
   }
-  auto task = std::make_unique<ImageTask>(run.config, run.device);
-  task->open_models(run);
-  run.image = task.get();
-  run.task = std::move(task);
-}
-
-void settle_teacher(Run& run) {
-  run.teacher->set_requires_grad(false);
-  run.teacher->to(run.device);
-  if (run.image != nullptr && run.config.train.channels_last) run.teacher->to_channels_last();
-}
-
-void settle_models(Run& run) {
-  if (run.has_teacher()) run.teacher_hash = hash_of_weights(run.config.teacher);
-  if (run.teacher) settle_teacher(run);
+  OpenedStudent student = run.task->open_student();
+  run.student_given = student.given;
+  run.student_summary = std::move(student.summary);
+  run.student = std::move(student.model);
   run.student->to(run.device);
-  if (run.image != nullptr && run.config.train.channels_last) run.student->to_channels_last();
+  if (run.config.train.channels_last) run.student->to_channels_last();
+  return opened;
 }
 
 // What trains, and the rate that suits it where the recipe gives none.
@@ -47,11 +53,11 @@ void settle_training(Run& run) {
     train.lr = default_learning_rate(train.optimizer, run.student_given && !run.parts.head_alone);
 }
 
-void refuse_missing_logits(const Run& run, const Node& entry, const Loss& loss) {
-  if (loss.reads_teacher_logits() && !run.no_teacher_logits.empty())
+void refuse_missing_logits(const RunTeacher* teacher, const Node& entry, const Loss& loss) {
+  if (teacher != nullptr && loss.reads_teacher_logits() && !teacher->facts.no_logits.empty())
     fail(ExitCode::usage,
          "{}: losses.{}: it compares logits, and {}; losses on features (mgd, mimic, at) serve",
-         entry.origin.text(), loss.label(), run.no_teacher_logits);
+         entry.origin.text(), loss.label(), teacher->facts.no_logits);
 }
 
 // 0: it gives none.
@@ -60,11 +66,11 @@ std::int64_t embedding_size(const NodeInfos& nodes) {
   return found == nodes.end() ? 0 : found->second.sizes.at(0);
 }
 
-// Losses between vectors count samples, and a sample of texts may be two sequences with a vector each.
-void refuse_vectors_of_texts(const Run& run, const Node& entry, const Loss& loss, const NodeInfos& student) {
-  if (run.text == nullptr) return;
+// Losses between vectors count samples, and a sample may be two sequences with a vector each.
+void refuse_vectors_of_sequences(const Node& entry, const Loss& loss, const NodeInfos& student) {
   for (const std::string& tap : loss.student_taps())
-    if (const auto found = student.find(tap); found != student.end() && found->second.axes == Axes::vector)
+    if (const auto found = student.find(tap);
+        found != student.end() && found->second.axes == Axes::vector && found->second.of_sequence)
       fail(ExitCode::usage, "{}: losses.{}: it compares features of pictures, and '{}' is a vector of a text",
            entry.origin.text(), loss.label(), tap);
 }
@@ -72,13 +78,15 @@ void refuse_vectors_of_texts(const Run& run, const Node& entry, const Loss& loss
 void open_losses(Run& run) {
   const auto seed = static_cast<std::uint64_t>(run.config.run.seed);
   const NodeInfos student = run.student_summary.node_infos();
-  const NodeInfos teacher = run.has_teacher() ? run.teacher_summary.node_infos() : NodeInfos{};
+  const RunTeacher* listened = run.teacher();
+  const TeacherFacts facts = listened != nullptr ? listened->facts : TeacherFacts{};
+  const NodeInfos teacher = facts.summary.node_infos();
   LossContext context{.student = student,
                       .teacher = teacher,
                       .student_default_tap = run.student->default_tap(),
-                      .teacher_default_tap = run.teacher_default_tap,
+                      .teacher_default_tap = facts.default_tap,
                       .student_attention = run.student->attention_nodes(),
-                      .teacher_attention = run.teacher_attention,
+                      .teacher_attention = facts.attention,
                       .num_classes = run.task->num_classes(),
                       .answers = run.student->answer_kind(),
                       .embedding_size = embedding_size(student),
@@ -88,10 +96,10 @@ void open_losses(Run& run) {
                       .skip_hidden = run.config.train.skip_hidden};
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
-      refuse_missing_logits(run, entry, *loss);
-      refuse_vectors_of_texts(run, entry, *loss, student);
+      refuse_missing_logits(listened, entry, *loss);
+      refuse_vectors_of_sequences(entry, *loss, student);
       if (loss->reads_targets()) run.task->require_targets();
-      if (run.text != nullptr) loss->check_scores(run.text->scores().least, run.text->scores().largest);
+      if (const auto scores = run.task->scores()) loss->check_scores(scores->least, scores->largest);
       for (const auto& other : run.losses)
         if (other.loss->label() == loss->label())
           fail(ExitCode::usage, "{}: losses: '{}' is there twice; merge them or name different taps",
@@ -122,39 +130,70 @@ void open_stream(Run& run) {
 }
 
 void refuse_cache_where_nothing_comes_twice(const Run& run) {
-  if (run.text != nullptr)
-    fail(ExitCode::usage,
-         "train.teacher_cache: the teacher's outputs are kept of pictures only, not of texts");
   if (run.task->num_views() == 0)
-    fail(ExitCode::usage,
-         "train.teacher_cache: the augmentation makes new images in every epoch, so nothing would come "
-         "twice; set data.views to the "
-         "number of variants of each image, e.g. data.views=8");
+    fail(ExitCode::usage, "train.teacher_cache: nothing would come twice: {}", run.task->why_no_views());
   if (run.config.train.teacher_norm == "batch")
     fail(ExitCode::usage,
          "train.teacher_cache: with teacher_norm: batch the teacher changes from step to step; nothing can "
          "be kept");
 }
 
-void open_teacher_cache(Run& run) {
+std::unique_ptr<TeacherCache> open_cache(const Run& run, const RunTeacher& teacher, const TeacherPass& pass) {
   const TrainConfig& train = run.config.train;
-  if (train.teacher_cache.path.empty() || !run.has_teacher()) return;
+  if (train.teacher_cache.path.empty()) return nullptr;
   refuse_cache_where_nothing_comes_twice(run);
   TeacherCacheOptions options{.config = train.teacher_cache,
                               .facts = run.task->identity(),
                               .num_samples = run.task->num_samples(),
                               .num_views = run.task->num_views(),
-                              .num_classes = run.teacher_classes,
+                              .num_classes = teacher.facts.num_outputs,
                               .taps = {}};
-  const NodeInfos nodes = run.teacher_summary.node_infos();
-  for (const auto& active : run.losses)
-    for (const auto& tap : active.loss->teacher_taps()) options.taps[tap] = nodes.at(tap);
+  const NodeInfos nodes = teacher.facts.summary.node_infos();
+  for (const std::string& tap : pass.taps) options.taps[tap] = nodes.at(tap);
   // The same data, seen the same way, through the same teacher; by whatever student.
   options.facts.erase("student");
-  options.facts["teacher"] = run.teacher_summary.architecture + ", weights " + run.teacher_hash;
+  options.facts["teacher"] = teacher.facts.summary.architecture + ", weights " + teacher.facts.hash;
   options.facts["precision"] = train.precision + (train.winograd ? ", Winograd" : "");
-  run.teacher_cache = std::make_unique<TeacherCache>(std::move(options));
-  if (!run.teacher_cache->complete() || !noted_preflight(run)) load_teacher(run);
+  return std::make_unique<TeacherCache>(std::move(options));
+}
+
+// Model, pictures of its size, slices, cache: from the inside to the outside.
+void build_teacher(Run& run, std::size_t place, OpenedTeacher opened) {
+  const TrainConfig& train = run.config.train;
+  RunTeacher& teacher = *run.teachers[place];
+  TeacherPass pass = pass_of(run, place);
+  teacher.slice =
+      slice_size(teacher.facts.summary,
+                 train.micro_batch_size > 0 ? train.micro_batch_size : train.batch_size, run.device);
+  teacher.cache = open_cache(run, teacher, pass);
+  auto live = std::make_unique<LiveTeacher>(std::move(opened.model), std::move(opened.open),
+                                            train.channels_last, std::move(pass));
+  teacher.live = live.get();
+  teacher.front = run.task->show_to(std::move(live), teacher.slice);
+  if (!teacher.cache) return;
+  auto cached = std::make_unique<CachedTeacher>(std::move(teacher.front), *teacher.cache, run.device);
+  teacher.cached = cached.get();
+  teacher.front = std::move(cached);
+  const bool judged = run.task->num_classes() == 0 || noted_preflight(teacher);
+  if (teacher.cache->complete() && judged)
+    teacher.live->drop();
+  else
+    teacher.live->model();
+}
+
+// Of a student whose head trains alone.
+void open_short_cut(Run& run) {
+  if (!run.parts.head_alone || run.parts.frozen_parameters == 0) return;
+  for (const auto& active : run.losses)
+    if (!active.loss->student_taps().empty()) {
+      run.no_short_cut = "losses." + active.loss->label() + " looks at the student's maps";
+      return;
+    }
+  if (!run.node_masks.empty()) {
+    run.no_short_cut = "masks hide parts of the student";
+    return;
+  }
+  run.short_cut = run.task->short_cut(*run.student, run.student_summary, run.no_short_cut);
 }
 
 }  // namespace
@@ -194,25 +233,18 @@ std::vector<NamedTensor> Run::trainable() const {
   return all;
 }
 
-void load_teacher(Run& run) {
-  if (run.teacher) return;
-  MGD_ASSERT(run.image != nullptr && run.has_teacher());
-  run.teacher = run.image->open_teacher();
-  settle_teacher(run);
-}
-
 std::unique_ptr<Run> make_run(const Config& config) {
   auto run = std::make_unique<Run>();
   run->config = config;
   run->device = open_device(config.run.device, "run.device");
   if (!config.run.baseline.empty()) require_regular_file(fs::path(config.run.baseline) / "summary.json");
-  open_task(*run);
-  settle_models(*run);
+  run->task = make_task(config, run->device);
+  std::vector<OpenedTeacher> teachers = open_models(*run);
   settle_training(*run);
   open_losses(*run);
-  run->head_features = HeadFeatures::open(*run, run->no_head_features);
+  open_short_cut(*run);
   open_stream(*run);
-  open_teacher_cache(*run);
+  for (std::size_t i = 0; i < teachers.size(); ++i) build_teacher(*run, i, std::move(teachers[i]));
   return run;
 }
 

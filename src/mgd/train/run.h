@@ -7,19 +7,12 @@
 #include <vector>
 
 #include "mgd/data/batch_stream.h"
-#include "mgd/data/image_source.h"
-#include "mgd/eval/classify.h"
-#include "mgd/eval/summary.h"
 #include "mgd/format/config.h"
 #include "mgd/loss/loss.h"
 #include "mgd/mask/mask_source.h"
-#include "mgd/model/image_model.h"
-#include "mgd/train/head_features.h"
-#include "mgd/train/image_task.h"
+#include "mgd/task/task.h"
+#include "mgd/teach/cached_teacher.h"
 #include "mgd/train/node_mask.h"
-#include "mgd/train/open_model.h"
-#include "mgd/train/teacher_cache.h"
-#include "mgd/train/text_task.h"
 #include "mgd/train/trained_parts.h"
 
 namespace mgd {
@@ -27,6 +20,17 @@ namespace mgd {
 struct ActiveLoss {
   std::unique_ptr<Loss> loss;
   std::optional<MaskSource> mask;  // what the loss asked for
+  std::size_t teacher = 0;         // place in Run::teachers of the one that it listens to
+};
+
+// A teacher of a run: its model and who stands around it.
+struct RunTeacher {
+  TeacherFacts facts;
+  std::int64_t slice = 1;               // samples of one pass of it
+  LiveTeacher* live = nullptr;          // owned by `front`
+  std::unique_ptr<TeacherCache> cache;  // null: the teacher runs in every step
+  CachedTeacher* cached = nullptr;      // owned by `front`; null without a cache
+  std::unique_ptr<Teacher> front;       // whom the steps ask
 };
 
 struct Run {
@@ -34,36 +38,26 @@ struct Run {
   at::Device device = at::kCPU;
 
   std::unique_ptr<Task> task;
-  // The task by its kind, one of the two: for what only pictures or only texts have.
-  const ImageTask* image = nullptr;
-  const TextTask* text = nullptr;
   std::unique_ptr<Model> student;
   bool student_given = false;  // its weights come from a file: they were trained before
-  TrainedParts parts;          // what of it trains
-  // Null in `train`, and where the cache holds all that it could say: whoever needs it calls load_teacher.
-  std::unique_ptr<Model> teacher;
-  std::unique_ptr<BatchStream> teacher_stream;  // makes pictures of its size; when they are first asked for
-  std::string teacher_hash;                     // of its files
-  std::string teacher_default_tap;
-  std::vector<AttentionNodes> teacher_attention;  // a layer each
-  std::unique_ptr<TeacherCache> teacher_cache;    // null: the teacher runs in every step
-  ModelSummary student_summary, teacher_summary;
-  bool has_teacher() const { return !teacher_summary.architecture.empty(); }
-  // Why the teacher's logits are of no use here, as a sentence; "" = they are those of the data's classes.
-  std::string no_teacher_logits;
-  std::int64_t teacher_classes = 0;  // outputs of the teacher
+  ModelSummary student_summary;
+  TrainedParts parts;                                 // what of it trains
+  std::vector<std::unique_ptr<RunTeacher>> teachers;  // none in `train`
 
   std::vector<ActiveLoss> losses;
   std::vector<std::unique_ptr<NodeMask>> node_masks;
-  // Of a student whose head trains alone; null: the whole student runs in every step, `no_head_features` says
+  // Of a student whose head trains alone; null: the whole student runs in every step, `no_short_cut` says
   // why.
-  std::unique_ptr<HeadFeatures> head_features;
-  std::string no_head_features;
+  std::unique_ptr<ShortCut> short_cut;
+  std::string no_short_cut;
   std::unique_ptr<BatchStream> loader;  // the training stream
 
   std::int64_t steps_per_epoch = 0;
   std::int64_t total_steps = 0;
 
+  // The one that reports compare with; null in `train`.
+  const RunTeacher* teacher() const { return teachers.empty() ? nullptr : teachers.front().get(); }
+  RunTeacher* teacher() { return teachers.empty() ? nullptr : teachers.front().get(); }
   bool bf16() const { return config.train.precision == "bf16"; }
   // Parameters of student, loss blocks and learned mask fills, each with a prefix that makes its name unique.
   std::vector<NamedTensor> parameters() const;
@@ -74,9 +68,6 @@ struct Run {
 
 // Throws Error(usage | missing_input | bad_data) with the place in the recipe for anything that does not fit.
 std::unique_ptr<Run> make_run(const Config& config);
-
-// The teacher with its weights, unless it is there already.
-void load_teacher(Run& run);
 
 // The resolved table, a line each: models, taps with shapes, losses with weights, masks, steps, data.
 std::vector<std::string> describe_run(const Run& run);

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "mgd/nn/autocast.h"
-#include "mgd/nn/batch_to.h"
 
 namespace mgd {
 
@@ -21,23 +20,10 @@ double weight_in(const Loss& loss, std::int64_t epoch) {  // 0-based
   return now < warmup ? loss.weight() * (now / warmup) : loss.weight();
 }
 
-// Tensors of micro-batches, one after the other; undefined where they are.
-at::Tensor joined(const std::vector<at::Tensor>& parts) {
-  if (parts.size() == 1 || !parts.front().defined()) return parts.front();
-  return at::cat(parts);
-}
-
-template <class Part>
-at::Tensor joined(const std::vector<StepOutput>& outputs, const Part& part) {
-  std::vector<at::Tensor> parts;
-  for (const StepOutput& output : outputs) parts.push_back(part(output));
-  return joined(parts);
-}
-
 at::Tensor joined_keep(const StepPlan& plan, std::size_t i) {
   std::vector<at::Tensor> parts;
   for (const auto& of_micro : plan.loss_keep) parts.push_back(of_micro[i]);
-  return joined(parts);
+  return parts.size() == 1 || !parts.front().defined() ? parts.front() : at::cat(parts);
 }
 
 // Of the losses that see a step at once.
@@ -54,47 +40,17 @@ void count_whole_step(const Run& run, const StepBatches& batches, StepPlan& plan
   }
 }
 
-Value joined(const std::vector<const Value*>& parts) {
-  Value all{.data = {}, .axes = parts.front()->axes};
-  std::vector<at::Tensor> data;
-  for (const Value* part : parts) {
-    data.push_back(part->data);
-    if (part->offsets.empty()) continue;
-    const std::int64_t rows = all.offsets.empty() ? 0 : all.offsets.back();
-    if (all.offsets.empty()) all.offsets.push_back(0);
-    for (std::size_t s = 1; s < part->offsets.size(); ++s) all.offsets.push_back(rows + part->offsets[s]);
-  }
-  all.data = joined(data);
-  return all;
-}
-
-// Without heads of language models, which no loss of Scope::step reads.
-Record joined(const std::vector<StepOutput>& outputs, Record StepOutput::*side) {
-  const auto with = [&](at::Tensor Record::*what) {
-    return joined(outputs, [&](const StepOutput& output) { return output.*side.*what; });
-  };
-  Record all;
-  all.logits = with(&Record::logits);
-  all.embedding = with(&Record::embedding);
-  for (const auto& [name, node] : (outputs.front().*side).nodes) {
-    std::vector<const Value*> parts;
-    for (const StepOutput& output : outputs) parts.push_back(&(output.*side).nodes.at(name));
-    all.nodes[name] = joined(parts);
-  }
-  return all;
-}
-
 StepOutput joined(const std::vector<StepOutput>& outputs) {
-  StepOutput all;
-  for (const StepOutput& output : outputs)
-    all.batch.sample_ids.insert(all.batch.sample_ids.end(), output.batch.sample_ids.begin(),
-                                output.batch.sample_ids.end());
-  all.batch.target = joined(outputs, [](const StepOutput& output) { return output.batch.target; });
-  all.batch.target_probs =
-      joined(outputs, [](const StepOutput& output) { return output.batch.target_probs; });
-  all.student = joined(outputs, &StepOutput::student);
-  all.teacher = joined(outputs, &StepOutput::teacher);
-  return all;
+  std::vector<Batch> batches;
+  std::vector<const Record*> student, teacher;
+  for (const StepOutput& output : outputs) {
+    batches.push_back(output.batch);
+    batches.back().input.reset();  // no loss reads them
+    batches.back().teacher_input.reset();
+    student.push_back(&output.student);
+    teacher.push_back(&output.teacher);
+  }
+  return {.batch = join_batches(batches), .student = join_records(student), .teacher = join_records(teacher)};
 }
 
 // Adds the weighted part of loss i to `total`.
@@ -142,9 +98,13 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
   return plan;
 }
 
+Record teacher_answer(Run& run, const Batch& batch) {
+  return run.teachers.empty() ? Record{} : run.teachers.front()->front->answer(batch);
+}
+
 Record student_forward(Run& run, const Batch& batch, std::int64_t step,
                        const std::vector<at::Tensor>& node_keep) {
-  if (run.head_features) return run.head_features->forward(run, batch, step);
+  if (run.short_cut) return run.short_cut->forward(batch, step);
   AutocastGuard autocast(run.bf16(), run.device);
   Forward forward(/*training=*/true);
   forward.use_winograd(run.config.train.winograd);
@@ -210,7 +170,7 @@ StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t s
     output.batch = batch_to(batches.micro[m], run.device);
     Batch& batch = output.batch;
     batch.view = run.task->num_views() > 0 ? batches.epoch % run.task->num_views() : -1;
-    output.teacher = teacher_forward(run, batch);
+    output.teacher = teacher_answer(run, batch);
     output.student = student_forward(run, batch, step, plan.node_keep[m]);
     const at::Tensor loss = distill_loss(run, plan, m, output, result);
     if (!joins && loss.defined() && loss.requires_grad()) loss.backward();

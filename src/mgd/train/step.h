@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "mgd/train/teacher_forward.h"
+#include "mgd/train/run.h"
 
 namespace mgd {
 
@@ -27,6 +27,9 @@ struct StepResult {
 };
 
 StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step);
+
+// What the run's teacher says; an empty record without one.
+Record teacher_answer(Run& run, const Batch& batch);
 
 // `step` is that of the plan `node_keep` comes from: dropout draws by it.
 Record student_forward(Run& run, const Batch& batch, std::int64_t step,

@@ -11,9 +11,9 @@ namespace {
 using json = nlohmann::ordered_json;
 
 // An object; empty when there is no note.
-json read_note(const Run& run) {
-  if (!run.teacher_cache) return json::object();
-  json note = json::parse(run.teacher_cache->note(), nullptr, /*allow_exceptions=*/false);
+json read_note(const RunTeacher& teacher) {
+  if (!teacher.cache) return json::object();
+  json note = json::parse(teacher.cache->note(), nullptr, /*allow_exceptions=*/false);
   return note.is_object() ? note : json::object();
 }
 
@@ -32,28 +32,29 @@ double number(const json& value) {
 
 // The samples the measures were taken on.
 std::string fingerprint_of_split(const Run& run, const std::string& split) {
-  return split.empty() ? "" : split + " " + run.image->source(split)->fingerprint();
+  return split.empty() ? "" : split + " " + run.task->fingerprint(split);
 }
 
 }  // namespace
 
-std::optional<Preflight> noted_preflight(const Run& run) {
-  const json note = read_note(run);
+std::optional<Preflight> noted_preflight(const RunTeacher& teacher) {
+  const json note = read_note(teacher);
   if (!note.contains("preflight")) return std::nullopt;
   const json& p = note["preflight"];
   return Preflight{.teacher_accuracy = p.value("accuracy", -1.0),
                    .samples = p.value("samples", std::int64_t{0})};
 }
 
-void note_preflight(Run& run, const Preflight& preflight) {
-  if (!run.teacher_cache) return;
-  json note = read_note(run);
+void note_preflight(RunTeacher& teacher, const Preflight& preflight) {
+  if (!teacher.cache) return;
+  json note = read_note(teacher);
   note["preflight"] = {{"accuracy", preflight.teacher_accuracy}, {"samples", preflight.samples}};
-  run.teacher_cache->set_note(note.dump());
+  teacher.cache->set_note(note.dump());
 }
 
-std::optional<ModelMeasures> noted_measures(const Run& run, const std::string& split) {
-  const json note = read_note(run);
+std::optional<ModelMeasures> noted_measures(const Run& run, const RunTeacher& teacher,
+                                            const std::string& split) {
+  const json note = read_note(teacher);
   if (!note.contains("measures") || note["measures"].value("on", "") != fingerprint_of_split(run, split))
     return std::nullopt;
   const json& kept = note["measures"];
@@ -68,11 +69,12 @@ std::optional<ModelMeasures> noted_measures(const Run& run, const std::string& s
   return m;
 }
 
-void note_measures(Run& run, const std::string& split, const ModelMeasures& measures) {
-  if (!run.teacher_cache) return;
+void note_measures(const Run& run, RunTeacher& teacher, const std::string& split,
+                   const ModelMeasures& measures) {
+  if (!teacher.cache) return;
   json figures = json::object();
   for (const auto& [name, value] : measures.figures) figures[name] = value;
-  json note = read_note(run);
+  json note = read_note(teacher);
   note["measures"] = {{"on", fingerprint_of_split(run, split)},
                       {"samples", measures.classes.samples},
                       {"bytes", measures.bytes},
@@ -80,7 +82,7 @@ void note_measures(Run& run, const std::string& split, const ModelMeasures& meas
   // The note has room for the classes of most data, not of all.
   if (measures.classes.per_class.size() <= kMostNotedClasses)
     note["measures"]["classes"] = classes_json(measures.classes.per_class);
-  run.teacher_cache->set_note(note.dump());
+  teacher.cache->set_note(note.dump());
 }
 
 }  // namespace mgd

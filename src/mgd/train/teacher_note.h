@@ -10,11 +10,13 @@
 namespace mgd {
 
 // nullopt: not known, or no cache.
-std::optional<Preflight> noted_preflight(const Run& run);
-void note_preflight(Run& run, const Preflight& preflight);  // without a cache nothing happens
+std::optional<Preflight> noted_preflight(const RunTeacher& teacher);
+void note_preflight(RunTeacher& teacher, const Preflight& preflight);  // without a cache nothing happens
 
 // Of the split as it is now: of other samples nothing is known.
-std::optional<ModelMeasures> noted_measures(const Run& run, const std::string& split);
-void note_measures(Run& run, const std::string& split, const ModelMeasures& measures);
+std::optional<ModelMeasures> noted_measures(const Run& run, const RunTeacher& teacher,
+                                            const std::string& split);
+void note_measures(const Run& run, RunTeacher& teacher, const std::string& split,
+                   const ModelMeasures& measures);
 
 }  // namespace mgd

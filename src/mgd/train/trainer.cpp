@@ -85,7 +85,7 @@ class Trainer {
   [[noreturn]] void diverged(const std::string& how);
   void require_result();
   void end_of_epoch();
-  void tend_teacher_cache(std::int64_t epoch);
+  void tend_teacher_caches(std::int64_t epoch);
   void evaluate(std::int64_t epoch);
   void save();
   void log_step(const StepResult& result, double lr, double grad_norm);
@@ -126,7 +126,8 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
   if (run.config.train.ema_decay > 0) ema_ = std::make_unique<Ema>(*run.student, run.config.train.ema_decay);
   state_.identity = run_identity(run);
   resume(options.strict);
-  if (run.teacher_cache) run.teacher_cache->create();  // a full disk is found before the first step
+  for (const auto& teacher : run.teachers)
+    if (teacher->cache) teacher->cache->create();  // a full disk is found before the first step
   log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
   if (result_.resumed_from.empty()) survey_teacher(run);
   run.loader->seek(state_.step / run.steps_per_epoch, state_.step % run.steps_per_epoch);
@@ -268,31 +269,37 @@ void Trainer::require_result() {
 void Trainer::end_of_epoch() {
   const std::int64_t epoch = (state_.step + run_.steps_per_epoch - 1) / run_.steps_per_epoch;  // 1-based
   const bool last = state_.step == run_.total_steps;
-  tend_teacher_cache(epoch);
+  tend_teacher_caches(epoch);
   if (run_.task->has_split("validation") && (last || epoch % run_.config.train.eval_every == 0))
     evaluate(epoch);
   if (last || run_.config.train.checkpoint_every == 0) save();
 }
 
-void Trainer::tend_teacher_cache(std::int64_t epoch) {
-  TeacherCache* cache = run_.teacher_cache.get();
-  if (cache == nullptr) return;
-  if (const std::int64_t bad = cache->damaged() + cache->stale(); bad > cache_faults_noted_) {
-    note(fmt::format(
-        "teacher cache {}: {} records damaged, {} of other pictures; the teacher computed them again",
-        cache->path().string(), cache->damaged(), cache->stale()));
-    cache_faults_noted_ = bad;
+void Trainer::tend_teacher_caches(std::int64_t epoch) {
+  std::int64_t faults = 0;
+  for (const auto& teacher : run_.teachers)
+    if (teacher->cache) faults += teacher->cache->damaged() + teacher->cache->stale();
+  const bool news = faults > cache_faults_noted_;
+  cache_faults_noted_ = faults;
+  for (const auto& teacher : run_.teachers) {
+    if (!teacher->cache) continue;
+    const TeacherCache& cache = *teacher->cache;
+    if (news && cache.damaged() + cache.stale() > 0)
+      note(fmt::format(
+          "teacher cache {}: {} records damaged, {} of other samples; the teacher computed them again",
+          cache.path().string(), cache.damaged(), cache.stale()));
+    if (epoch < run_.task->num_views() || cache.complete()) continue;
+    const auto samples = run_.task->sample_stream();
+    const std::int64_t added = teacher->cached->complete(*samples, run_.task->num_views(), teacher->slice);
+    note(fmt::format("teacher cache {}: complete, {} samples added that no batch had", cache.path().string(),
+                     added));
   }
-  if (epoch < run_.task->num_views() || cache->complete()) return;
-  const std::int64_t added = complete_teacher_cache(run_);
-  note(fmt::format("teacher cache {}: complete, {} samples added that no batch had", cache->path().string(),
-                   added));
 }
 
 void Trainer::evaluate(std::int64_t epoch) {
   if (ema_) ema_->swap();
-  const Figures figures = run_.head_features ? run_.head_features->measure(run_, "validation")
-                                             : run_.task->measure(*run_.student, "validation");
+  const Figures figures = run_.short_cut ? run_.short_cut->measure("validation")
+                                         : run_.task->measure(*run_.student, "validation");
   const Headline headline = run_.task->headline();
   const double value = figure(figures, headline.name);
   MetricRow row;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "mgd/types/value.h"
 
 namespace mgd {
+
+inline constexpr int kSequenceShift = 40;  // no dataset's numbers reach it
 
 // One micro-batch of B samples. A task fills what it uses and leaves the rest undefined.
 struct Batch {
@@ -29,6 +32,7 @@ struct Batch {
   std::vector<std::int64_t>
       sample_ids;  // B, index of each sample in its dataset: the key of everything random
   // S, one for each sequence of `tokens`: the key of what is random within it. Empty: sequence s is sample s.
+  // Sequence k of sample i is i + (k << kSequenceShift), from k = 0 on.
   std::vector<std::int64_t> sequence_ids;
   std::int64_t view = -1;  // which augmented variant of its samples this is; -1: one that never comes again
   std::int64_t size() const { return static_cast<std::int64_t>(sample_ids.size()); }
@@ -42,6 +46,16 @@ inline const PackedTokens& tokens_of(const NodeInfo& rows, const Batch& batch) {
 
 // Keys of randomness, one a sequence. A batch that says nothing is nobody's training batch: places will do.
 std::vector<std::int64_t> sequence_keys(const Batch& batch, std::int64_t num_sequences);
+
+// B + 1: the sequences of sample i are [i, i + 1) of these.
+std::vector<std::int64_t> sequence_offsets(const Batch& batch);
+
+// The batch with every tensor on `device`; the same tensors when they are there.
+Batch batch_to(const Batch& batch, at::Device device);
+// The samples at these places of it, in this order; of a text all its sequences and targets.
+Batch select_samples(const Batch& batch, std::span<const std::int64_t> places);
+// One after the other; at least one. Views and what is defined are those of the first.
+Batch join_batches(std::span<const Batch> parts);
 
 inline constexpr const char* kEmbeddingNode = "embedding";  // of every sentence encoder
 
@@ -60,7 +74,13 @@ struct Record {
   at::Tensor logits;                   // (B, K) classifiers; (N, K) token classifiers
   at::Tensor embedding;                // (S, H) sentence encoders, a row a sequence
   LmHead head;                         // language models: scores over the vocabulary, not computed yet
+  TopScores top;                       // of teachers whose scores are kept, in place of `head`
   std::map<std::string, Value> nodes;  // that the pass was asked for
 };
+
+Record record_to(Record record, at::Device device);
+// Of batches one after the other; at least one. Without heads of language models, whose rows no loss relates
+// to each other.
+Record join_records(std::span<const Record* const> parts);
 
 }  // namespace mgd

@@ -33,4 +33,14 @@ struct LmHead {
   bool defined() const { return weight.defined(); }
 };
 
+// What is kept of a language model's scores at n targets: softmax(scores / temperature) of the k likeliest
+// entries, and what all others have together.
+struct TopScores {
+  at::Tensor ids;       // (n, k) int64, the likeliest first
+  at::Tensor log_p;     // (n, k) float
+  at::Tensor log_rest;  // (n) float; -inf where k = V
+  double temperature = 1;
+  bool defined() const { return ids.defined(); }
+};
+
 }  // namespace mgd

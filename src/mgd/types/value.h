@@ -30,6 +30,7 @@ struct NodeInfo {
   Axes axes = Axes::other;
   std::vector<std::int64_t> sizes;  // of one sample or token, see Axes
   bool of_decoder = false;          // rows: of Batch::decoder_tokens
+  bool of_sequence = false;         // vector: one for each sequence, not for each sample
 };
 using NodeInfos = std::map<std::string, NodeInfo>;
 

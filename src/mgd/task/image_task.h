@@ -1,0 +1,79 @@
+// Image classification.
+#pragma once
+
+#include "mgd/data/image_source.h"
+#include "mgd/eval/classify.h"
+#include "mgd/format/config.h"
+#include "mgd/task/open_model.h"
+#include "mgd/task/picture_rules.h"
+#include "mgd/task/task.h"
+
+namespace mgd {
+
+class ImageTask final : public Task {
+ public:
+  // Opens the data. Throws as open_splits does, and Error(usage | bad_data) for a recipe that does not fit
+  // it.
+  explicit ImageTask(const Config& config, at::Device device);
+
+  // Both see pictures as settle_pictures says. A teacher with a cache is only outlined.
+  OpenedTeacher open_teacher(const ModelConfig& wanted, const std::string& role) override;
+  OpenedStudent open_student() override;
+  std::unique_ptr<Teacher> show_to(std::unique_ptr<Teacher> live, std::int64_t slice) const override;
+
+  std::unique_ptr<BatchStream> training_stream() const override;
+  std::unique_ptr<BatchStream> sample_stream() const override { return sample_stream_of(rules_.size); }
+  std::unique_ptr<BatchStream> survey_stream(std::int64_t batch, bool shuffled) const override;
+  std::int64_t num_samples() const override { return train_->size(); }
+  std::int64_t num_measured() const override {
+    return (validation_ ? validation_->size() : 0) + (test_ ? test_->size() : 0);
+  }
+  std::int64_t num_views() const override;
+  std::string why_no_views() const override;
+  std::int64_t num_classes() const override {
+    return static_cast<std::int64_t>(train_->class_names().size());
+  }
+  std::vector<std::string> class_names() const override { return train_->class_names(); }
+  std::string input_text() const override;
+  Headline headline() const override { return {.name = "accuracy"}; }
+  bool has_split(const std::string& split) const override { return source(split) != nullptr; }
+  Figures measure(Model& model, const std::string& split) const override;
+  ModelAnswers answers(Model& model, const std::string& split, Role role) const override;
+  double latency_ms(Model& model, Role role) const override;
+  std::string fingerprint(const std::string& split) const override { return source(split)->fingerprint(); }
+  Batch samples(const std::string& split, const std::vector<std::int64_t>& indices) const override;
+  const ImageSource* pictures(const std::string& split) const override { return source(split); }
+  std::map<std::string, std::string> left_out() const override { return left_out_; }
+  std::optional<Rehearsal> rehearsal() const override;
+  std::unique_ptr<ShortCut> short_cut(Model& student, const ModelSummary& summary,
+                                      std::string& why) const override;
+  std::map<std::string, std::string> identity() const override;
+  std::vector<std::string> describe() const override;
+  std::string data_report_json(const BatchStream& stream) const override;
+  void export_model(const Model& student, const fs::path& folder) const override;
+
+ private:
+  ModelDefaults model_defaults(HeadUse use) const;
+  LoaderOptions loader_options() const;
+  std::unique_ptr<BatchStream> sample_stream_of(PictureSize size) const;
+  const ImageSource* source(const std::string& split) const;  // nullptr: not there, or empty
+  bool teacher_sees_another_size() const { return teacher_size_ != rules_.size; }
+  PictureSize size_for(Role role) const { return role == Role::teacher ? teacher_size_ : rules_.size; }
+  EvalOptions eval_options_for(Role role) const;
+  at::Tensor noise_of(PictureSize size, std::int64_t samples) const;  // (B, C, Y, X)
+  const Config config_;
+  const at::Device device_;
+  std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
+  std::shared_ptr<const ImageSource> prepared_;                   // validation_ as the student sees it
+  PictureSurvey survey_;                                          // of the training pictures
+  PictureRules rules_;
+  PictureSize teacher_size_;        // that of the rules, unless teacher.image_size says another
+  std::vector<std::string> notes_;  // on the models, for the console
+  bool teacher_named_ = false;      // OpenedModel::named
+  mutable std::map<std::string, std::string> left_out_;
+  ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run
+};
+
+Figures figures_of(const ClassifyMetrics& metrics);
+
+}  // namespace mgd
