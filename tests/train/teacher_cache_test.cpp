@@ -25,8 +25,7 @@ TeacherCacheOptions options_in(const fs::path& path, const std::string& teacher 
           .facts = {{"teacher", teacher}, {"data", "pictures"}},
           .num_samples = 10,
           .num_views = 2,
-          .num_classes = 3,
-          .taps = {{"layer3", {.axes = Axes::map, .sizes = {2, 2, 2}}}}};
+          .kept = {.num_classes = 3, .taps = {{"layer3", {.axes = Axes::map, .sizes = {2, 2, 2}}}}}};
 }
 
 Batch batch_of(std::int64_t view, std::vector<std::int64_t> ids) {
@@ -48,7 +47,7 @@ Record output_for(std::int64_t batch) {
 Record keep(TeacherCache& cache, const Batch& batch, const Record& live) {
   TeacherCache::Lookup lookup = cache.look_up(batch);
   EXPECT_EQ(lookup.missing.size(), batch.sample_ids.size());
-  cache.fill_in(batch, lookup, live);
+  cache.fill_in(batch, lookup, batch, live);
   return lookup.output;
 }
 
@@ -165,7 +164,7 @@ TEST(TeacherCache, ItsSizeIsKnownAndBoundedBeforehand) {
   const toy::TempFolder folder;
   TeacherCacheOptions options = options_in(folder / "t.cache");
   options.num_samples = 45'000;
-  options.taps = {{"layer3", {.axes = Axes::map, .sizes = {64, 8, 8}}}};
+  options.kept.taps = {{"layer3", {.axes = Axes::map, .sizes = {64, 8, 8}}}};
   options.config.limit_mb = 1000;
   const std::string message = error_of(ExitCode::usage, [&] { TeacherCache{options}; });
   EXPECT_THAT(message, HasSubstr("1.4 GiB needed for 45000 samples x 2 views"));
@@ -221,7 +220,7 @@ TEST(TeacherCache, DISABLED_SpeedOfALookup) {
     TeacherCacheOptions options = options_in(folder.path());
     options.config.features = features;
     options.num_samples = 10'240;
-    options.taps = {{"layer3", {.axes = Axes::map, .sizes = {64, 8, 8}}}};
+    options.kept.taps = {{"layer3", {.axes = Axes::map, .sizes = {64, 8, 8}}}};
     TeacherCache cache(options);
     const auto batch_at = [](std::int64_t first) {
       std::vector<std::int64_t> ids;
@@ -237,7 +236,7 @@ TEST(TeacherCache, DISABLED_SpeedOfALookup) {
         const Batch batch = batch_at(first);
         const double start = now_seconds();
         auto lookup = cache.look_up(batch);
-        if (!lookup.missing.empty()) cache.fill_in(batch, lookup, live);
+        if (!lookup.missing.empty()) cache.fill_in(batch, lookup, batch, live);
         seconds[pass] += now_seconds() - start;
       }
     fmt::print("{}: {} bytes a record; filled in {:.1f} us a sample, found in {:.1f} us\n", features,

@@ -22,18 +22,22 @@ namespace {
 
 using Word = std::uint64_t;
 
-constexpr std::string_view kMagic = "mgd-rec1";
+constexpr std::string_view kMagic = "mgd-rec1", kRaggedMagic = "mgd-rec2";
 constexpr std::uint64_t kMostText = 1 << 20, kMostBytes = std::uint64_t{1} << 60;
 
 struct Head {
   char magic[8];
   std::uint64_t text_bytes;
   std::int64_t num_records, record_bytes;
-  std::uint64_t checksum;  // of the text and the numbers above
+  std::uint64_t checksum;  // of the text, the ends and the numbers above
 };
 
-std::uint64_t head_checksum(const Head& head, std::string_view text) {
-  return checksum_of(&head, offsetof(Head, checksum), checksum_of(text.data(), text.size(), 0));
+using Ends = std::vector<std::uint64_t>;
+
+std::uint64_t head_checksum(const Head& head, std::string_view text, const Ends& ends) {
+  std::uint64_t sum = checksum_of(text.data(), text.size(), 0);
+  if (!ends.empty()) sum = checksum_of(ends.data(), ends.size() * sizeof ends[0], sum);
+  return checksum_of(&head, offsetof(Head, checksum), sum);
 }
 
 std::uint64_t padded(std::uint64_t bytes) {
@@ -46,10 +50,13 @@ std::string head_bytes(std::string_view text, const RecordShape& shape) {
             .num_records = shape.num_records,
             .record_bytes = shape.record_bytes,
             .checksum = 0};
-  std::memcpy(head.magic, kMagic.data(), sizeof head.magic);
-  head.checksum = head_checksum(head, text);
+  std::memcpy(head.magic, (shape.ends.empty() ? kMagic : kRaggedMagic).data(), sizeof head.magic);
+  head.checksum = head_checksum(head, text, shape.ends);
   std::string bytes(reinterpret_cast<const char*>(&head), sizeof head);
-  return bytes.append(text);
+  bytes.append(text);
+  if (shape.ends.empty()) return bytes;
+  bytes.resize(padded(bytes.size()), '\0');
+  return bytes.append(reinterpret_cast<const char*>(shape.ends.data()), shape.ends.size() * sizeof(Word));
 }
 
 // The whole of `bytes` is reserved: a write through the map into a hole of a full disk would end the process.
@@ -113,12 +120,13 @@ namespace {
 struct Parts {
   std::uint64_t note, entries, records, record_bytes, end;
   Parts(std::size_t text_bytes, const RecordShape& shape)
-      : note(padded(sizeof(Head) + text_bytes)),
+      : note(padded(sizeof(Head) + text_bytes) + shape.ends.size() * sizeof(Word)),
         entries(note + RecordFile::kNoteBytes),
         // One entry more, that of the note, which comes first.
         records(entries + (static_cast<std::uint64_t>(shape.num_records) + 1) * 2 * sizeof(Word)),
         record_bytes(padded(static_cast<std::uint64_t>(shape.record_bytes))),
-        end(records + static_cast<std::uint64_t>(shape.num_records) * record_bytes) {}
+        end(records + (shape.ends.empty() ? static_cast<std::uint64_t>(shape.num_records) * record_bytes
+                                          : shape.ends.back())) {}
 };
 
 // Numbers of a damaged head must not overflow.
@@ -129,6 +137,16 @@ bool plausible(const Head& head) {
 }
 
 }  // namespace
+
+RecordShape RecordShape::ragged(const std::vector<std::uint64_t>& bytes) {
+  RecordShape shape{.num_records = static_cast<std::int64_t>(bytes.size())};
+  std::uint64_t end = 0;
+  for (const std::uint64_t size : bytes) {
+    shape.record_bytes = std::max(shape.record_bytes, static_cast<std::int64_t>(size));
+    shape.ends.push_back(end += padded(size));
+  }
+  return shape;
+}
 
 std::uint64_t RecordFile::bytes_of(std::string_view text, const RecordShape& shape) {
   return Parts(text.size(), shape).end;
@@ -178,15 +196,17 @@ RecordFile::~RecordFile() {
 }
 
 RecordFile RecordFile::create(const fs::path& path, std::string_view text, const RecordShape& shape) {
-  MGD_ASSERT(text.size() <= kMostText && shape.num_records >= 0 && shape.record_bytes >= 0);
+  MGD_ASSERT(text.size() <= kMostText && shape.num_records >= 0 && shape.record_bytes >= 0 &&
+             (shape.ends.empty() || shape.ends.size() == static_cast<std::size_t>(shape.num_records)));
   std::error_code error;
   fs::create_directories(parent_of(path), error);
   remove_stale_staging(parent_of(path));
   Staging staging = make_staging(path, StagingKind::file);
   try {
     reserve(staging.lock, path, bytes_of(text, shape), 0);
-    write_all(staging.lock, path, head_bytes(text, shape));
-    sync_file(staging.lock, path, text.size());
+    const std::string head = head_bytes(text, shape);
+    write_all(staging.lock, path, head);
+    sync_file(staging.lock, path, head.size());
     if (!publish(staging.path, path)) ::unlink(staging.path.c_str());
   } catch (...) {
     ::unlink(staging.path.c_str());
@@ -204,16 +224,22 @@ std::optional<RecordFile> RecordFile::open(const fs::path& path) {
   file.read_at(0, &head, held);
   // An empty file, or a piece of a head, is ours and lost; anything else must say what it is.
   const std::string_view magic(head.magic, std::min(held, sizeof head.magic));
-  if (magic != kMagic.substr(0, magic.size()))
+  const bool ragged = magic == kRaggedMagic;
+  if (!ragged && magic != kMagic.substr(0, magic.size()))
     fail(ExitCode::bad_data, "{}: not a file of this kind or version; remove it or name another",
          path.string());
-  if (held < sizeof head || !plausible(head) || file.size() < sizeof head + head.text_bytes)
-    return std::nullopt;
+  if (held < sizeof head || !plausible(head)) return std::nullopt;
+  const std::uint64_t at = padded(sizeof head + head.text_bytes);
+  const std::uint64_t table = ragged ? static_cast<std::uint64_t>(head.num_records) * sizeof(Word) : 0;
+  if (file.size() < sizeof head + head.text_bytes || (ragged && file.size() < at + table)) return std::nullopt;
   std::string text(head.text_bytes, '\0');
   file.read_at(sizeof head, text.data(), text.size());
-  if (head_checksum(head, text) != head.checksum) return std::nullopt;
-  return RecordFile(path, std::move(text),
-                    {.num_records = head.num_records, .record_bytes = head.record_bytes});
+  Ends ends(table / sizeof(Word));
+  if (!ends.empty()) file.read_at(at, ends.data(), table);
+  if (head_checksum(head, text, ends) != head.checksum) return std::nullopt;
+  return RecordFile(
+      path, std::move(text),
+      {.num_records = head.num_records, .record_bytes = head.record_bytes, .ends = std::move(ends)});
 }
 
 RecordFile::Place RecordFile::note_place() const {
@@ -226,10 +252,13 @@ RecordFile::Place RecordFile::note_place() const {
 RecordFile::Place RecordFile::place_of(std::int64_t record) const {
   MGD_ASSERT(record >= 0 && record < shape_.num_records);
   const Parts parts(text_.size(), shape_);
-  const auto index = static_cast<std::uint64_t>(record);
+  const auto index = static_cast<std::size_t>(record);
+  const Ends& ends = shape_.ends;
+  const std::uint64_t begin = ends.empty() ? index * parts.record_bytes : index == 0 ? 0 : ends[index - 1];
+  const std::uint64_t size = ends.empty() ? parts.record_bytes : ends[index] - begin;
   return {.entry = reinterpret_cast<Entry*>(map_ + parts.entries) + 1 + index,
-          .words = reinterpret_cast<Word*>(map_ + parts.records + index * parts.record_bytes),
-          .count = parts.record_bytes / sizeof(Word)};
+          .words = reinterpret_cast<Word*>(map_ + parts.records + begin),
+          .count = size / sizeof(Word)};
 }
 
 std::size_t RecordFile::buffer_words() const {

@@ -1,8 +1,9 @@
-// Fixed-size records in one memory-mapped file, of its full size from the beginning. Any number of threads
+// Records in one memory-mapped file, of its full size from the beginning. Any number of threads
 // and processes read and write them in any order, without a lock.
 //
 //   Head                 sizes, and the checksum of head and text
 //   text                 what the records are, as the owner says it
+//   ends                 where each record ends; not there when all have one size
 //   note                 one more record, of kNoteBytes, for what is learned later
 //   an Entry a record    key and checksum; zeros: never written
 //   the records          each padded to words
@@ -24,7 +25,12 @@ namespace mgd {
 
 struct RecordShape {
   std::int64_t num_records = 0;
-  std::int64_t record_bytes = 0;
+  std::int64_t record_bytes = 0;  // of each, or of the largest
+  // Where each ends, in bytes from where the first begins, each a multiple of 8 and none below the one before;
+  // empty: all have one size.
+  std::vector<std::uint64_t> ends = {};
+
+  static RecordShape ragged(const std::vector<std::uint64_t>& bytes);  // of records of these sizes
 };
 
 class RecordFile {
@@ -55,7 +61,7 @@ class RecordFile {
   const std::string& repair() const { return repair_; }  // what open() mended: "cut short: ..."; "" = nothing
 
   // `key` tells what the record was made from; `stale` is a whole record of another key. `bytes` holds
-  // buffer_words() words, those of a record and padding, which is kept too.
+  // buffer_words() words: those of a record and padding, which is kept too. Of a smaller record the first.
   enum class State { missing, damaged, stale, good };
   State read(std::int64_t record, std::uint64_t key, std::uint64_t* words) const;
   // Does nothing where the file is not writable.

@@ -168,7 +168,7 @@ std::unique_ptr<Teacher> ImageTask::show_to(std::unique_ptr<Teacher> live, std::
     teacher = std::make_unique<SlicedTeacher>(std::move(teacher), slice);
   if (teacher_sees_another_size())
     teacher = std::make_unique<ShownTeacher>(
-        std::move(teacher), [this] { return sample_stream_of(teacher_size_); }, device_);
+        std::move(teacher), [this] { return ordered_stream_of(teacher_size_, 1); }, device_);
   return teacher;
 }
 
@@ -189,10 +189,10 @@ LoaderOptions ImageTask::loader_options() const {
           .views = config_.data.views};
 }
 
-std::unique_ptr<BatchStream> ImageTask::sample_stream_of(PictureSize size) const {
+std::unique_ptr<BatchStream> ImageTask::ordered_stream_of(PictureSize size, std::int64_t batch) const {
   LoaderOptions options = loader_options();
   options.height = size.height, options.width = size.width;
-  options.batch_size = options.micro_batch_size = 1;
+  options.batch_size = options.micro_batch_size = batch;
   options.shuffle = options.drop_last = false;
   options.threads = options.cache_mb = 0;
   return std::make_unique<Loader>(*train_, make_augmentations(config_.data.augment), options);

@@ -22,7 +22,9 @@ class ImageTask final : public Task {
   std::unique_ptr<Teacher> show_to(std::unique_ptr<Teacher> live, std::int64_t slice) const override;
 
   std::unique_ptr<BatchStream> training_stream() const override;
-  std::unique_ptr<BatchStream> sample_stream() const override { return sample_stream_of(rules_.size); }
+  std::unique_ptr<BatchStream> ordered_stream(std::int64_t batch) const override {
+    return ordered_stream_of(rules_.size, batch);
+  }
   std::unique_ptr<BatchStream> survey_stream(std::int64_t batch, bool shuffled) const override;
   std::int64_t num_samples() const override { return train_->size(); }
   std::int64_t num_measured() const override {
@@ -55,7 +57,7 @@ class ImageTask final : public Task {
  private:
   ModelDefaults model_defaults(HeadUse use) const;
   LoaderOptions loader_options() const;
-  std::unique_ptr<BatchStream> sample_stream_of(PictureSize size) const;
+  std::unique_ptr<BatchStream> ordered_stream_of(PictureSize size, std::int64_t batch) const;
   const ImageSource* source(const std::string& split) const;  // nullptr: not there, or empty
   bool teacher_sees_another_size() const { return teacher_size_ != rules_.size; }
   PictureSize size_for(Role role) const { return role == Role::teacher ? teacher_size_ : rules_.size; }

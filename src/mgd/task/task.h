@@ -60,8 +60,8 @@ class Task {
   }
 
   virtual std::unique_ptr<BatchStream> training_stream() const = 0;
-  // The training samples one at a time and in order: (view, sample) is their place.
-  virtual std::unique_ptr<BatchStream> sample_stream() const = 0;
+  // The training samples in order, `batch` a step; an epoch is a view.
+  virtual std::unique_ptr<BatchStream> ordered_stream(std::int64_t batch) const = 0;
   // The training samples as the teacher sees them, clean (nothing is augmented or hidden): one epoch in
   // batches of `batch`. `shuffled`: in an order of the seed.
   virtual std::unique_ptr<BatchStream> survey_stream(std::int64_t batch, bool shuffled) const = 0;
@@ -70,6 +70,7 @@ class Task {
   // Variants in which a sample comes; 0: new ones in every epoch, of which `why_no_views` says why.
   virtual std::int64_t num_views() const { return 0; }
   virtual std::string why_no_views() const { return "every epoch makes new samples"; }
+  virtual bool views_of_seed() const { return false; }  // whether runs of other seeds have other variants
   virtual std::int64_t num_classes() const { return 0; }  // of classifiers
   virtual std::vector<std::string> class_names() const { return {}; }
   virtual std::optional<ScoreRange> scores() const { return std::nullopt; }  // of targets that are scores

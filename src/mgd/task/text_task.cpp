@@ -56,7 +56,10 @@ OpenedTeacher TextTask::open_teacher(const ModelConfig& wanted, const std::strin
                   .default_tap = teacher.model->default_tap(),
                   .attention = teacher.model->attention_nodes(),
                   .hash = hash_of_weights(wanted),
-                  .num_outputs = num_classes(),
+                  .answers = teacher.model->answer_kind(),
+                  .num_outputs = teacher.model->answer_kind() == AnswerKind::vocabulary
+                                     ? teacher.model->config().vocab_size
+                                     : teacher.model->config().num_labels,
                   .no_logits = teacher.no_logits};
   opened.open = [this, wanted, role] {
     return open_text_teacher(config_, wanted.path, role, tokenizer_, dataset_).model;
@@ -93,8 +96,9 @@ std::unique_ptr<BatchStream> TextTask::training_stream() const {
                       dataset_.report);
 }
 
-std::unique_ptr<BatchStream> TextTask::sample_stream() const {
-  return stream_texts(*dataset_.train, objective_, {.batch_size = 1, .threads = 0});
+std::unique_ptr<BatchStream> TextTask::ordered_stream(std::int64_t batch) const {
+  return stream_texts(*dataset_.train, objective_,
+                      {.batch_size = std::min(batch, dataset_.train->size()), .threads = 0});
 }
 
 std::unique_ptr<BatchStream> TextTask::survey_stream(std::int64_t batch, bool shuffled) const {
@@ -106,13 +110,17 @@ std::unique_ptr<BatchStream> TextTask::survey_stream(std::int64_t batch, bool sh
 }
 
 std::int64_t TextTask::num_views() const {
-  if (dataset_.train->moves()) return 0;
-  return draws_masks(config_.task) ? config_.objective.variants : 1;
+  return views_of_seed() ? config_.objective.variants : 1;
+}
+
+bool TextTask::views_of_seed() const {
+  return dataset_.train->moves() || draws_masks(config_.task);
 }
 
 std::string TextTask::why_no_views() const {
   if (dataset_.train->moves())
-    return "blocks begin at another token in every epoch; text.samples=documents or packed has the same ones";
+    return "blocks begin at other tokens in every epoch; set objective.variants to the number of different "
+           "epochs, e.g. objective.variants=8";
   return "every epoch hides other tokens; set objective.variants to the number of masks of each sample, e.g. "
          "objective.variants=8";
 }

@@ -21,11 +21,12 @@ class TextTask final : public Task {
   OpenedStudent open_student() override;
 
   std::unique_ptr<BatchStream> training_stream() const override;
-  std::unique_ptr<BatchStream> sample_stream() const override;
+  std::unique_ptr<BatchStream> ordered_stream(std::int64_t batch) const override;
   std::unique_ptr<BatchStream> survey_stream(std::int64_t batch, bool shuffled) const override;
   std::int64_t num_samples() const override { return dataset_.train->size(); }
   std::int64_t num_views() const override;
   std::string why_no_views() const override;
+  bool views_of_seed() const override;
   std::int64_t num_classes() const override;
   std::vector<std::string> class_names() const override { return dataset_.class_names; }
   std::optional<ScoreRange> scores() const override;

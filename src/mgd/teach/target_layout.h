@@ -1,4 +1,4 @@
-// One record of the teacher's cache: the logits and taps of one sample in one view, as bytes.
+// One record of the teacher's cache: what it says of one sample in one view, as bytes.
 #pragma once
 
 #include <cstddef>
@@ -8,40 +8,63 @@
 
 #include "mgd/format/config.h"
 #include "mgd/format/float_codec.h"
-#include "mgd/types/batch.h"
+#include "mgd/teach/sample_keys.h"
 
 namespace mgd {
 
+// What of a teacher's answers comes back.
+struct KeptAnswers {
+  std::int64_t num_classes = 0;     // logits of each sample
+  std::int64_t embedding_size = 0;  // of each sequence
+  std::int64_t vocabulary = 0;      // scores of each target of a language model, the top_k of them
+  double temperature = 1;           // of these scores
+  NodeInfos taps = {};
+};
+
 class TargetLayout {
  public:
-  // `taps` are shapes of one sample. The logits are kept in float32, all of them or the top_k. Throws
-  // Error(usage) for a top_k that the classes do not have.
-  TargetLayout(std::int64_t num_classes, const NodeInfos& taps, const TeacherCacheConfig& config);
+  // Logits are kept in float32, all of them or the top_k; so are scores over a vocabulary, of which there must be
+  // a top_k. Throws Error(usage) for a top_k that there is not.
+  TargetLayout(const KeptAnswers& kept, const TeacherCacheConfig& config);
 
-  std::int64_t record_bytes() const { return record_bytes_; }
+  // Whether records differ in size: then sizes must be known of each sample.
+  bool ragged() const;
+  std::int64_t record_bytes(const SampleShape& shape) const;
   std::string describe() const;  // "logits 10, layer3 64 x 8 x 8"
   bool exact() const;            // what is decoded is what was encoded, bit for bit
 
-  // (B, ...) float on the CPU, maps channels-last; rows are not set.
-  Record empty_output(std::int64_t batch) const;
-  // Tensors as empty_output() makes them. From any thread.
-  void encode(const Record& from, std::int64_t row, std::byte* record) const;
-  void decode(const std::byte* record, std::int64_t row, Record& to) const;
+  // On the CPU, in float, maps channels-last; rows are not set.
+  Record empty_output(const Batch& batch, const SamplePlaces& places) const;
+  // Of the sample at `from` of a record, as bytes, and back; tensors as empty_output() makes them. From any
+  // thread.
+  void encode(const Record& record, const SamplePlaces& places, std::int64_t sample, std::byte* bytes) const;
+  void decode(const std::byte* bytes, const SamplePlaces& places, std::int64_t sample, Record& record) const;
 
-  // Detached, on the CPU, in the type and memory order of empty_output().
+  // Detached, on the CPU, in the type and memory order of empty_output(); of a head the top scores.
   Record normalised(const Record& output) const;
 
  private:
-  struct Tap {
-    std::string name;
+  // What a value belongs to.
+  enum class Per { sample, sequence, row, decoder_row, target };
+  struct Field {
+    std::string name;  // "" of what is not a tap
     NodeInfo info;
-    std::size_t floats;
-    std::size_t offset;  // in the record
+    Per per;
+    std::size_t floats;  // of one
   };
-  std::int64_t num_classes_, top_k_;
+  static std::int64_t count_of(const SampleShape& shape, Per per);
+  static const std::vector<std::int64_t>& places_of(const SamplePlaces& places, Per per);
+  static Per per_of(const NodeInfo& info);
+  std::size_t score_bytes() const;  // of one target
+
+  // What of a record is a matrix of floats under one code.
+  template <class Visit>
+  void for_each_matrix(const Visit& visit) const;
+
+  KeptAnswers kept_;
+  std::int64_t top_k_;
   FloatCode code_;
-  std::vector<Tap> taps_;
-  std::int64_t record_bytes_ = 0;
+  std::vector<Field> taps_;
 };
 
 }  // namespace mgd

@@ -31,7 +31,8 @@ struct TeacherFacts {
   std::string default_tap;
   std::vector<AttentionNodes> attention;  // a layer each
   std::string hash;                       // of its files
-  std::int64_t num_outputs = 0;           // classes of its head; 0: it gives none
+  AnswerKind answers = AnswerKind::classes;
+  std::int64_t num_outputs = 0;  // classes of its head, or entries of its vocabulary; 0: it gives none
   // Why its logits are of no use here, as a sentence; "" = they are those of the data's classes.
   std::string no_logits;
 };

@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "mgd/core/checked_words.h"
 #include "mgd/core/error.h"
 #include "mgd/teach/facts.h"
 
@@ -58,29 +57,27 @@ std::byte* bytes_of(std::vector<std::uint64_t>& words) {
   return reinterpret_cast<std::byte*>(words.data());
 }
 
-std::vector<std::uint64_t> keys_of(const at::Tensor& pictures) {
-  // In one order of memory: which one the training has does not change the picture.
-  const at::Tensor rows = pictures.to(at::kCPU).contiguous(
-      pictures.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
-  const auto count = static_cast<std::size_t>(rows.size(0));
-  const std::size_t row_bytes = count == 0 ? 0 : rows.nbytes() / count;
-  const auto* bytes = static_cast<const char*>(rows.const_data_ptr());
-  std::vector<std::uint64_t> keys(count);
-  for (std::size_t i = 0; i < count; ++i) keys[i] = checksum_of(bytes + i * row_bytes, row_bytes, 0);
-  return keys;
-}
-
 }  // namespace
 
+RecordShape TeacherCache::shape_of(const TargetLayout& layout, const TeacherCacheOptions& options) {
+  const std::int64_t count = options.num_samples * options.num_views;
+  if (options.shapes.empty()) return {.num_records = count, .record_bytes = layout.record_bytes({})};
+  MGD_ASSERT(static_cast<std::int64_t>(options.shapes.size()) == count);
+  std::vector<std::uint64_t> bytes;
+  for (const SampleShape& shape : options.shapes)
+    bytes.push_back(static_cast<std::uint64_t>(layout.record_bytes(shape)));
+  return RecordShape::ragged(bytes);
+}
+
 TeacherCache::TeacherCache(TeacherCacheOptions options)
-    : layout_(options.num_classes, options.taps, options.config),
+    : layout_(options.kept, options.config),
       num_samples_(options.num_samples),
       num_views_(options.num_views),
       encoding_(encoding_of(options.config)),
       text_(facts_json(options, layout_)),
+      shape_(shape_of(layout_, options)),
       path_(file_of(options.config.path, text_)),
-      bytes_(RecordFile::bytes_of(
-          text_, {.num_records = num_samples_ * num_views_, .record_bytes = layout_.record_bytes()})) {
+      bytes_(RecordFile::bytes_of(text_, shape_)) {
   require_limit(options.config.limit_mb, options);
   if (!fs::exists(path_)) return;
   if (auto file = RecordFile::open(path_))
@@ -94,8 +91,8 @@ void TeacherCache::require_limit(std::int64_t limit_mb, const TeacherCacheOption
   const auto size_with = [&](const char* features) {
     TeacherCacheConfig config = options.config;
     config.features = features;
-    const TargetLayout other(options.num_classes, options.taps, config);
-    return size_text(static_cast<std::uint64_t>(num_samples_ * num_views_ * other.record_bytes()));
+    const TargetLayout other(options.kept, config);
+    return size_text(RecordFile::bytes_of(text_, shape_of(other, options)));
   };
   fail(ExitCode::usage,
        "train.teacher_cache: {} needed for {} samples x {} views, train.teacher_cache.limit_mb allows {}; "
@@ -112,6 +109,11 @@ void TeacherCache::adopt(RecordFile file) {
          "teacher cache {}: it was made by another teacher, of other data or in another way:{}\nname another "
          "file in train.teacher_cache.path, or a folder, which gets a file for each of them",
          path_.string(), difference_of(facts_of(file.text()), facts_of(text_)));
+  if (file.shape().ends != shape_.ends || file.shape().num_records != shape_.num_records)
+    fail(ExitCode::usage,
+         "teacher cache {}: its records are of samples of other lengths; name another file in "
+         "train.teacher_cache.path",
+         path_.string());
   if (!file.repair().empty()) damage_ = file.repair() + "; what is missing is computed again";
   file_.emplace(std::move(file));
 }
@@ -126,8 +128,7 @@ void TeacherCache::create() {
   if (file_) return;
   std::error_code error;
   fs::remove(path_, error);  // of a damaged head, or nothing
-  adopt(RecordFile::create(
-      path_, text_, {.num_records = num_samples_ * num_views_, .record_bytes = layout_.record_bytes()}));
+  adopt(RecordFile::create(path_, text_, shape_));
   if (!note_.empty()) file_->set_note(note_);
 }
 
@@ -143,7 +144,11 @@ bool TeacherCache::complete() const {
 }
 
 TeacherCache::Lookup TeacherCache::look_up(const Batch& batch) {
-  Lookup lookup{.output = layout_.empty_output(batch.size()), .missing = {}, .keys = keys_of(batch.input)};
+  SamplePlaces places(batch);
+  Lookup lookup{.places = places,
+                .output = layout_.empty_output(batch, places),
+                .missing = {},
+                .keys = sample_keys(batch)};
   if (file_) file_->require_whole();
   std::vector<std::uint64_t> words(file_ ? file_->buffer_words() : 0);
   for (std::int64_t i = 0; i < batch.size(); ++i) {
@@ -154,7 +159,7 @@ TeacherCache::Lookup TeacherCache::look_up(const Batch& batch) {
     damaged_ += state == RecordFile::State::damaged ? 1 : 0;
     stale_ += state == RecordFile::State::stale ? 1 : 0;
     if (state == RecordFile::State::good)
-      layout_.decode(bytes_of(words), i, lookup.output);
+      layout_.decode(bytes_of(words), lookup.places, i, lookup.output);
     else
       lookup.missing.push_back(i);
   }
@@ -163,16 +168,19 @@ TeacherCache::Lookup TeacherCache::look_up(const Batch& batch) {
   return lookup;
 }
 
-void TeacherCache::fill_in(const Batch& batch, Lookup& lookup, const Record& live) {
+void TeacherCache::fill_in(const Batch& batch, Lookup& lookup, const Batch& asked, const Record& live) {
   create();
   file_->require_whole();
-  const Record rows = layout_.normalised(live);
+  const Record said = layout_.normalised(live);
+  const SamplePlaces places(asked);
+  const bool whole = asked.size() == batch.size();
   std::vector<std::uint64_t> words(file_->buffer_words());
   for (std::size_t row = 0; row < lookup.missing.size(); ++row) {
-    const auto place = static_cast<std::size_t>(lookup.missing[row]);
-    layout_.encode(rows, static_cast<std::int64_t>(row), bytes_of(words));
-    file_->write(record_of(batch.view, batch.sample_ids[place]), lookup.keys[place], words.data());
-    layout_.decode(bytes_of(words), lookup.missing[row], lookup.output);
+    const std::int64_t place = lookup.missing[row];
+    const auto index = static_cast<std::size_t>(place);
+    layout_.encode(said, places, whole ? place : static_cast<std::int64_t>(row), bytes_of(words));
+    file_->write(record_of(batch.view, batch.sample_ids[index]), lookup.keys[index], words.data());
+    layout_.decode(bytes_of(words), lookup.places, place, lookup.output);
   }
 }
 

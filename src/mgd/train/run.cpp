@@ -138,6 +138,28 @@ void refuse_cache_where_nothing_comes_twice(const Run& run) {
          "be kept");
 }
 
+constexpr std::int64_t kShapesAtOnce = 256;
+
+// What losses read of the teacher.
+KeptAnswers kept_answers(const Run& run, const TeacherFacts& facts, const TeacherPass& pass) {
+  KeptAnswers kept{.num_classes = facts.answers == AnswerKind::classes ? facts.num_outputs : 0};
+  const NodeInfos nodes = facts.summary.node_infos();
+  if (facts.answers == AnswerKind::embedding) kept.embedding_size = embedding_size(nodes);
+  for (const std::string& tap : pass.taps) kept.taps[tap] = nodes.at(tap);
+  if (facts.answers != AnswerKind::vocabulary) return kept;
+  for (const auto& active : run.losses) {
+    if (!active.loss->reads_teacher_logits()) continue;
+    if (kept.vocabulary > 0 && kept.temperature != active.loss->temperature())
+      fail(ExitCode::usage,
+           "train.teacher_cache: losses compare scores at the temperatures {:g} and {:g}, and those of a language "
+           "model are kept at one",
+           kept.temperature, active.loss->temperature());
+    kept.vocabulary = facts.num_outputs;
+    kept.temperature = active.loss->temperature();
+  }
+  return kept;
+}
+
 std::unique_ptr<TeacherCache> open_cache(const Run& run, const RunTeacher& teacher, const TeacherPass& pass) {
   const TrainConfig& train = run.config.train;
   if (train.teacher_cache.path.empty()) return nullptr;
@@ -146,10 +168,10 @@ std::unique_ptr<TeacherCache> open_cache(const Run& run, const RunTeacher& teach
                               .facts = run.task->identity(),
                               .num_samples = run.task->num_samples(),
                               .num_views = run.task->num_views(),
-                              .num_classes = teacher.facts.num_outputs,
-                              .taps = {}};
-  const NodeInfos nodes = teacher.facts.summary.node_infos();
-  for (const std::string& tap : pass.taps) options.taps[tap] = nodes.at(tap);
+                              .kept = kept_answers(run, teacher.facts, pass)};
+  if (TargetLayout(options.kept, options.config).ragged())
+    options.shapes = sample_shapes(*run.task->ordered_stream(kShapesAtOnce), options.num_views);
+  if (run.task->views_of_seed()) options.facts["seed"] = fmt::format("{}", run.config.run.seed);
   // The same data, seen the same way, through the same teacher; by whatever student.
   options.facts.erase("student");
   options.facts["teacher"] = teacher.facts.summary.architecture + ", weights " + teacher.facts.hash;

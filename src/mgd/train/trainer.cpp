@@ -289,7 +289,7 @@ void Trainer::tend_teacher_caches(std::int64_t epoch) {
           "teacher cache {}: {} records damaged, {} of other samples; the teacher computed them again",
           cache.path().string(), cache.damaged(), cache.stale()));
     if (epoch < run_.task->num_views() || cache.complete()) continue;
-    const auto samples = run_.task->sample_stream();
+    const auto samples = run_.task->ordered_stream(1);
     const std::int64_t added = teacher->cached->complete(*samples, run_.task->num_views(), teacher->slice);
     note(fmt::format("teacher cache {}: complete, {} samples added that no batch had", cache.path().string(),
                      added));
