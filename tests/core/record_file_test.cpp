@@ -203,5 +203,34 @@ TEST_F(Records, ThreadsMayWriteAndReadTheSameRecords) {
   EXPECT_EQ(file.num_written(), 4);
 }
 
+TEST_F(Records, OfDifferentSizesStandSideBySide) {
+  const RecordShape ragged = RecordShape::ragged({24, 0, 5, 800, 8});
+  EXPECT_EQ(ragged.ends, (std::vector<std::uint64_t>{24, 24, 32, 832, 840}));
+  EXPECT_EQ(ragged.record_bytes, 800);
+  {
+    RecordFile file = RecordFile::create(path, "ragged", ragged);
+    EXPECT_EQ(fs::file_size(path), RecordFile::bytes_of("ragged", ragged));
+    for (std::int64_t i = 0; i < 5; ++i) file.write(i, 7, words_of(file, 100 * static_cast<std::uint64_t>(i)).data());
+  }
+  const auto file = RecordFile::open(path);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->text(), "ragged");
+  EXPECT_EQ(file->shape().ends, ragged.ends);
+  const std::size_t sizes[] = {3, 0, 1, 100, 1};  // in words
+  for (std::int64_t i = 0; i < 5; ++i) {
+    Words words(file->buffer_words(), 1);
+    EXPECT_EQ(file->read(i, 7, words.data()), State::good) << i;
+    const std::size_t size = sizes[i];
+    for (std::size_t w = 0; w < words.size(); ++w)
+      EXPECT_EQ(words[w], w < size ? 100 * static_cast<std::uint64_t>(i) + w : 1) << i << " " << w;
+  }
+}
+
+TEST_F(Records, ADamagedTableOfEndsIsADamagedHead) {
+  RecordFile::create(path, "ragged", RecordShape::ragged({24, 16, 8}));
+  flip_bit(path, 48);  // behind the head and the padded text
+  EXPECT_FALSE(RecordFile::open(path));
+}
+
 }  // namespace
 }  // namespace mgd

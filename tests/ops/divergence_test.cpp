@@ -3,6 +3,14 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/index_fill.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/softmax.h>
@@ -114,6 +122,79 @@ TEST(HeadDivergence, OtherVocabulariesAreRefused) {
   const LmHead a{.hidden = normal({3, 6}), .weight = normal({11, 6})},
       b{.hidden = normal({3, 6}), .weight = normal({12, 6})};
   EXPECT_THROW(head_divergence(a, b, {}), Error);
+}
+
+// The divergence of (n, k + 1) bins, written down.
+at::Tensor of_bins(const at::Tensor& p, const at::Tensor& q, const DivergenceOptions& options) {
+  const auto kl = [](const at::Tensor& a, const at::Tensor& b) { return at::sum(a * (at::log(a) - at::log(b))); };
+  const at::Tensor m = options.beta * p + (1 - options.beta) * q;
+  const at::Tensor sum = options.kind == Divergence::forward   ? kl(p, q)
+                         : options.kind == Divergence::reverse ? kl(q, p)
+                                                               : options.beta * kl(p, m) + (1 - options.beta) * kl(q, m);
+  return sum * (options.temperature * options.temperature);
+}
+
+at::Tensor binned(const at::Tensor& p, const at::Tensor& ids) {
+  return at::cat({at::gather(p, 1, ids), at::sum(p.scatter(1, ids, 0.0), {1}, /*keepdim=*/true)}, 1);
+}
+
+class TopScoresOf : public testing::TestWithParam<Divergence> {};
+
+TEST_P(TopScoresOf, AreComparedInBinsOfWhichTheLastHoldsTheRest) {
+  const DivergenceOptions options{.kind = GetParam(), .temperature = 1.5, .beta = 0.3};
+  const LmHead teacher{.hidden = normal({7, 6}), .weight = normal({11, 6}), .bias = normal({11})};
+  LmHead student{.hidden = normal({7, 5}), .weight = normal({11, 5}), .bias = normal({11})};
+  const auto softmax_of = [&](const LmHead& head) {
+    return at::softmax(at::linear(head.hidden, head.weight, head.bias) / options.temperature, 1);
+  };
+  double before = 0;
+  for (const std::int64_t k : {1, 4, 10, 11}) {
+    const TopScores top = top_scores(teacher, k, options.temperature, 20);
+    for (at::Tensor* part : {&student.hidden, &student.weight, &student.bias}) {
+      part->set_requires_grad(true);
+      part->mutable_grad().reset();
+    }
+    const at::Tensor sum = head_divergence(student, top, options, 20);
+    sum.backward();
+    const at::Tensor hidden = student.hidden.grad().clone(), weight = student.weight.grad().clone();
+    for (at::Tensor* part : {&student.hidden, &student.weight, &student.bias}) part->mutable_grad().reset();
+    const at::Tensor p = softmax_of(teacher), q = softmax_of(student);
+    const bool all = k == 11;
+    const at::Tensor plain =
+        of_bins(all ? at::gather(p, 1, top.ids) : binned(p, top.ids),
+                all ? at::gather(q, 1, top.ids) : binned(q, top.ids), options);
+    plain.backward();
+    EXPECT_TRUE(at::allclose(sum, plain, 1e-11)) << k;
+    EXPECT_TRUE(at::allclose(hidden, student.hidden.grad(), 1e-10, 1e-12)) << k;
+    EXPECT_TRUE(at::allclose(weight, student.weight.grad(), 1e-10, 1e-12)) << k;
+    EXPECT_GE(sum.item<double>(), before) << "more bins tell more";
+    before = sum.item<double>();
+  }
+  EXPECT_NEAR(before, head_divergence(student, teacher, options).item<double>(), 1e-11);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, TopScoresOf,
+                         testing::Values(Divergence::forward, Divergence::reverse, Divergence::jsd));
+
+TEST(TopScores, AreOfOneTemperatureAndVocabulary) {
+  const LmHead head{.hidden = normal({3, 6}), .weight = normal({11, 6})},
+      small{.hidden = normal({3, 6}), .weight = normal({5, 6})};
+  EXPECT_THROW(head_divergence(head, top_scores(head, 4, 2), {.temperature = 1}), Error);
+  EXPECT_THROW(head_divergence(small, top_scores(head, 11, 1), {.temperature = 1}), Error);
+  EXPECT_THROW(top_scores(head, 0, 1), Error);
+  EXPECT_THROW(top_scores(head, 12, 1), Error);
+  const LmHead none{.hidden = normal({0, 6}), .weight = normal({11, 6})};
+  EXPECT_EQ(head_divergence(none, top_scores(none, 4, 1), {.temperature = 1}).item<double>(), 0);
+}
+
+// A student so sure of known entries that nothing is left for the others, in float: a number all the same.
+TEST(TopScores, ARestOfNothingIsNoNaN) {
+  LmHead student{.hidden = at::ones({1, 1}), .weight = at::zeros({4, 1})}, teacher = student;
+  student.weight = at::zeros({4, 1}).index_fill(0, at::zeros({1}, at::kLong), 500.0).set_requires_grad(true);
+  const at::Tensor sum = head_divergence(student, top_scores(teacher, 2, 1), {.temperature = 1});
+  sum.backward();
+  EXPECT_TRUE(at::isfinite(sum).item<bool>());
+  EXPECT_TRUE(at::isfinite(student.weight.grad()).all().item<bool>());
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ class CausalLm final : public Objective {
     batch.tokens = rows.tokens();
     batch.target_rows = rows.target_rows();
     batch.target = rows.target();
+    batch.target_type = TargetType::tokens;
     return batch;
   }
 };

@@ -44,6 +44,7 @@ class Denoise final : public Objective {
     batch.decoder_tokens = decoder.tokens();
     batch.target_rows = decoder.target_rows();
     batch.target = decoder.target();
+    batch.target_type = TargetType::tokens;
     return batch;
   }
 

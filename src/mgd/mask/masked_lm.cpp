@@ -35,6 +35,7 @@ class MaskedLm final : public Objective {
     batch.tokens = rows.tokens();
     batch.target_rows = rows.target_rows();
     batch.target = rows.target();
+    batch.target_type = TargetType::tokens;
     return batch;
   }
 

@@ -18,6 +18,7 @@ class LabelledText final : public Objective {
     TokenRows rows;
     constexpr auto kType = std::is_same_v<T, double> ? at::kFloat : at::kLong;
     batch.target = at::empty({batch.size()}, kType);
+    batch.target_type = kType == at::kFloat ? TargetType::scores : TargetType::classes;
     using Stored = std::conditional_t<std::is_same_v<T, double>, float, T>;
     auto* target = batch.target.template mutable_data_ptr<Stored>();
     for (const TextSample& sample : samples) {

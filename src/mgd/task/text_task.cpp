@@ -11,6 +11,8 @@
 #include "mgd/eval/text_folder.h"
 #include "mgd/format/class_map.h"
 #include "mgd/io/sentence_files.h"
+#include "mgd/task/open_model.h"
+#include "mgd/task/same_vocabulary.h"
 #include "mgd/task/text_limits.h"
 #include "mgd/task/text_models.h"
 
@@ -48,6 +50,7 @@ TextTask::TextTask(const Config& config, at::Device device)
 OpenedTeacher TextTask::open_teacher(const ModelConfig& wanted, const std::string& role) {
   if (wanted.path.empty())
     fail(ExitCode::usage, "{}.model: a text teacher comes as a folder; write {}: FOLDER", role, role);
+  require_same_vocabulary(tokenizer_, tokenizer_path_, wanted.path, role);
   TextRole teacher = open_text_teacher(config_, wanted.path, role, tokenizer_, dataset_);
   dataset_.notes.insert(dataset_.notes.end(), teacher.notes.begin(), teacher.notes.end());
   check_lengths(config_, dataset_, *teacher.model, role);
@@ -69,6 +72,8 @@ OpenedTeacher TextTask::open_teacher(const ModelConfig& wanted, const std::strin
 }
 
 OpenedStudent TextTask::open_student() {
+  if (!config_.student.path.empty())
+    require_same_vocabulary(tokenizer_, tokenizer_path_, config_.student.path, "student");
   TextRole student = open_text_student(config_, tokenizer_, dataset_);
   dataset_.notes.insert(dataset_.notes.end(), student.notes.begin(), student.notes.end());
   check_lengths(config_, dataset_, *student.model, "student");

@@ -75,7 +75,10 @@ SamplePlaces::SamplePlaces(const Batch& batch) : samples(static_cast<std::size_t
   rows = rows_of(batch.tokens, sequences);
   decoder_rows = rows_of(batch.decoder_tokens, sequences);
   const Places& answering = batch.decoder_tokens.num_sequences() > 0 ? decoder_rows : rows;
-  targets = batch.target_rows.defined() ? targets_before(numbers(batch.target_rows), answering) : answering;
+  if (batch.target_type != TargetType::tokens)
+    targets = Places(samples.size(), 0);
+  else
+    targets = batch.target_rows.defined() ? targets_before(numbers(batch.target_rows), answering) : answering;
 }
 
 SampleShape SamplePlaces::shape(std::int64_t sample) const {

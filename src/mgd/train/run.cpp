@@ -256,11 +256,15 @@ std::vector<NamedTensor> Run::trainable() const {
 }
 
 std::unique_ptr<Run> make_run(const Config& config) {
+  if (!config.run.baseline.empty()) require_regular_file(fs::path(config.run.baseline) / "summary.json");
+  return make_run(config, make_task(config, open_device(config.run.device, "run.device")));
+}
+
+std::unique_ptr<Run> make_run(const Config& config, std::unique_ptr<Task> task) {
   auto run = std::make_unique<Run>();
   run->config = config;
   run->device = open_device(config.run.device, "run.device");
-  if (!config.run.baseline.empty()) require_regular_file(fs::path(config.run.baseline) / "summary.json");
-  run->task = make_task(config, run->device);
+  run->task = std::move(task);
   std::vector<OpenedTeacher> teachers = open_models(*run);
   settle_training(*run);
   open_losses(*run);

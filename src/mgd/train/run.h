@@ -68,6 +68,8 @@ struct Run {
 
 // Throws Error(usage | missing_input | bad_data) with the place in the recipe for anything that does not fit.
 std::unique_ptr<Run> make_run(const Config& config);
+// The same for a task of the caller's own; config.task is not looked at.
+std::unique_ptr<Run> make_run(const Config& config, std::unique_ptr<Task> task);
 
 // The resolved table, a line each: models, taps with shapes, losses with weights, masks, steps, data.
 std::vector<std::string> describe_run(const Run& run);

@@ -1,6 +1,7 @@
 #include "mgd/types/batch.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
 
@@ -105,6 +106,22 @@ PackedTokens join_tokens(std::span<const Batch> parts, PackedTokens Batch::*whic
   return all;
 }
 
+// Undefined where every row has a target.
+at::Tensor join_target_rows(std::span<const Batch> parts) {
+  std::int64_t rows = 0, targets = 0;
+  std::vector<at::Tensor> all;
+  for (const Batch& part : parts) {
+    const std::int64_t count =
+        (part.decoder_tokens.num_sequences() > 0 ? part.decoder_tokens : part.tokens).num_tokens();
+    const at::Tensor own =
+        part.target_rows.defined() ? part.target_rows : at::arange(count, part.target.options());
+    all.push_back(own + rows);
+    rows += count;
+    targets += own.numel();
+  }
+  return targets == rows ? at::Tensor() : joined(all);
+}
+
 Value join_values(const std::vector<const Value*>& parts) {
   Value all{.data = {}, .axes = parts.front()->axes};
   std::vector<at::Tensor> data;
@@ -168,12 +185,14 @@ Batch select_samples(const Batch& batch, std::span<const std::int64_t> places) {
     for (const std::int64_t s : tokens.sequences)
       part.sequence_ids.push_back(batch.sequence_ids.at(static_cast<std::size_t>(s)));
   const bool decodes = batch.decoder_tokens.num_sequences() > 0;
+  part.target_type = batch.target_type;
+  const std::vector<std::int64_t>& answering = decodes ? decoder.rows : tokens.rows;
   if (batch.target_rows.defined()) {
-    const PickedTargets targets = pick_targets(batch.target_rows, decodes ? decoder.rows : tokens.rows);
-    part.target_rows = indices(targets.rows, batch.target_rows);
+    const PickedTargets targets = pick_targets(batch.target_rows, answering);
+    if (targets.rows.size() < answering.size()) part.target_rows = indices(targets.rows, batch.target_rows);
     part.target = picked(batch.target, targets.places);
   } else {
-    part.target = picked(batch.target, decodes ? decoder.rows : samples);
+    part.target = picked(batch.target, batch.target_type == TargetType::tokens ? answering : samples);
   }
   part.target_probs = picked(batch.target_probs, samples);
   return part;
@@ -190,15 +209,12 @@ Batch join_batches(std::span<const Batch> parts) {
   all.decoder_tokens = join_tokens(parts, &Batch::decoder_tokens);
   all.target = joined(parts, [](const Batch& part) { return part.target; });
   all.target_probs = joined(parts, [](const Batch& part) { return part.target_probs; });
-  std::int64_t rows = 0;
-  std::vector<at::Tensor> target_rows;
+  all.target_type = parts.front().target_type;
   for (const Batch& part : parts) {
     all.sample_ids.insert(all.sample_ids.end(), part.sample_ids.begin(), part.sample_ids.end());
     all.sequence_ids.insert(all.sequence_ids.end(), part.sequence_ids.begin(), part.sequence_ids.end());
-    if (part.target_rows.defined()) target_rows.push_back(part.target_rows + rows);
-    rows += (part.decoder_tokens.num_sequences() > 0 ? part.decoder_tokens : part.tokens).num_tokens();
   }
-  if (!target_rows.empty()) all.target_rows = joined(target_rows);
+  if (all.target_type == TargetType::tokens) all.target_rows = join_target_rows(parts);
   return all;
 }
 

@@ -16,6 +16,14 @@ namespace mgd {
 
 inline constexpr int kSequenceShift = 40;  // no dataset's numbers reach it
 
+// What is to be answered.
+enum class TargetType {
+  none,     // nothing, or nobody said what
+  classes,  // (B) int64 class index
+  scores,   // (B) float
+  tokens,   // (n) int64 token id of each target row
+};
+
 // One micro-batch of B samples. A task fills what it uses and leaves the rest undefined.
 struct Batch {
   at::Tensor input;          // images: (B, C, Y, X) float, normalised
@@ -27,7 +35,8 @@ struct Batch {
   // Rows of `tokens` (of `decoder_tokens` where there are some) whose next or hidden token is a target;
   // language models give one row of LmHead::hidden for each. (n) int64; undefined: every row
   at::Tensor target_rows;
-  at::Tensor target;        // (B) int64 class index | (n) int64 token id of each target row | (B) float score
+  TargetType target_type = TargetType::none;
+  at::Tensor target;        // by its kind
   at::Tensor target_probs;  // (B, K) float: soft targets of MixUp and CutMix; undefined when targets are hard
   std::vector<std::int64_t>
       sample_ids;  // B, index of each sample in its dataset: the key of everything random
