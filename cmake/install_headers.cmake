@@ -17,7 +17,9 @@ set(open
   generate/fill_mask.h generate/generate.h generate/generate_text.h
   export/image_graph.h export/onnx_file.h
   train/checkpoint.h train/finish.h train/run_folder.h train/trainer.h
-  report/collect.h report/report.h)
+  task/task.h
+  report/collect.h report/report.h
+  run/run_config.h)
 list(TRANSFORM open PREPEND mgd/)
 set(found "")
 while(open)

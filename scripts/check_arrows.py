@@ -22,6 +22,7 @@ FLOORS = [
     ["task"],
     ["train"],
     ["report", "bench"],
+    ["run"],
     ["cli"],
 ]
 FLOOR = {folder: i for i, folders in enumerate(FLOORS) for folder in folders}

@@ -64,7 +64,7 @@ void Console::stage(const std::string& text) {
   note(color_ ? fmt::format("\x1b[1m{}\x1b[0m", text) : text);
 }
 
-void Console::progress(const Progress& progress) {
+void Console::draw(const Progress& progress) {
   if (quiet_) return;
   const double now = now_seconds();
   if (now - last_drawn_ < (terminal_ ? 0.1 : 30.0)) return;
@@ -80,18 +80,14 @@ void Console::progress(const Progress& progress) {
   line_drawn_ = true;
 }
 
-TrainEvents Console::events() {
-  return {.note = [this](const std::string& text) { note(text); },
-          .progress =
-              [this](const Progress& p) {
-                if (first_progress_ == 0) first_progress_ = now_seconds();
-                if (!told_eta_ && now_seconds() - first_progress_ > 5) {
-                  told_eta_ = true;
-                  note(fmt::format("expected time: {} at {:.0f} samples/s", duration(p.eta_seconds),
-                                   p.throughput));
-                }
-                progress(p);
-              }};
+void Console::progress(const Progress& progress) {
+  if (first_progress_ == 0) first_progress_ = now_seconds();
+  if (!told_eta_ && now_seconds() - first_progress_ > 5) {
+    told_eta_ = true;
+    note(fmt::format("expected time: {} at {:.0f} samples/s", duration(progress.eta_seconds),
+                     progress.throughput));
+  }
+  draw(progress);
 }
 
 }  // namespace mgd

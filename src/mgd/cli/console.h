@@ -17,12 +17,13 @@ class Console {
 
   void note(const std::string& text);   // a line on stderr; nothing when quiet
   void stage(const std::string& text);  // the same, set off
-  // One line that redraws on a terminal (at most 10 times a second), plain lines every 30 s elsewhere.
+  // One line that redraws on a terminal (at most 10 times a second), plain lines every 30 s elsewhere; after five
+  // seconds a note of what is to be expected.
   void progress(const Progress& progress);
-  TrainEvents events();
 
  private:
   void clear_line();
+  void draw(const Progress& progress);
   bool quiet_, terminal_, color_;
   bool notes_ = true;
   bool line_drawn_ = false;

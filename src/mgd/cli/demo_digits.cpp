@@ -1,7 +1,6 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "mgd/cli/demo.h"
 #include "mgd/cli/training.h"
@@ -14,8 +13,6 @@
 namespace mgd {
 
 namespace {
-
-using json = nlohmann::ordered_json;
 
 struct Method {
   std::string name, key;
@@ -56,11 +53,11 @@ std::string find_digits(const std::string& given) {
 }
 
 double accuracy_of(const TrainingOutcome& outcome) {
-  return json::parse(outcome.summary).at("metrics").at("accuracy").get<double>();
+  return outcome.result.headline_value();
 }
 
 struct DemoResult {
-  std::string teacher_summary, student_summary;
+  RunModel teacher, student;  // the first, as its own run trained it; a student of any method
   std::vector<std::vector<double>> accuracies;  // [method][seed]
   double seconds = 0;
   std::int64_t per_class = 0;
@@ -105,7 +102,7 @@ std::vector<std::string> findings(const DemoResult& result) {
       "{} seeds and a test part of a few hundred 8 x 8 digits: enough to see the tools work, too little to "
       "rank methods. One image more or less is {:.2f} points.",
       result.accuracies[0].size(),
-      100.0 / json::parse(result.student_summary).at("eval_samples").get<double>()));
+      100.0 / static_cast<double>(result.student.measures.classes.samples)));
   if (result.per_class > 0)
     lines.push_back(
         fmt::format("The student saw {} labelled images a class, the teacher all of them. With all labels "
@@ -116,14 +113,12 @@ std::vector<std::string> findings(const DemoResult& result) {
 }
 
 void print_result(const DemoResult& result, const fs::path& folder) {
-  const json teacher = json::parse(result.teacher_summary), student = json::parse(result.student_summary);
-  const auto model = [](const json& summary) {
-    return fmt::format("{}, {} parameters", summary["student"]["architecture"].get<std::string>(),
-                       summary["student"]["parameters"].get<std::int64_t>());
+  const auto model = [](const RunModel& m) {
+    return fmt::format("{}, {} parameters", m.summary.architecture, m.summary.parameters);
   };
-  fmt::print("\nteacher  {}: {} % right on the test part\n", model(teacher),
-             percent(teacher["metrics"]["accuracy"]));
-  fmt::print("student  {}\n\n", model(student));
+  fmt::print("\nteacher  {}: {} % right on the test part\n", model(result.teacher),
+             percent(result.teacher.measures.classes.accuracy));
+  fmt::print("student  {}\n\n", model(result.student));
   fmt::print("{:<16} {:>9} {:>8} {:>10}   each seed\n", "method", "% right", "spread", "vs. alone");
   for (const auto& row : table_rows(result)) {
     fmt::print("{:<16} {:>9} {:>8} {:>10}  ", row[0], row[1], row[2], row[3]);
@@ -143,21 +138,20 @@ void write_report(const DemoResult& result, const fs::path& folder) {
   data.subtitle =
       "UCI handwritten digits (Alpaydin and Kaynak, 1998; CC BY 4.0), 1,797 images of 8 x 8 pixels";
   data.findings = findings(result);
-  const auto model = [&](const char* role, const std::string& summary_text) {
-    const json s = json::parse(summary_text);
+  const auto model = [](const char* role, const RunModel& m) {
     return ReportModel{.role = role,
-                       .architecture = s["student"]["architecture"],
-                       .parameters = s["student"]["parameters"],
-                       .macs = s["student"]["macs"],
-                       .bytes = s["student"]["bytes"],
-                       .latency_ms = s["student"]["latency_ms"],
-                       .accuracy = s["metrics"]["accuracy"],
+                       .architecture = m.summary.architecture,
+                       .parameters = m.summary.parameters,
+                       .macs = m.summary.macs,
+                       .bytes = static_cast<std::int64_t>(m.measures.bytes),
+                       .latency_ms = m.measures.latency_ms,
+                       .accuracy = m.measures.classes.accuracy,
                        .seeds = 1};
   };
-  data.models.push_back(model("teacher", result.teacher_summary));
+  data.models.push_back(model("teacher", result.teacher));
   const auto all = methods();
   for (std::size_t m = 0; m < all.size(); ++m) {
-    ReportModel row = model(all[m].name.c_str(), result.student_summary);
+    ReportModel row = model(all[m].name.c_str(), result.student);
     const MeanSpread spread = mean_spread(result.accuracies[m]);
     row.accuracy = spread.mean;
     row.accuracy_spread = spread.deviation;
@@ -202,7 +196,7 @@ int demo_digits(const DemoFlags& flags) {
   DemoResult result;
   result.per_class = flags.per_class;
   console.stage("teacher: a ResNet-20 learns the digits");
-  result.teacher_summary = run("digits-teacher", "teacher", 1, {}, "model").summary;
+  result.teacher = run("digits-teacher", "teacher", 1, {}, "model").result.student;
   const std::string teacher = "teacher.path=" + fs::absolute(folder / "teacher" / "model").string();
   for (const Method& method : methods()) {
     std::vector<double> accuracies;
@@ -215,7 +209,7 @@ int demo_digits(const DemoFlags& flags) {
       const TrainingOutcome outcome = run(method.key == "alone" ? "digits-student" : "digits-distill",
                                           fmt::format("{}-{}", method.key, seed), seed, overrides, "student");
       accuracies.push_back(accuracy_of(outcome));
-      result.student_summary = outcome.summary;
+      result.student = outcome.result.student;
     }
     result.accuracies.push_back(std::move(accuracies));
   }

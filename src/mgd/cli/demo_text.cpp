@@ -64,13 +64,13 @@ DemoModel learn(DemoModel model, const fs::path& folder, const fs::path& tokens,
   const Config config = load_config("demo-text-" + model.key, overrides);
   const TrainingOutcome outcome = run_training(config, {.overwrite = true}, "model", console);
   if (outcome.exit_code != 0) throw Error(static_cast<ExitCode>(outcome.exit_code), "demo: stopped");
-  const json summary = json::parse(outcome.summary);
-  model.architecture = summary["student"]["architecture"];
-  model.parameters = summary["student"]["parameters"];
-  model.steps = summary["steps"];
-  model.seconds = summary["seconds"];
-  model.loss = summary["metrics"]["loss"];
-  model.accuracy = summary["metrics"]["accuracy"];
+  const RunResult& result = outcome.result;
+  model.architecture = result.student.summary.architecture;
+  model.parameters = result.student.summary.parameters;
+  model.steps = result.training.steps;
+  model.seconds = result.training.seconds;
+  model.loss = figure(result.student.measures.figures, "loss");
+  model.accuracy = figure(result.student.measures.figures, "accuracy");
   model.baseline = frequency_baseline(config);
   return model;
 }

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/run_proposed.h"
@@ -13,49 +12,38 @@ namespace mgd {
 
 namespace {
 
-// The figure by which the task chooses: the one that stands beside the epoch of the best.
-std::string headline_of(const nlohmann::ordered_json& summary) {
-  for (const auto& [name, value] : summary["best"].items())
-    if (name != "epoch") return name;
-  return "";
-}
-
-void print_summary(const std::string& summary) {
-  const auto s = nlohmann::ordered_json::parse(summary);
-  const std::string headline = headline_of(s);
+void print_result(const RunResult& result) {
+  const std::string& headline = result.headline.name;
   const bool per_cent = headline == "accuracy";
-  const auto row = [&](const std::string& role, const nlohmann::ordered_json& model,
-                       const nlohmann::ordered_json& metrics) {
-    const double value = metrics.value(headline, std::numeric_limits<double>::quiet_NaN());
-    const nlohmann::ordered_json& latency = model["latency_ms"];  // null: noted by another run
-    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9} {:>8}\n", role,
-               model["architecture"].get<std::string>(), model["parameters"].get<std::int64_t>(),
-               model["macs"].get<std::int64_t>(),
-               static_cast<double>(model["bytes"].get<std::int64_t>()) / 1024,
-               latency.is_number() ? fmt::format("{:.2f}", latency.get<double>()) : "-",
+  const auto row = [&](const char* role, const RunModel& model) {
+    const double value = figure(model.measures.figures, headline);
+    const double latency = model.measures.latency_ms;  // -1: noted by another run
+    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9} {:>8}\n", role, model.summary.architecture,
+               model.summary.parameters, model.summary.macs, static_cast<double>(model.measures.bytes) / 1024,
+               latency > 0 ? fmt::format("{:.2f}", latency) : "-",
                std::isnan(value) ? "-"
                : per_cent        ? fmt::format("{:.2f}", 100 * value)
                                  : fmt::format("{:.4f}", value));
   };
   fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9} {:>9} {:>8}\n", "", "", "parameters", "MACs", "size KiB",
              "ms/sample", per_cent ? "% right" : headline);
-  if (s.contains("teacher")) row("teacher", s["teacher"], s["teacher"]["metrics"]);
-  row("student", s["student"], s["metrics"]);
+  if (result.teacher) row("teacher", *result.teacher);
+  row("student", result.student);
   fmt::print("measured on the {} split; {} steps in {:.0f} s, {:.0f} samples/s\n",
-             s["split"].is_string() ? s["split"].get<std::string>() : "(no)", s["steps"].get<std::int64_t>(),
-             s["seconds"].get<double>(), s["throughput"].get<double>());
+             result.split.empty() ? "(no)" : result.split, result.training.steps, result.training.seconds,
+             result.training.throughput);
 }
 
 }  // namespace
 
 void print_outcome(const TrainingOutcome& outcome, const std::string& model_dir, bool json) {
   if (json) {
-    fmt::print("{}\n", nlohmann::ordered_json::parse(outcome.summary).dump());
+    fmt::print("{}\n", nlohmann::ordered_json::parse(outcome.result.summary).dump());
     return;
   }
-  print_summary(outcome.summary);
-  fmt::print("model   {}\nreport  {}\n", (outcome.folder / model_dir).string(),
-             (outcome.folder / "report.html").string());
+  print_result(outcome.result);
+  fmt::print("model   {}\nreport  {}\n", (outcome.result.folder / model_dir).string(),
+             (outcome.result.folder / "report.html").string());
 }
 
 int run_recipe(const std::vector<std::string>& args, const RecipeFlags& flags, const std::string& model_dir) {
@@ -73,7 +61,7 @@ int run_recipe(const std::vector<std::string>& args, const RecipeFlags& flags, c
                                                 .strict = flags.strict,
                                                 .dry_run = flags.common.dry_run},
                                                model_dir, console);
-  if (outcome.summary.empty()) return outcome.exit_code;
+  if (!outcome.result.complete) return outcome.exit_code;
   print_outcome(outcome, model_dir, flags.common.json);
   return 0;
 }

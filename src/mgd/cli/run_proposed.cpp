@@ -103,7 +103,7 @@ std::optional<std::string> fine_tuned_teacher(const ProposalRequest& request, co
   stage.flags.resume = flags.common.resume && fs::exists(folder / "config.yaml");
   const TrainingOutcome outcome = run_stage(stage, "model", console);
   exit_code = outcome.exit_code;
-  if (outcome.summary.empty()) return std::nullopt;
+  if (!outcome.result.complete) return std::nullopt;
   return model;
 }
 
@@ -156,7 +156,7 @@ int run_proposed(const ProposalRequest& request, const std::vector<std::string>&
   const Stage stage = stage_of(wanted.teacher.empty() ? propose_training(facts) : propose_distillation(facts),
                                run_dir, overrides, flags);
   const TrainingOutcome outcome = run_stage(stage, model_dir, console);
-  if (!outcome.summary.empty()) print_outcome(outcome, model_dir, flags.common.json);
+  if (outcome.result.complete) print_outcome(outcome, model_dir, flags.common.json);
   return outcome.exit_code;
 }
 

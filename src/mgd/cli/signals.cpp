@@ -30,8 +30,8 @@ void handle(int signal) {
 
 }  // namespace
 
-SignalWatch::SignalWatch() {
-  watched = &requests_;
+SignalWatch::SignalWatch(TrainRequests& requests) {
+  watched = &requests;
   struct sigaction action {};
   action.sa_handler = handle;
   action.sa_flags = SA_RESTART;

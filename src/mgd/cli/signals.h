@@ -10,15 +10,10 @@ namespace mgd {
 // One at a time: a process has one set of handlers.
 class SignalWatch {
  public:
-  SignalWatch();
+  explicit SignalWatch(TrainRequests& requests);  // alive as long as this
   ~SignalWatch();  // restores the former handlers
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
-
-  TrainRequests& requests() { return requests_; }
-
- private:
-  TrainRequests requests_;
 };
 
 }  // namespace mgd

@@ -1,28 +1,24 @@
-// The common course of `mgd distill` and `mgd train`.
+// A run as the command has it: told on the console, asked by signals.
 #pragma once
 
 #include <string>
 
 #include "mgd/cli/console.h"
-#include "mgd/format/config.h"
-#include "mgd/train/finish.h"
+#include "mgd/run/run_config.h"
 
 namespace mgd {
 
 struct TrainingFlags {
   bool resume = false, overwrite = false, strict = false, dry_run = false;
-  std::string recipe =
-      {};  // text of a proposed recipe, kept in the run for editing; "" = the user has his own
+  std::string recipe = {};  // RunOptions::recipe
 };
 
 struct TrainingOutcome {
-  TrainResult result;
-  std::string summary;  // summary.json; "" when the run was stopped or dry
-  fs::path folder;
+  RunResult result;
   int exit_code = 0;
 };
 
-// Recipe to report: resolve, check, train, measure, export, report. `model_dir` is "student" or "model".
+// run_config() of the flags. `model_dir` is "student" or "model".
 TrainingOutcome run_training(const Config& config, const TrainingFlags& flags, const std::string& model_dir,
                              Console& console);
 
