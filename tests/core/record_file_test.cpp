@@ -210,7 +210,8 @@ TEST_F(Records, OfDifferentSizesStandSideBySide) {
   {
     RecordFile file = RecordFile::create(path, "ragged", ragged);
     EXPECT_EQ(fs::file_size(path), RecordFile::bytes_of("ragged", ragged));
-    for (std::int64_t i = 0; i < 5; ++i) file.write(i, 7, words_of(file, 100 * static_cast<std::uint64_t>(i)).data());
+    for (std::int64_t i = 0; i < 5; ++i)
+      file.write(i, 7, words_of(file, 100 * static_cast<std::uint64_t>(i)).data());
   }
   const auto file = RecordFile::open(path);
   ASSERT_TRUE(file);

@@ -3,17 +3,17 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
-#include <ATen/ops/zeros.h>
-#include <ATen/ops/sum.h>
-#include <ATen/ops/ones.h>
-#include <ATen/ops/log.h>
-#include <ATen/ops/isfinite.h>
-#include <ATen/ops/index_fill.h>
-#include <ATen/ops/gather.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/index_fill.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -126,11 +126,14 @@ TEST(HeadDivergence, OtherVocabulariesAreRefused) {
 
 // The divergence of (n, k + 1) bins, written down.
 at::Tensor of_bins(const at::Tensor& p, const at::Tensor& q, const DivergenceOptions& options) {
-  const auto kl = [](const at::Tensor& a, const at::Tensor& b) { return at::sum(a * (at::log(a) - at::log(b))); };
+  const auto kl = [](const at::Tensor& a, const at::Tensor& b) {
+    return at::sum(a * (at::log(a) - at::log(b)));
+  };
   const at::Tensor m = options.beta * p + (1 - options.beta) * q;
-  const at::Tensor sum = options.kind == Divergence::forward   ? kl(p, q)
-                         : options.kind == Divergence::reverse ? kl(q, p)
-                                                               : options.beta * kl(p, m) + (1 - options.beta) * kl(q, m);
+  const at::Tensor sum = options.kind == Divergence::forward ? kl(p, q)
+                         : options.kind == Divergence::reverse
+                             ? kl(q, p)
+                             : options.beta * kl(p, m) + (1 - options.beta) * kl(q, m);
   return sum * (options.temperature * options.temperature);
 }
 
@@ -160,9 +163,8 @@ TEST_P(TopScoresOf, AreComparedInBinsOfWhichTheLastHoldsTheRest) {
     for (at::Tensor* part : {&student.hidden, &student.weight, &student.bias}) part->mutable_grad().reset();
     const at::Tensor p = softmax_of(teacher), q = softmax_of(student);
     const bool all = k == 11;
-    const at::Tensor plain =
-        of_bins(all ? at::gather(p, 1, top.ids) : binned(p, top.ids),
-                all ? at::gather(q, 1, top.ids) : binned(q, top.ids), options);
+    const at::Tensor plain = of_bins(all ? at::gather(p, 1, top.ids) : binned(p, top.ids),
+                                     all ? at::gather(q, 1, top.ids) : binned(q, top.ids), options);
     plain.backward();
     EXPECT_TRUE(at::allclose(sum, plain, 1e-11)) << k;
     EXPECT_TRUE(at::allclose(hidden, student.hidden.grad(), 1e-10, 1e-12)) << k;

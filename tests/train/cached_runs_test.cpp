@@ -139,15 +139,15 @@ TEST_F(CachedRuns, ABatchWithMissingSamplesIsFilledIn) {
   part.input = batch.input.narrow(0, 3, 5);
   part.sample_ids.assign(batch.sample_ids.begin() + 3, batch.sample_ids.begin() + 8);
   part.view = 0;
-  teacher_answer(*run, part);
+  teacher_answers(*run, part);
   EXPECT_EQ(run->teacher()->cache->misses(), 5);
-  const Record filled = teacher_answer(*run, batch);
+  const Record filled = teacher_answers(*run, batch).front();
   EXPECT_EQ(run->teacher()->cache->misses(), batch.size());
   EXPECT_EQ(run->teacher()->cache->hits(), 5);
-  const Record kept = teacher_answer(*run, batch);
+  const Record kept = teacher_answers(*run, batch).front();
   EXPECT_EQ(run->teacher()->cache->hits(), 5 + batch.size());
   batch.view = -1;
-  const Record live = teacher_answer(*run, batch);
+  const Record live = teacher_answers(*run, batch).front();
   for (const Record* output : {&filled, &kept}) {
     EXPECT_TRUE(at::equal(output->logits, live.logits));
     EXPECT_TRUE(at::equal(output->nodes.at("layer3").data, live.nodes.at("layer3").data));

@@ -96,7 +96,8 @@ TEST_P(CachedTexts, SayWhatTheTeacherSays) {
     plain->loader->seek(0, 1);
     kept->loader->seek(0, 1);
     const double live = forward_backward(*plain, plain->loader->next(), 1).loss;
-    EXPECT_NEAR(forward_backward(*kept, kept->loader->next(), 1).loss, live, 1e-6 * std::max(1.0, std::abs(live)));
+    EXPECT_NEAR(forward_backward(*kept, kept->loader->next(), 1).loss, live,
+                1e-6 * std::max(1.0, std::abs(live)));
   }
   EXPECT_GT(kept->teacher()->cache->hits(), 0);
 }
@@ -108,7 +109,7 @@ TEST_P(CachedTexts, AChangedTextIsAskedAboutAgain) {
   batch.view = 0;
   batch.tokens.ids = batch.tokens.ids.clone();
   batch.tokens.ids[3] = 7 + (batch.tokens.ids[3].item<std::int64_t>() == 7 ? 1 : 0);
-  teacher_answer(*run, batch);
+  teacher_answers(*run, batch);
   EXPECT_EQ(run->teacher()->cache->stale(), 1);
   EXPECT_EQ(run->teacher()->cache->hits(), batch.size() - 1);
 }
@@ -147,14 +148,16 @@ TEST(CachedTextsRefused, WhereNothingComesTwice) {
   const auto run = make_run(toy::text_config(folder, "mlm", {}));
   export_student(*run, folder / "teacher");
   const auto refusal = [&](const Options& extra) {
-    Options all{"teacher.path=" + folder / "teacher", "losses=[kd]", "train.teacher_cache.path=" + folder / "t.cache"};
+    Options all{"teacher.path=" + folder / "teacher", "losses=[kd]",
+                "train.teacher_cache.path=" + folder / "t.cache"};
     all.insert(all.end(), extra.begin(), extra.end());
     return error_of(ExitCode::usage, [&] { make_run(toy::text_config(folder, "mlm", all)); });
   };
   EXPECT_THAT(refusal({"train.teacher_cache.top_k=4"}), HasSubstr("set objective.variants"));
-  EXPECT_THAT(refusal({"objective.variants=2"}), HasSubstr("train.teacher_cache.top_k: got 0, expected 1 ... "));
-  EXPECT_THAT(refusal({"objective.variants=2", "train.teacher_cache.top_k=4", "losses=[kd, {name: kd, label: b}]",
-                       "losses.1.temperature=2"}),
+  EXPECT_THAT(refusal({"objective.variants=2"}),
+              HasSubstr("train.teacher_cache.top_k: got 0, expected 1 ... "));
+  EXPECT_THAT(refusal({"objective.variants=2", "train.teacher_cache.top_k=4",
+                       "losses=[kd, {name: kd, label: b}]", "losses.1.temperature=2"}),
               testing::AnyOf(HasSubstr("temperatures"), HasSubstr("label")));
 }
 

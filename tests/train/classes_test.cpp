@@ -45,7 +45,7 @@ Config distilling(const toy::TempFolder& folder, const std::string& teacher, Nam
 
 at::Tensor teacher_logits(Run& run) {
   Batch batch = run.loader->next().micro.at(0);
-  return teacher_answer(run, batch).logits;
+  return teacher_answers(run, batch).front().logits;
 }
 
 bool says(const Run& run, const std::string& part) {

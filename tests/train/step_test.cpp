@@ -76,7 +76,7 @@ Updates eval_mode_step(Run& run, const StepBatches& batches) {
     for (const auto& active : run.losses)
       for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
     output.student = run.student->run(output.batch, forward);
-    output.teacher = teacher_answer(run, output.batch);
+    output.teachers = teacher_answers(run, output.batch);
     add(distill_loss(run, plan, m, output, result));
     outputs.push_back(output);
   }
@@ -265,7 +265,7 @@ TEST(MaskContract, Line23_NodesAreHiddenFromTheStudentInTrainingOnly) {
   batch.input = batch.input.masked_fill(keep.logical_not(), std::numeric_limits<float>::quiet_NaN());
   const at::Tensor planted = student_forward(*run, batch, 0, plan.node_keep[0]).logits;
   EXPECT_TRUE(at::allclose(clean, planted, 1e-5, 1e-6));
-  EXPECT_TRUE(teacher_answer(*run, batch).logits.isnan().any().item<bool>());
+  EXPECT_TRUE(teacher_answers(*run, batch).front().logits.isnan().any().item<bool>());
 
   // Evaluation knows nothing of the masks.
   Forward forward;

@@ -1,4 +1,5 @@
-// A task of somebody's own, of which no part of the training loop has heard: three numbers in, two shares out.
+// A task of somebody's own, of which no part of the training loop has heard: three numbers in, two shares
+// out.
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
@@ -71,7 +72,8 @@ class NumbersTask final : public Task {
   OpenedTeacher open_teacher(const ModelConfig&, const std::string&) override {
     OpenedTeacher opened{.open = [] { return std::make_unique<Perceptron>(16, 1); }};
     opened.model = opened.open();
-    opened.facts = {.summary = summary_of(*opened.model), .default_tap = "last", .hash = "seed 1", .num_outputs = 2};
+    opened.facts = {
+        .summary = summary_of(*opened.model), .default_tap = "last", .hash = "seed 1", .num_outputs = 2};
     return opened;
   }
   OpenedStudent open_student() override {
@@ -79,8 +81,12 @@ class NumbersTask final : public Task {
     const ModelSummary summary = summary_of(*model);
     return {.model = std::move(model), .summary = summary};
   }
-  std::unique_ptr<BatchStream> training_stream() const override { return stream(config_.train.batch_size, true); }
-  std::unique_ptr<BatchStream> ordered_stream(std::int64_t batch) const override { return stream(batch, false); }
+  std::unique_ptr<BatchStream> training_stream() const override {
+    return stream(config_.train.batch_size, true);
+  }
+  std::unique_ptr<BatchStream> ordered_stream(std::int64_t batch) const override {
+    return stream(batch, false);
+  }
   std::unique_ptr<BatchStream> survey_stream(std::int64_t batch, bool shuffled) const override {
     return stream(batch, shuffled);
   }
@@ -122,8 +128,8 @@ class NumbersTask final : public Task {
                       {.name = "last", .shape = {2}, .axes = Axes::vector}}};
   }
   std::unique_ptr<BatchStream> stream(std::int64_t batch, bool shuffled) const {
-    return std::make_unique<QueuedStream>(std::make_shared<Numbers>(),
-                                          StreamOptions{.batch_size = batch, .shuffle = shuffled, .threads = 0});
+    return std::make_unique<QueuedStream>(
+        std::make_shared<Numbers>(), StreamOptions{.batch_size = batch, .shuffle = shuffled, .threads = 0});
   }
   const Config config_;
 };
@@ -163,7 +169,8 @@ TEST(ToyTask, ResumesAndKeepsTheTeachersAnswers) {
   const std::string cache = "train.teacher_cache=" + (folder / "t.cache");
   const auto weights = [&](const std::string& name, const std::vector<std::string>& extra, bool stop) {
     if (stop) {
-      const auto half = open_run(config_in(folder, {extra[0], "train.max_steps=50", "train.schedule=constant"}));
+      const auto half =
+          open_run(config_in(folder, {extra[0], "train.max_steps=50", "train.schedule=constant"}));
       train(*half, RunFolder(folder / name, RunFolder::Open::create), {}, {});
     }
     const auto run = open_run(config_in(folder, {extra[0], "train.schedule=constant"}));

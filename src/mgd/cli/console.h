@@ -17,8 +17,8 @@ class Console {
 
   void note(const std::string& text);   // a line on stderr; nothing when quiet
   void stage(const std::string& text);  // the same, set off
-  // One line that redraws on a terminal (at most 10 times a second), plain lines every 30 s elsewhere; after five
-  // seconds a note of what is to be expected.
+  // One line that redraws on a terminal (at most 10 times a second), plain lines every 30 s elsewhere; after
+  // five seconds a note of what is to be expected.
   void progress(const Progress& progress);
 
  private:

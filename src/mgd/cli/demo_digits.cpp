@@ -101,8 +101,7 @@ std::vector<std::string> findings(const DemoResult& result) {
   lines.push_back(fmt::format(
       "{} seeds and a test part of a few hundred 8 x 8 digits: enough to see the tools work, too little to "
       "rank methods. One image more or less is {:.2f} points.",
-      result.accuracies[0].size(),
-      100.0 / static_cast<double>(result.student.measures.classes.samples)));
+      result.accuracies[0].size(), 100.0 / static_cast<double>(result.student.measures.classes.samples)));
   if (result.per_class > 0)
     lines.push_back(
         fmt::format("The student saw {} labelled images a class, the teacher all of them. With all labels "

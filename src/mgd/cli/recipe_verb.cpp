@@ -15,10 +15,10 @@ namespace {
 void print_result(const RunResult& result) {
   const std::string& headline = result.headline.name;
   const bool per_cent = headline == "accuracy";
-  const auto row = [&](const char* role, const RunModel& model) {
+  const auto row = [&](const RunModel& model) {
     const double value = figure(model.measures.figures, headline);
     const double latency = model.measures.latency_ms;  // -1: noted by another run
-    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9} {:>8}\n", role, model.summary.architecture,
+    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9} {:>8}\n", model.name, model.summary.architecture,
                model.summary.parameters, model.summary.macs, static_cast<double>(model.measures.bytes) / 1024,
                latency > 0 ? fmt::format("{:.2f}", latency) : "-",
                std::isnan(value) ? "-"
@@ -27,8 +27,8 @@ void print_result(const RunResult& result) {
   };
   fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9} {:>9} {:>8}\n", "", "", "parameters", "MACs", "size KiB",
              "ms/sample", per_cent ? "% right" : headline);
-  if (result.teacher) row("teacher", *result.teacher);
-  row("student", result.student);
+  for (const RunModel& teacher : result.teachers) row(teacher);
+  row(result.student);
   fmt::print("measured on the {} split; {} steps in {:.0f} s, {:.0f} samples/s\n",
              result.split.empty() ? "(no)" : result.split, result.training.steps, result.training.seconds,
              result.training.throughput);
@@ -51,7 +51,7 @@ int run_recipe(const std::vector<std::string>& args, const RecipeFlags& flags, c
     return run_proposed(*request, split_args(args, flags).overrides, flags, model_dir);
   const Config config = config_from(args, flags);
   Console console(flags.common.quiet, flags.common.color);
-  const bool has_teacher = config.teacher.given();
+  const bool has_teacher = !config.all_teachers.empty();
   if (model_dir == "student" && !has_teacher)
     fail(ExitCode::usage,
          "teacher: the recipe names none; write teacher: {{model: NAME, weights: FILE}}, or use `mgd train`");

@@ -11,7 +11,7 @@ namespace mgd {
 class SignalWatch {
  public:
   explicit SignalWatch(TrainRequests& requests);  // alive as long as this
-  ~SignalWatch();  // restores the former handlers
+  ~SignalWatch();                                 // restores the former handlers
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 };

@@ -231,7 +231,8 @@ std::optional<RecordFile> RecordFile::open(const fs::path& path) {
   if (held < sizeof head || !plausible(head)) return std::nullopt;
   const std::uint64_t at = padded(sizeof head + head.text_bytes);
   const std::uint64_t table = ragged ? static_cast<std::uint64_t>(head.num_records) * sizeof(Word) : 0;
-  if (file.size() < sizeof head + head.text_bytes || (ragged && file.size() < at + table)) return std::nullopt;
+  if (file.size() < sizeof head + head.text_bytes || (ragged && file.size() < at + table))
+    return std::nullopt;
   std::string text(head.text_bytes, '\0');
   file.read_at(sizeof head, text.data(), text.size());
   Ends ends(table / sizeof(Word));

@@ -26,8 +26,8 @@ namespace mgd {
 struct RecordShape {
   std::int64_t num_records = 0;
   std::int64_t record_bytes = 0;  // of each, or of the largest
-  // Where each ends, in bytes from where the first begins, each a multiple of 8 and none below the one before;
-  // empty: all have one size.
+  // Where each ends, in bytes from where the first begins, each a multiple of 8 and none below the one
+  // before; empty: all have one size.
   std::vector<std::uint64_t> ends = {};
 
   static RecordShape ragged(const std::vector<std::uint64_t>& bytes);  // of records of these sizes

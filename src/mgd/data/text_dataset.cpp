@@ -328,7 +328,10 @@ fs::path token_cache_dir(const Config& config) {
 fs::path tokenizer_path(const Config& config) {
   if (!config.text.tokenizer.empty()) return config.text.tokenizer;
   std::error_code error;
-  for (const std::string& folder : {config.teacher.path, config.student.path}) {
+  std::vector<std::string> folders;
+  for (const TeacherConfig& teacher : config.all_teachers) folders.push_back(teacher.model.path);
+  folders.push_back(config.student.path);
+  for (const std::string& folder : folders) {
     if (folder.empty()) continue;
     if (!fs::exists(folder, error)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
     if (fs::is_directory(folder, error) && holds_tokenizer(folder)) return folder;

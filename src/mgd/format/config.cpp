@@ -213,6 +213,12 @@ void RunConfig::visit(OptionVisitor& v) {
             .choices = {"caching", "system"}});
 }
 
+void TeacherConfig::visit(OptionVisitor& v) {
+  v.option("weight", weight,
+           {.help = "of its logits, where those of all teachers are averaged", .min = 0, .min_open = true});
+  model.visit(v);
+}
+
 void Config::visit(OptionVisitor& v) {
   v.option(
       "task", task,
@@ -224,6 +230,8 @@ void Config::visit(OptionVisitor& v) {
   v.group("text", text, {.help = "how texts become samples"}, "tokenizer");
   v.group("objective", objective, {.help = "what of a text is hidden"});
   v.group("teacher", teacher, {.help = "the big network"}, "path");
+  v.entries("teachers", teachers,
+            {.help = "several of them, each with a name that losses refer to, and a weight"});
   v.group("student", student, {.help = "the network that is trained"}, "path");
   v.entries("losses", losses,
             {.help = "what is minimised; empty = cross_entropy with train.label_smoothing"});

@@ -53,6 +53,15 @@ struct ModelConfig {
   bool given() const { return !model.empty() || !weights.empty() || !path.empty(); }
 };
 
+// One of several teachers.
+struct TeacherConfig {
+  std::string name;   // what losses call it
+  double weight = 1;  // of its logits, where those of all are averaged
+  ModelConfig model;
+  std::string where;  // "teacher", "teachers.0": for messages
+  void visit(OptionVisitor& v);
+};
+
 struct TeacherCacheConfig {
   std::string path;  // a file NAME.cache, or a folder that gets one for each teacher and data; "" = off
   std::string features = "fp32";  // fp32 | bf16 | int8
@@ -115,12 +124,14 @@ struct Config {
   TextDataConfig text;
   ObjectiveConfig objective;
   ModelConfig teacher;
+  std::vector<Node> teachers;  // several, in place of `teacher`
   ModelConfig student;
   std::vector<Node> losses;
   std::vector<Node> masks;
   TrainConfig train;
   RunConfig run;
-  Node tree;  // what the user wrote, overrides applied, with origins
+  Node tree;                                // what the user wrote, overrides applied, with origins
+  std::vector<TeacherConfig> all_teachers;  // `teacher` or `teachers` as they were read
   void visit(OptionVisitor& v);
 
   // Whether the data are texts. `classify` is done on pictures too: those have neither tokens nor columns.

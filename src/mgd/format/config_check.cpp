@@ -99,7 +99,7 @@ void check_origin_of_student(Config& config) {
 void check_teacher_keys(const Config& config) {
   if (config.student.image_size > 0)
     refuse(config, "student.image_size", "the student's size is data.image_size");
-  if (!config.train.teacher_cache.path.empty() && !config.teacher.given())
+  if (!config.train.teacher_cache.path.empty() && !config.teacher.given() && config.teachers.empty())
     refuse(config, "train.teacher_cache",
            "there is no teacher whose answers could be kept; name one under teacher");
   if (config.teacher.image_size == 0) return;
@@ -113,6 +113,56 @@ void check_teacher_keys(const Config& config) {
              fmt::format("`{}` counts in pixels, so teacher and student would see different parts of a "
                          "picture; random_resized_crop, flip, color_jitter and mixup serve",
                          name));
+  }
+}
+
+// A path is relative to the recipe that holds it; what is typed on the command line, to the working folder.
+void make_absolute(const Config& config, const char* key, std::string& path,
+                   const std::filesystem::path& base) {
+  if (path.empty()) return;
+  const bool typed = origin_of(config.tree, key).source.starts_with("command line");
+  path = std::filesystem::absolute(typed ? std::filesystem::path(path) : base / path)
+             .lexically_normal()
+             .string();
+}
+
+// One named `teacher`, or those of the list.
+void read_teachers(Config& config, const std::filesystem::path& base) {
+  if (config.teachers.empty()) {
+    if (config.teacher.given())
+      config.all_teachers.push_back({.name = "teacher", .model = config.teacher, .where = "teacher"});
+    return;
+  }
+  if (config.teacher.given())
+    refuse(config, "teachers", "there is a `teacher` as well; list all of them here");
+  for (std::size_t i = 0; i < config.teachers.size(); ++i) {
+    Node& node = config.teachers[i];
+    TeacherConfig teacher{.name = node.find("name")->scalar, .where = fmt::format("teachers.{}", i)};
+    read_options(node, teacher, teacher.where, {"name"});
+    check_model(config, teacher.model, teacher.where);
+    if (!teacher.model.given())
+      refuse(config, teacher.where,
+             fmt::format("'{}' is a name without a model; write {{name: {}, path: FOLDER}}", teacher.name,
+                         teacher.name));
+    if (teacher.name == "all")
+      refuse(config, teacher.where, "the name 'all' means the average of all teachers");
+    for (const TeacherConfig& other : config.all_teachers)
+      if (other.name == teacher.name)
+        refuse(config, teacher.where,
+               fmt::format("'{}' is there twice; losses name a teacher", teacher.name));
+    for (const auto& [key, given] :
+         {std::pair{"from", !teacher.model.from.empty()}, {"layers", !teacher.model.layers.empty()}})
+      if (given) refuse(config, join_path(teacher.where, key), "it is for a student");
+    if (teacher.model.image_size > 0)
+      refuse(config, join_path(teacher.where, "image_size"),
+             "several teachers see pictures of the student's size");
+    for (const auto& [key, path] :
+         {std::pair{"path", &teacher.model.path}, {"weights", &teacher.model.weights}}) {
+      if (path->empty()) continue;
+      make_absolute(config, join_path(teacher.where, key).c_str(), *path, base);
+      node.set(key, Node::make_scalar(*path));  // what the run's folder keeps of the recipe
+    }
+    config.all_teachers.push_back(std::move(teacher));
   }
 }
 
@@ -181,16 +231,6 @@ void default_losses(Config& config) {
   config.losses.push_back(std::move(loss));
 }
 
-// A path is relative to the recipe that holds it; what is typed on the command line, to the working folder.
-void make_absolute(const Config& config, const char* key, std::string& path,
-                   const std::filesystem::path& base) {
-  if (path.empty()) return;
-  const bool typed = origin_of(config.tree, key).source.starts_with("command line");
-  path = std::filesystem::absolute(typed ? std::filesystem::path(path) : base / path)
-             .lexically_normal()
-             .string();
-}
-
 }  // namespace
 
 Config read_config(Node tree, const std::filesystem::path& base_folder) {
@@ -213,6 +253,7 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   make_absolute(config, "train.teacher_cache.path", config.train.teacher_cache.path, base_folder);
   make_absolute(config, "teacher.weights", config.teacher.weights, base_folder);
   make_absolute(config, "teacher.path", config.teacher.path, base_folder);
+  read_teachers(config, base_folder);
   make_absolute(config, "student.weights", config.student.weights, base_folder);
   make_absolute(config, "student.path", config.student.path, base_folder);
   return config;

@@ -28,7 +28,8 @@ using LossList = std::vector<std::unique_ptr<Loss>>;
 using LossFactory = LossList (*)(const LossEntry& entry);
 
 struct LossOptions {
-  std::string label;  // empty: the loss's name
+  std::string label;    // empty: the loss's name
+  std::string teacher;  // of several: its name, or "all"; empty: the only one, or all
   double weight = 1;
   double warmup_epochs = 0;
   void visit(OptionVisitor& v);

@@ -39,13 +39,14 @@ std::vector<ReportIllustration> illustrate(Run& run, const FinalMeasures& m,
   StepBatches step;
   step.micro.push_back(batch);
   const StepPlan plan = plan_step(run, step, 0);
-  const Record teacher = teacher_answer(run, batch);
+  const std::vector<Record> teachers = teacher_answers(run, batch);
   Forward forward;
   for (const auto& active : run.losses)
     for (const auto& tap : active.loss->student_taps()) forward.capture(tap);
   const Record student = run.student->run(batch, forward);
   for (std::size_t i = 0; i < run.losses.size(); ++i) {
-    LossInput input{.batch = batch, .student = student, .teacher = teacher, .keep = {}};
+    LossInput input{
+        .batch = batch, .student = student, .teacher = heard_by(run.losses[i], teachers), .keep = {}};
     input.keep = mask_of(run, i, plan, input, plan.loss_keep[0][i]);
     const Maps maps = run.losses[i].loss->illustrate(input);
     if (maps.empty() || too_small_to_see(maps)) continue;

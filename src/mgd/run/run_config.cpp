@@ -101,11 +101,10 @@ void check_run(Run& run, const RunOptions& options, const Observers& tell) {
   refuse_what_cannot_fit(run, estimate);
   const Preflight check = preflight(run);
   if (check.samples == 0) return;
-  tell.note(fmt::format("{:<10} {:.1f} % right on a first batch of {} training samples{}", "teacher",
-                        100 * check.teacher_accuracy, check.samples,
-                        run.teacher()->live->loaded()
-                            ? ""
-                            : ", as noted in its cache; not loaded, the cache is complete"));
+  tell.note(fmt::format(
+      "{:<10} {:.1f} % right on a first batch of {} training samples{}", "teacher",
+      100 * check.teacher_accuracy, check.samples,
+      run.teacher()->live->loaded() ? "" : ", as noted in its cache; not loaded, the cache is complete"));
 }
 
 // Measures, the exported model, and the files that tell of them.
@@ -123,9 +122,11 @@ void finish(Run& run, const RunOptions& options, const Observers& tell, RunResul
   result.complete = true;
   result.split = measures.split;
   result.headline = run.task->headline();
-  result.student = {.summary = run.student_summary, .measures = measures.student};
-  if (const RunTeacher* teacher = run.teacher())
-    result.teacher = RunModel{.summary = teacher->facts.summary, .measures = measures.teacher};
+  result.student = {.name = "student", .summary = run.student_summary, .measures = measures.student};
+  for (std::size_t i = 0; i < run.teachers.size(); ++i)
+    result.teachers.push_back({.name = run.teachers[i]->name,
+                               .summary = run.teachers[i]->facts.summary,
+                               .measures = i == 0 ? measures.teacher : measures.other_teachers.at(i - 1)});
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // From a resolved recipe to a report: the course of a run, for the command, the demos, and whoever runs many.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string>
 
@@ -22,14 +21,15 @@ class RunObserver {
 
 struct RunOptions {
   RunFolder::Open open = RunFolder::Open::create;
-  bool strict = false;   // refuse to fall back to an older checkpoint
-  bool dry_run = false;  // one batch through teacher and student, nothing trained or written
+  bool strict = false;                // refuse to fall back to an older checkpoint
+  bool dry_run = false;               // one batch through teacher and student, nothing trained or written
   std::string model_dir = "student";  // of the exported model, in the run's folder
   std::string recipe;  // text of a proposed recipe, kept in the run for editing; "" = the user has his own
   TrainRequests* requests = nullptr;  // alive until run_config returns; nullptr: nobody asks
 };
 
 struct RunModel {
+  std::string name;  // of a teacher, as the recipe calls it
   ModelSummary summary;
   ModelMeasures measures;
 };
@@ -41,14 +41,14 @@ struct RunResult {
   std::string split;      // of the measures; "": there was none
   Headline headline;
   RunModel student;
-  std::optional<RunModel> teacher;
+  std::vector<RunModel> teachers;
   std::string summary;  // summary.json, as it was written
 
   double headline_value() const { return figure(student.measures.figures, headline.name); }
 };
 
-// Resolve, check, train, measure, export, report; files as docs/files.md says. Throws Error for everything that
-// a recipe, the data or the machine may have against it; what was trained until then can be resumed.
+// Resolve, check, train, measure, export, report; files as docs/files.md says. Throws Error for everything
+// that a recipe, the data or the machine may have against it; what was trained until then can be resumed.
 RunResult run_config(const Config& config, const RunOptions& options,
                      std::span<RunObserver* const> observers = {});
 

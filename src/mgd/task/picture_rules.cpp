@@ -138,7 +138,7 @@ std::int64_t channels_of_file(const ModelConfig& model) {
 
 std::vector<Viewer> viewers_of(const Config& config) {
   std::vector<Viewer> viewers;
-  const auto add = [&](const char* role, const ModelConfig& model) {
+  const auto add = [&](const std::string& role, const ModelConfig& model) {
     Viewer viewer{.role = role, .place = model.path.empty() ? model.weights : model.path};
     if (!model.path.empty())
       viewer.folder = load_model_config(model.path);
@@ -150,7 +150,7 @@ std::vector<Viewer> viewers_of(const Config& config) {
     if (viewer.trained && fs::exists(model.weights)) viewer.channels = channels_of_file(model);
     viewers.push_back(std::move(viewer));
   };
-  add("teacher", config.teacher);
+  for (const TeacherConfig& teacher : config.all_teachers) add(teacher.where, teacher.model);
   add("student", config.student);
   return viewers;
 }

@@ -34,7 +34,8 @@ void require_same_vocabulary(const Tokenizer& used, const fs::path& used_from, c
     const std::string theirs = entry_of(own, id), ours = entry_of(used, id);
     if (theirs == ours) continue;
     fail(ExitCode::usage,
-         "{}: {} reads another vocabulary ({}, {} entries) than the tokenizer in use, that of {} ({}, {} entries): "
+         "{}: {} reads another vocabulary ({}, {} entries) than the tokenizer in use, that of {} ({}, {} "
+         "entries): "
          "{} is '{}' there and '{}' here; teacher and student must read the same tokens",
          role, folder, vocabulary_fingerprint(own), own.vocab_size(), used_from.string(),
          vocabulary_fingerprint(used), used.vocab_size(), id, printable(theirs), printable(ours));

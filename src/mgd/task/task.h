@@ -70,7 +70,7 @@ class Task {
   // Variants in which a sample comes; 0: new ones in every epoch, of which `why_no_views` says why.
   virtual std::int64_t num_views() const { return 0; }
   virtual std::string why_no_views() const { return "every epoch makes new samples"; }
-  virtual bool views_of_seed() const { return false; }  // whether runs of other seeds have other variants
+  virtual bool views_of_seed() const { return false; }    // whether runs of other seeds have other variants
   virtual std::int64_t num_classes() const { return 0; }  // of classifiers
   virtual std::vector<std::string> class_names() const { return {}; }
   virtual std::optional<ScoreRange> scores() const { return std::nullopt; }  // of targets that are scores

@@ -8,8 +8,8 @@ Record CachedTeacher::answer(const Batch& batch) {
   if (batch.view < 0 || !keeps_) return teacher_->answer(batch);
   TeacherCache::Lookup lookup = cache_.look_up(batch);
   if (!lookup.missing.empty()) {
-    // Pictures know nothing of each other. The last bits of what is said of a text may depend on the texts beside
-    // it, so they are those of this batch, whichever of them a run that was killed had kept before.
+    // Pictures know nothing of each other. The last bits of what is said of a text may depend on the texts
+    // beside it, so they are those of this batch, whichever of them a run that was killed had kept before.
     const Batch asked = cache_.ragged() ? batch : select_samples(batch, lookup.missing);
     cache_.fill_in(batch, lookup, asked, teacher_->answer(asked));
   }

@@ -38,7 +38,8 @@ Places targets_before(const std::vector<std::int64_t>& target_rows, const Places
 
 class Key {
  public:
-  void add(const std::vector<std::int64_t>& values, std::int64_t begin, std::int64_t end, std::int64_t minus = 0) {
+  void add(const std::vector<std::int64_t>& values, std::int64_t begin, std::int64_t end,
+           std::int64_t minus = 0) {
     if (values.empty()) return;
     std::vector<std::int64_t> piece(values.begin() + begin, values.begin() + end);
     for (std::int64_t& value : piece) value -= minus;
@@ -82,8 +83,11 @@ SamplePlaces::SamplePlaces(const Batch& batch) : samples(static_cast<std::size_t
 }
 
 SampleShape SamplePlaces::shape(std::int64_t sample) const {
-  const auto of = [i = static_cast<std::size_t>(sample)](const Places& places) { return places[i + 1] - places[i]; };
-  return {.sequences = of(sequences), .rows = of(rows), .decoder_rows = of(decoder_rows), .targets = of(targets)};
+  const auto of = [i = static_cast<std::size_t>(sample)](const Places& places) {
+    return places[i + 1] - places[i];
+  };
+  return {
+      .sequences = of(sequences), .rows = of(rows), .decoder_rows = of(decoder_rows), .targets = of(targets)};
 }
 
 std::vector<SampleShape> sample_shapes(BatchStream& ordered, std::int64_t num_views) {

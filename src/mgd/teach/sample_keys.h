@@ -20,8 +20,8 @@ struct SamplePlaces {
   SampleShape shape(std::int64_t sample) const;
 };
 
-// Checksums of the B samples, on whatever device and in whatever order of memory: of pictures, or of tokens and
-// the rows of targets.
+// Checksums of the B samples, on whatever device and in whatever order of memory: of pictures, or of tokens
+// and the rows of targets.
 std::vector<std::uint64_t> sample_keys(const Batch& batch);
 
 // Of every sample of a stream in order, in each of `num_views` views, one view after the other.

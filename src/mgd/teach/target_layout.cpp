@@ -20,7 +20,8 @@ at::MemoryFormat layout_of(std::size_t dimensions) {
   return dimensions == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
 }
 
-at::Tensor rows_of(std::int64_t count, const std::vector<std::int64_t>& shape, at::ScalarType type = at::kFloat) {
+at::Tensor rows_of(std::int64_t count, const std::vector<std::int64_t>& shape,
+                   at::ScalarType type = at::kFloat) {
   std::vector<std::int64_t> sizes{count};
   sizes.insert(sizes.end(), shape.begin(), shape.end());
   return at::empty(sizes, at::TensorOptions().dtype(type), layout_of(sizes.size()));
@@ -39,7 +40,8 @@ TargetLayout::TargetLayout(const KeptAnswers& kept, const TeacherCacheConfig& co
     : kept_(kept), top_k_(config.top_k), code_(float_code_of(config.features)) {
   if (kept.vocabulary > 0 && (top_k_ < 1 || top_k_ > kept.vocabulary))
     fail(ExitCode::usage,
-         "train.teacher_cache.top_k: got {}, expected 1 ... {}: of a language model's scores at each target the "
+         "train.teacher_cache.top_k: got {}, expected 1 ... {}: of a language model's scores at each target "
+         "the "
          "largest are kept, and what the others have together; 16 takes 100 bytes a target",
          top_k_, kept.vocabulary);
   if (kept.num_classes > 0 && top_k_ >= kept.num_classes)
@@ -60,22 +62,32 @@ TargetLayout::Per TargetLayout::per_of(const NodeInfo& info) {
 
 std::int64_t TargetLayout::count_of(const SampleShape& shape, Per per) {
   switch (per) {
-    case Per::sample: return 1;
-    case Per::sequence: return shape.sequences;
-    case Per::row: return shape.rows;
-    case Per::decoder_row: return shape.decoder_rows;
-    case Per::target: return shape.targets;
+    case Per::sample:
+      return 1;
+    case Per::sequence:
+      return shape.sequences;
+    case Per::row:
+      return shape.rows;
+    case Per::decoder_row:
+      return shape.decoder_rows;
+    case Per::target:
+      return shape.targets;
   }
   return 0;
 }
 
 const std::vector<std::int64_t>& TargetLayout::places_of(const SamplePlaces& places, Per per) {
   switch (per) {
-    case Per::sequence: return places.sequences;
-    case Per::row: return places.rows;
-    case Per::decoder_row: return places.decoder_rows;
-    case Per::target: return places.targets;
-    case Per::sample: break;
+    case Per::sequence:
+      return places.sequences;
+    case Per::row:
+      return places.rows;
+    case Per::decoder_row:
+      return places.decoder_rows;
+    case Per::target:
+      return places.targets;
+    case Per::sample:
+      break;
   }
   return places.samples;
 }
@@ -94,17 +106,20 @@ std::size_t TargetLayout::score_bytes() const {
 template <class Visit>
 void TargetLayout::for_each_matrix(const Visit& visit) const {
   if (kept_.embedding_size > 0)
-    visit(Per::sequence, static_cast<std::size_t>(kept_.embedding_size),
-          [](auto& record) -> auto& { return record.embedding; });
+    visit(
+        Per::sequence, static_cast<std::size_t>(kept_.embedding_size),
+        [](auto& record) -> auto& { return record.embedding; });
   for (const Field& tap : taps_)
-    visit(tap.per, tap.floats, [&](auto& record) -> auto& { return record.nodes.at(tap.name).data; });
+    visit(
+        tap.per, tap.floats, [&](auto& record) -> auto& { return record.nodes.at(tap.name).data; });
 }
 
 std::int64_t TargetLayout::record_bytes(const SampleShape& shape) const {
   const auto classes = static_cast<std::size_t>(kept_.num_classes);
   std::size_t bytes = 0;
   if (classes > 0)
-    bytes += top_k_ > 0 ? top_k_bytes(static_cast<std::size_t>(top_k_)) : coded_bytes(FloatCode::fp32, classes);
+    bytes +=
+        top_k_ > 0 ? top_k_bytes(static_cast<std::size_t>(top_k_)) : coded_bytes(FloatCode::fp32, classes);
   for_each_matrix([&](Per per, std::size_t floats, const auto&) {
     bytes += coded_bytes(code_, static_cast<std::size_t>(count_of(shape, per)) * floats);
   });
@@ -117,9 +132,10 @@ std::string TargetLayout::describe() const {
   if (kept_.num_classes > 0) parts.push_back(fmt::format("logits {}", kept_.num_classes));
   if (kept_.embedding_size > 0) parts.push_back(fmt::format("embedding {}", kept_.embedding_size));
   if (kept_.vocabulary > 0)
-    parts.push_back(fmt::format("top {} of {} scores at temperature {:g}", top_k_, kept_.vocabulary,
-                                kept_.temperature));
-  for (const Field& tap : taps_) parts.push_back(fmt::format("{} {}", tap.name, fmt::join(tap.info.sizes, " x ")));
+    parts.push_back(
+        fmt::format("top {} of {} scores at temperature {:g}", top_k_, kept_.vocabulary, kept_.temperature));
+  for (const Field& tap : taps_)
+    parts.push_back(fmt::format("{} {}", tap.name, fmt::join(tap.info.sizes, " x ")));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 

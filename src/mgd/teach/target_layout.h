@@ -23,8 +23,8 @@ struct KeptAnswers {
 
 class TargetLayout {
  public:
-  // Logits are kept in float32, all of them or the top_k; so are scores over a vocabulary, of which there must be
-  // a top_k. Throws Error(usage) for a top_k that there is not.
+  // Logits are kept in float32, all of them or the top_k; so are scores over a vocabulary, of which there
+  // must be a top_k. Throws Error(usage) for a top_k that there is not.
   TargetLayout(const KeptAnswers& kept, const TeacherCacheConfig& config);
 
   // Whether records differ in size: then sizes must be known of each sample.

@@ -30,15 +30,27 @@ std::string mask_text(const MaskOptions& mask) {
   return text;
 }
 
+// "; of 'wide'" where there are several.
+std::string heard_text(const Run& run, const ActiveLoss& active) {
+  if (run.teachers.size() < 2 || !active.loss->needs_teacher()) return "";
+  return active.teacher == kAllTeachers ? "; of all teachers, averaged"
+                                        : fmt::format("; of '{}'", run.teachers[active.teacher]->name);
+}
+
 }  // namespace
 
 std::vector<std::string> describe_run(const Run& run) {
   const Config& c = run.config;
   std::vector<std::string> lines = run.task->describe();
   for (const std::string& line : idle_keys(c)) lines.push_back(fmt::format("{:<10} {}", "", line));
-  for (const auto& teacher : run.teachers) {
+  for (std::size_t i = 0; i < run.teachers.size(); ++i) {
+    const RunTeacher* teacher = run.teachers[i].get();
+    const ModelConfig& given = c.all_teachers[i].model;
+    const std::string from = given.path.empty() ? given.weights : given.path;
     lines.push_back(model_line("teacher", teacher->facts.summary,
-                               c.teacher.path.empty() ? c.teacher.weights : c.teacher.path));
+                               run.teachers.size() == 1 ? from
+                                                        : fmt::format("'{}', weight {:g}: {}", teacher->name,
+                                                                      teacher->weight, from)));
     if (!teacher->cache) continue;
     const TeacherCache& cache = *teacher->cache;
     lines.push_back(fmt::format("{:<10} teacher cache {}", "", cache.describe()));
@@ -55,8 +67,9 @@ std::vector<std::string> describe_run(const Run& run) {
   std::int64_t blocks = 0;
   for (const auto& active : run.losses) {
     const double warmup = active.loss->warmup_epochs();
-    lines.push_back(fmt::format("{:<10} {:<14} {}{}", "loss", active.loss->label(), active.loss->describe(),
-                                warmup > 0 ? fmt::format("; rising over {:g} epochs", warmup) : ""));
+    lines.push_back(fmt::format("{:<10} {:<14} {}{}{}", "loss", active.loss->label(), active.loss->describe(),
+                                warmup > 0 ? fmt::format("; rising over {:g} epochs", warmup) : "",
+                                heard_text(run, active)));
     if (active.mask)
       lines.push_back(fmt::format("{:<10} {:<14} {}", "", "", mask_text(active.mask->options())));
     if (const Module* module = active.loss->trainable()) blocks += module->num_parameters();
@@ -66,6 +79,11 @@ std::vector<std::string> describe_run(const Run& run) {
     lines.push_back(fmt::format(
         "{:<10} none of them learns from the teacher, so the student learns alone; kd, mgd and others do",
         ""));
+  for (std::size_t i = 0; run.teachers.size() > 1 && i < run.teachers.size(); ++i)
+    if (std::none_of(run.losses.begin(), run.losses.end(), [i](const ActiveLoss& active) {
+          return active.loss->needs_teacher() && (active.teacher == i || active.teacher == kAllTeachers);
+        }))
+      lines.push_back(fmt::format("{:<10} nobody listens to the teacher '{}'", "", run.teachers[i]->name));
   for (const auto& mask : run.node_masks)
     lines.push_back(fmt::format("{:<10} {:<14} {}, {} fill, student only, {}", "mask", mask->options().node,
                                 mask_text(mask->options().mask), mask->options().fill,

@@ -95,20 +95,25 @@ struct Probe {
   double bytes = 0, seconds = 0;
 };
 
-// What the teacher would say, without asking it.
-Record silent_teacher(const Run& run, std::int64_t samples) {
-  Record output;
-  if (run.teachers.empty()) return output;
-  const TeacherFacts& facts = run.teacher()->facts;
-  output.logits = at::zeros({samples, facts.num_outputs}, at::kFloat).to(run.device);
-  const NodeInfos nodes = facts.summary.node_infos();
-  for (const auto& active : run.losses)
-    for (const auto& tap : active.loss->teacher_taps()) {
-      std::vector<std::int64_t> shape = nodes.at(tap).sizes;
-      shape.insert(shape.begin(), samples);
-      output.nodes[tap] = {.data = at::randn(shape, at::kFloat).to(run.device), .axes = nodes.at(tap).axes};
+// What the teachers would say, without asking them.
+std::vector<Record> silent_teachers(const Run& run, std::int64_t samples) {
+  std::vector<Record> answers;
+  for (std::size_t i = 0; i < run.teachers.size(); ++i) {
+    const TeacherFacts& facts = run.teachers[i]->facts;
+    Record answer{.logits = at::zeros({samples, facts.num_outputs}, at::kFloat).to(run.device)};
+    const NodeInfos nodes = facts.summary.node_infos();
+    for (const auto& active : run.losses) {
+      if (active.teacher != i) continue;
+      for (const auto& tap : active.loss->teacher_taps()) {
+        std::vector<std::int64_t> shape = nodes.at(tap).sizes;
+        shape.insert(shape.begin(), samples);
+        answer.nodes[tap] = {.data = at::randn(shape, at::kFloat).to(run.device), .axes = nodes.at(tap).axes};
+      }
     }
-  return output;
+    answers.push_back(std::move(answer));
+  }
+  answers.push_back(answers.empty() ? Record{} : Record{.logits = answers.front().logits});
+  return answers;
 }
 
 // The student's pass there and back, with an answer of the teacher that costs nothing.
@@ -120,7 +125,7 @@ Probe try_out(Run& run, const Rehearsal& rehearsal, std::int64_t samples) {
   const std::uint64_t before = allocator_stats().live_bytes;
   restart_allocator_peak();
   const double start = now_seconds();
-  output.teacher = silent_teacher(run, samples);
+  output.teachers = silent_teachers(run, samples);
   const StepPlan plan = plan_step(run, batches, 0);
   StepResult result;
   output.student = student_forward(run, output.batch, 0, plan.node_keep[0]);

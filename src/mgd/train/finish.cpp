@@ -79,8 +79,15 @@ FinalMeasures measure_final(Run& run) {
     m.source = m.readable.get();
   }
   // Of a teacher of other classes only size and latency.
-  if (RunTeacher* teacher = run.teacher())
-    m.teacher = measure_teacher(run, *teacher, teacher->facts.no_logits.empty() ? m : FinalMeasures{});
+  for (std::size_t i = 0; i < run.teachers.size(); ++i) {
+    RunTeacher& teacher = *run.teachers[i];
+    ModelMeasures measured =
+        measure_teacher(run, teacher, teacher.facts.no_logits.empty() ? m : FinalMeasures{});
+    if (i == 0)
+      m.teacher = std::move(measured);
+    else
+      m.other_teachers.push_back(std::move(measured));
+  }
   m.circumstances = {
       .threads = at::get_num_threads(), .cores = environment().cores, .other_load = load.cores()};
   return m;
@@ -97,6 +104,13 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
   if (const RunTeacher* teacher = run.teacher()) {
     s["teacher"] = model_json(teacher->facts.summary, measures.teacher);
     s["teacher"]["metrics"] = figures_json(measures.teacher.figures);
+  }
+  for (std::size_t i = 1; i < run.teachers.size(); ++i) {
+    const ModelMeasures& other = measures.other_teachers.at(i - 1);
+    json teacher = model_json(run.teachers[i]->facts.summary, other);
+    teacher["name"] = run.teachers[i]->name;
+    teacher["metrics"] = figures_json(other.figures);
+    s["other_teachers"].push_back(std::move(teacher));
   }
   s["split"] = measures.split.empty() ? json(nullptr) : json(measures.split);
   if (measures.source != nullptr) s["eval_samples"] = measures.student.classes.samples;

@@ -24,6 +24,7 @@ struct FinalMeasures {
   const ImageSource* source = nullptr;          // its pictures, if any: picture i has row i of all logits
   std::shared_ptr<const ImageSource> readable;  // holds `source` when some could not be read and are left out
   ModelMeasures student, teacher;
+  std::vector<ModelMeasures> other_teachers;  // behind the first, in the order of Run::teachers
   Circumstances circumstances;
 };
 

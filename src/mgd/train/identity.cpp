@@ -16,6 +16,14 @@ std::map<std::string, std::string> run_identity(const Run& run) {
   const RunTeacher* teacher = run.teacher();
   id["teacher"] = teacher != nullptr ? teacher->facts.summary.architecture : "(none)";
   id["teacher weights"] = teacher != nullptr ? teacher->facts.hash : "(none)";
+  for (std::size_t i = 1; i < run.teachers.size(); ++i) {
+    const RunTeacher& other = *run.teachers[i];
+    id["teacher " + other.name] =
+        fmt::format("{}, weights {}", other.facts.summary.architecture, other.facts.hash);
+  }
+  if (run.teachers.size() > 1)
+    for (const auto& each : run.teachers)
+      id["weights of teachers"] += fmt::format("{} {:g} ", each->name, each->weight);
   // Exact ones are those of a teacher that runs: a run may go on without its cache.
   if (const TeacherCacheConfig& cache = c.train.teacher_cache;
       teacher != nullptr && teacher->cache && (cache.features != "fp32" || cache.top_k > 0))

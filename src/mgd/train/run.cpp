@@ -31,10 +31,12 @@ TeacherPass pass_of(const Run& run, std::size_t teacher) {
 
 std::vector<OpenedTeacher> open_models(Run& run) {
   std::vector<OpenedTeacher> opened;
-  if (run.config.teacher.given()) opened.push_back(run.task->open_teacher(run.config.teacher, "teacher"));
-  for (const OpenedTeacher& teacher : opened) {
+  for (const TeacherConfig& teacher : run.config.all_teachers) {
+    opened.push_back(run.task->open_teacher(teacher.model, teacher.where));
     run.teachers.push_back(std::make_unique<RunTeacher>());
-    run.teachers.back()->facts = teacher.facts;
+    run.teachers.back()->name = teacher.name;
+    run.teachers.back()->weight = teacher.weight;
+    run.teachers.back()->facts = opened.back().facts;
   }
   OpenedStudent student = run.task->open_student();
   run.student_given = student.given;
@@ -53,11 +55,55 @@ void settle_training(Run& run) {
     train.lr = default_learning_rate(train.optimizer, run.student_given && !run.parts.head_alone);
 }
 
-void refuse_missing_logits(const RunTeacher* teacher, const Node& entry, const Loss& loss) {
-  if (teacher != nullptr && loss.reads_teacher_logits() && !teacher->facts.no_logits.empty())
+std::vector<std::string> names_of_teachers(const Run& run) {
+  std::vector<std::string> names;
+  for (const auto& teacher : run.teachers) names.push_back(teacher->name);
+  return names;
+}
+
+// The one that an entry names; the first where it names none.
+std::size_t named_teacher(const Run& run, const Node& entry) {
+  const Node* wanted = entry.find("teacher");
+  if (wanted == nullptr || wanted->scalar.empty()) return 0;
+  if (wanted->scalar == "all") return kAllTeachers;
+  const std::vector<std::string> names = names_of_teachers(run);
+  const auto found = std::find(names.begin(), names.end(), wanted->scalar);
+  if (found == names.end())
+    fail(ExitCode::usage, "{}: losses.{}: no teacher is called '{}'{}", wanted->origin.text(),
+         entry.find("name")->scalar, printable(wanted->scalar), suggestion(wanted->scalar, names));
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+void refuse_missing_logits(const RunTeacher& teacher, const Node& entry, const Loss& loss) {
+  if (!teacher.facts.no_logits.empty())
     fail(ExitCode::usage,
          "{}: losses.{}: it compares logits, and {}; losses on features (mgd, mimic, at) serve",
-         entry.origin.text(), loss.label(), teacher->facts.no_logits);
+         entry.origin.text(), loss.label(), teacher.facts.no_logits);
+}
+
+// Whom a loss listens to: losses between logits to all teachers, where none is named. Throws Error(usage) for
+// one that cannot.
+std::size_t heard_teacher(const Run& run, const Node& entry, const Loss& loss, std::size_t named) {
+  const auto refuse = [&](const std::string& what) {
+    fail(ExitCode::usage, "{}: losses.{}: {}", entry.origin.text(), loss.label(), what);
+  };
+  const Node* key = entry.find("teacher");
+  const bool says = key != nullptr && !key->scalar.empty();
+  if (says && !loss.needs_teacher()) refuse("teacher: it listens to none");
+  if (!loss.needs_teacher() || run.teachers.empty()) return 0;
+  std::size_t heard = named;
+  const bool averages =
+      loss.reads_teacher_logits() && run.teachers.front()->facts.answers == AnswerKind::classes;
+  if (!says && run.teachers.size() > 1 && averages) heard = kAllTeachers;
+  if (run.teachers.size() > 1 && !says && !averages)
+    refuse(fmt::format("there are the teachers {}; say which with teacher: NAME",
+                       fmt::join(names_of_teachers(run), ", ")));
+  if (heard == kAllTeachers && !averages)
+    refuse("teacher: all: only logits of classes are averaged; say which teacher with its name");
+  if (!loss.reads_teacher_logits()) return heard;
+  for (std::size_t i = 0; i < run.teachers.size(); ++i)
+    if (heard == kAllTeachers || heard == i) refuse_missing_logits(*run.teachers[i], entry, loss);
+  return heard;
 }
 
 // 0: it gives none.
@@ -75,49 +121,63 @@ void refuse_vectors_of_sequences(const Node& entry, const Loss& loss, const Node
            entry.origin.text(), loss.label(), tap);
 }
 
-void open_losses(Run& run) {
-  const auto seed = static_cast<std::uint64_t>(run.config.run.seed);
-  const NodeInfos student = run.student_summary.node_infos();
-  const RunTeacher* listened = run.teacher();
-  const TeacherFacts facts = listened != nullptr ? listened->facts : TeacherFacts{};
+LossContext context_of(const Run& run, const NodeInfos& student, std::size_t named) {
+  const TeacherFacts none;
+  const TeacherFacts& facts =
+      run.teachers.empty() ? none : run.teachers[named == kAllTeachers ? 0 : named]->facts;
   const NodeInfos teacher = facts.summary.node_infos();
-  LossContext context{.student = student,
-                      .teacher = teacher,
-                      .student_default_tap = run.student->default_tap(),
-                      .teacher_default_tap = facts.default_tap,
-                      .student_attention = run.student->attention_nodes(),
-                      .teacher_attention = facts.attention,
-                      .num_classes = run.task->num_classes(),
-                      .answers = run.student->answer_kind(),
-                      .embedding_size = embedding_size(student),
-                      .teacher_embedding_size = embedding_size(teacher),
-                      .seed = seed,
-                      .winograd = run.config.train.winograd,
-                      .skip_hidden = run.config.train.skip_hidden};
+  return {.student = student,
+          .teacher = teacher,
+          .student_default_tap = run.student->default_tap(),
+          .teacher_default_tap = facts.default_tap,
+          .student_attention = run.student->attention_nodes(),
+          .teacher_attention = facts.attention,
+          .num_classes = run.task->num_classes(),
+          .answers = run.student->answer_kind(),
+          .embedding_size = embedding_size(student),
+          .teacher_embedding_size = embedding_size(teacher),
+          .seed = static_cast<std::uint64_t>(run.config.run.seed),
+          .winograd = run.config.train.winograd,
+          .skip_hidden = run.config.train.skip_hidden};
+}
+
+void refuse_second_label(const Run& run, const Node& entry, const Loss& loss) {
+  for (const auto& other : run.losses)
+    if (other.loss->label() == loss.label())
+      fail(ExitCode::usage,
+           "{}: losses: '{}' is there twice; merge them, name different taps, or give one a label",
+           entry.origin.text(), loss.label());
+}
+
+ActiveLoss activated(const Run& run, std::unique_ptr<Loss> loss, std::size_t teacher) {
+  ActiveLoss active{.loss = std::move(loss), .mask = std::nullopt, .teacher = teacher};
+  if (const auto* request = active.loss->mask_request()) {
+    MaskOptions options;
+    read_options(request->options, options, "losses." + active.loss->label());
+    active.mask.emplace(options, static_cast<std::uint64_t>(run.config.run.seed), active.loss->label());
+  }
+  if (Module* blocks = active.loss->trainable()) {
+    blocks->to(run.device);
+    if (run.config.train.channels_last) blocks->to_channels_last();
+  }
+  return active;
+}
+
+void open_losses(Run& run) {
+  const NodeInfos student = run.student_summary.node_infos();
   for (const Node& entry : run.config.losses) {
-    for (auto& loss : make_losses(entry, context)) {
-      refuse_missing_logits(listened, entry, *loss);
+    const std::size_t named = named_teacher(run, entry);
+    for (auto& loss : make_losses(entry, context_of(run, student, named))) {
+      const std::size_t heard = heard_teacher(run, entry, *loss, named);
       refuse_vectors_of_sequences(entry, *loss, student);
       if (loss->reads_targets()) run.task->require_targets();
       if (const auto scores = run.task->scores()) loss->check_scores(scores->least, scores->largest);
-      for (const auto& other : run.losses)
-        if (other.loss->label() == loss->label())
-          fail(ExitCode::usage, "{}: losses: '{}' is there twice; merge them or name different taps",
-               entry.origin.text(), loss->label());
-      ActiveLoss active{.loss = std::move(loss), .mask = std::nullopt};
-      if (const auto* request = active.loss->mask_request()) {
-        MaskOptions options;
-        read_options(request->options, options, "losses." + active.loss->label());
-        active.mask.emplace(options, seed, active.loss->label());
-      }
-      if (Module* blocks = active.loss->trainable()) {
-        blocks->to(run.device);
-        if (run.config.train.channels_last) blocks->to_channels_last();
-      }
-      run.losses.push_back(std::move(active));
+      refuse_second_label(run, entry, *loss);
+      run.losses.push_back(activated(run, std::move(loss), heard));
     }
   }
-  run.node_masks = make_node_masks(run.config.masks, run.student_summary.node_infos(), seed);
+  run.node_masks =
+      make_node_masks(run.config.masks, student, static_cast<std::uint64_t>(run.config.run.seed));
   for (auto& mask : run.node_masks) mask->to(run.device);
 }
 
@@ -141,17 +201,19 @@ void refuse_cache_where_nothing_comes_twice(const Run& run) {
 constexpr std::int64_t kShapesAtOnce = 256;
 
 // What losses read of the teacher.
-KeptAnswers kept_answers(const Run& run, const TeacherFacts& facts, const TeacherPass& pass) {
+KeptAnswers kept_answers(const Run& run, std::size_t teacher, const TeacherPass& pass) {
+  const TeacherFacts& facts = run.teachers[teacher]->facts;
   KeptAnswers kept{.num_classes = facts.answers == AnswerKind::classes ? facts.num_outputs : 0};
   const NodeInfos nodes = facts.summary.node_infos();
   if (facts.answers == AnswerKind::embedding) kept.embedding_size = embedding_size(nodes);
   for (const std::string& tap : pass.taps) kept.taps[tap] = nodes.at(tap);
   if (facts.answers != AnswerKind::vocabulary) return kept;
   for (const auto& active : run.losses) {
-    if (!active.loss->reads_teacher_logits()) continue;
+    if (active.teacher != teacher || !active.loss->reads_teacher_logits()) continue;
     if (kept.vocabulary > 0 && kept.temperature != active.loss->temperature())
       fail(ExitCode::usage,
-           "train.teacher_cache: losses compare scores at the temperatures {:g} and {:g}, and those of a language "
+           "train.teacher_cache: losses compare scores at the temperatures {:g} and {:g}, and those of a "
+           "language "
            "model are kept at one",
            kept.temperature, active.loss->temperature());
     kept.vocabulary = facts.num_outputs;
@@ -160,7 +222,8 @@ KeptAnswers kept_answers(const Run& run, const TeacherFacts& facts, const Teache
   return kept;
 }
 
-std::unique_ptr<TeacherCache> open_cache(const Run& run, const RunTeacher& teacher, const TeacherPass& pass) {
+std::unique_ptr<TeacherCache> open_cache(const Run& run, std::size_t place, const TeacherPass& pass) {
+  const RunTeacher& teacher = *run.teachers[place];
   const TrainConfig& train = run.config.train;
   if (train.teacher_cache.path.empty()) return nullptr;
   refuse_cache_where_nothing_comes_twice(run);
@@ -168,7 +231,7 @@ std::unique_ptr<TeacherCache> open_cache(const Run& run, const RunTeacher& teach
                               .facts = run.task->identity(),
                               .num_samples = run.task->num_samples(),
                               .num_views = run.task->num_views(),
-                              .kept = kept_answers(run, teacher.facts, pass)};
+                              .kept = kept_answers(run, place, pass)};
   if (TargetLayout(options.kept, options.config).ragged())
     options.shapes = sample_shapes(*run.task->ordered_stream(kShapesAtOnce), options.num_views);
   if (run.task->views_of_seed()) options.facts["seed"] = fmt::format("{}", run.config.run.seed);
@@ -187,7 +250,7 @@ void build_teacher(Run& run, std::size_t place, OpenedTeacher opened) {
   teacher.slice =
       slice_size(teacher.facts.summary,
                  train.micro_batch_size > 0 ? train.micro_batch_size : train.batch_size, run.device);
-  teacher.cache = open_cache(run, teacher, pass);
+  teacher.cache = open_cache(run, place, pass);
   auto live = std::make_unique<LiveTeacher>(std::move(opened.model), std::move(opened.open),
                                             train.channels_last, std::move(pass));
   teacher.live = live.get();

@@ -20,11 +20,14 @@ namespace mgd {
 struct ActiveLoss {
   std::unique_ptr<Loss> loss;
   std::optional<MaskSource> mask;  // what the loss asked for
-  std::size_t teacher = 0;         // place in Run::teachers of the one that it listens to
+  std::size_t teacher = 0;         // place in Run::teachers of the one that it listens to, or kAllTeachers
 };
+inline constexpr std::size_t kAllTeachers = static_cast<std::size_t>(-1);  // the average of their logits
 
 // A teacher of a run: its model and who stands around it.
 struct RunTeacher {
+  std::string name;
+  double weight = 1;  // of its logits in the average
   TeacherFacts facts;
   std::int64_t slice = 1;               // samples of one pass of it
   LiveTeacher* live = nullptr;          // owned by `front`

@@ -42,15 +42,20 @@ void count_whole_step(const Run& run, const StepBatches& batches, StepPlan& plan
 
 StepOutput joined(const std::vector<StepOutput>& outputs) {
   std::vector<Batch> batches;
-  std::vector<const Record*> student, teacher;
+  std::vector<const Record*> student;
   for (const StepOutput& output : outputs) {
     batches.push_back(output.batch);
     batches.back().input.reset();  // no loss reads them
     batches.back().teacher_input.reset();
     student.push_back(&output.student);
-    teacher.push_back(&output.teacher);
   }
-  return {.batch = join_batches(batches), .student = join_records(student), .teacher = join_records(teacher)};
+  StepOutput all{.batch = join_batches(batches), .student = join_records(student), .teachers = {}};
+  for (std::size_t i = 0; i < outputs.front().teachers.size(); ++i) {
+    std::vector<const Record*> teacher;
+    for (const StepOutput& output : outputs) teacher.push_back(&output.teachers[i]);
+    all.teachers.push_back(join_records(teacher));
+  }
+  return all;
 }
 
 // Adds the weighted part of loss i to `total`.
@@ -58,7 +63,10 @@ void add_loss(Run& run, const StepPlan& plan, std::size_t i, const StepOutput& o
               at::Tensor& total, StepResult& result) {
   Loss& loss = *run.losses[i].loss;
   if (plan.counts[i] == 0) return;  // nothing to learn from in the whole step: sum 0, count 0
-  LossInput input{.batch = output.batch, .student = output.student, .teacher = output.teacher, .keep = {}};
+  LossInput input{.batch = output.batch,
+                  .student = output.student,
+                  .teacher = heard_by(run.losses[i], output.teachers),
+                  .keep = {}};
   input.keep = mask_of(run, i, plan, input, keep);
   const at::Tensor sum = loss.sum(input);
   result.parts[loss.label()] += sum.item<double>() / plan.counts[i];
@@ -98,8 +106,26 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
   return plan;
 }
 
-Record teacher_answer(Run& run, const Batch& batch) {
-  return run.teachers.empty() ? Record{} : run.teachers.front()->front->answer(batch);
+std::vector<Record> teacher_answers(Run& run, const Batch& batch) {
+  std::vector<Record> answers;
+  for (const auto& teacher : run.teachers) answers.push_back(teacher->front->answer(batch));
+  if (answers.empty()) return {Record{}};
+  if (std::none_of(run.losses.begin(), run.losses.end(),
+                   [](const ActiveLoss& active) { return active.teacher == kAllTeachers; }))
+    return answers;
+  double weights = 0;
+  for (const auto& teacher : run.teachers) weights += teacher->weight;
+  Record average;
+  for (std::size_t i = 0; i < run.teachers.size(); ++i) {
+    const at::Tensor part = answers[i].logits * (run.teachers[i]->weight / weights);
+    average.logits = average.logits.defined() ? average.logits + part : part;
+  }
+  answers.push_back(std::move(average));
+  return answers;
+}
+
+const Record& heard_by(const ActiveLoss& active, const std::vector<Record>& answers) {
+  return active.teacher == kAllTeachers ? answers.back() : answers.at(active.teacher);
 }
 
 Record student_forward(Run& run, const Batch& batch, std::int64_t step,
@@ -170,7 +196,7 @@ StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t s
     output.batch = batch_to(batches.micro[m], run.device);
     Batch& batch = output.batch;
     batch.view = run.task->num_views() > 0 ? batches.epoch % run.task->num_views() : -1;
-    output.teacher = teacher_answer(run, batch);
+    output.teachers = teacher_answers(run, batch);
     output.student = student_forward(run, batch, step, plan.node_keep[m]);
     const at::Tensor loss = distill_loss(run, plan, m, output, result);
     if (!joins && loss.defined() && loss.requires_grad()) loss.backward();

@@ -28,8 +28,11 @@ struct StepResult {
 
 StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step);
 
-// What the run's teacher says; an empty record without one.
-Record teacher_answer(Run& run, const Batch& batch);
+// What the run's teachers say, each at its place, and behind them the average of their logits where a loss
+// listens to all; one empty record in a run without teachers.
+std::vector<Record> teacher_answers(Run& run, const Batch& batch);
+// That of the teacher that a loss listens to.
+const Record& heard_by(const ActiveLoss& active, const std::vector<Record>& answers);
 
 // `step` is that of the plan `node_keep` comes from: dropout draws by it.
 Record student_forward(Run& run, const Batch& batch, std::int64_t step,
@@ -38,7 +41,8 @@ Record student_forward(Run& run, const Batch& batch, std::int64_t step,
 // What the models said of one micro-batch.
 struct StepOutput {
   Batch batch;
-  Record student, teacher;
+  Record student;
+  std::vector<Record> teachers;  // as teacher_answers() gives them
 };
 
 // Weighted total over micro-batch m, already divided by the counts of the whole step: (scalar with gradient).

@@ -10,21 +10,22 @@
 namespace mgd {
 
 void survey_teacher(Run& run) {
-  std::vector<Loss*> curious;
+  std::vector<const ActiveLoss*> curious;
   for (const auto& active : run.losses)
-    if (active.loss->wants_survey()) curious.push_back(active.loss.get());
+    if (active.loss->wants_survey()) curious.push_back(&active);
   if (curious.empty()) return;
   const at::NoGradGuard no_grad;
   const auto samples = run.task->survey_stream(run.teacher()->slice, /*shuffled=*/false);
   for (std::int64_t step = 0; step < samples->steps_per_epoch(); ++step) {
     Batch batch = batch_to(samples->next().micro.at(0), run.device);
     batch.teacher_input = batch.input;
-    const Record teacher = teacher_answer(run, batch);
+    const std::vector<Record> teachers = teacher_answers(run, batch);
     const Record nobody;
-    for (Loss* loss : curious)
-      loss->survey({.batch = batch, .student = nobody, .teacher = teacher, .keep = {}});
+    for (const ActiveLoss* active : curious)
+      active->loss->survey(
+          {.batch = batch, .student = nobody, .teacher = heard_by(*active, teachers), .keep = {}});
   }
-  for (Loss* loss : curious) loss->end_survey();
+  for (const ActiveLoss* active : curious) active->loss->end_survey();
 }
 
 }  // namespace mgd
