@@ -149,6 +149,8 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
         "several seeds each (mgd compare puts them side by side).");
   }
   if (run.text != nullptr) collect_text(run, m, data);
+  for (const TermShare& term : result.shares.terms)
+    if (!term.told.empty()) data.findings.push_back(term.told + ".");
   if (run.has_teacher() && !run.teacher)
     data.findings.push_back(
         "The teacher was not loaded, because the cache of its outputs was complete: its figures are those of "
