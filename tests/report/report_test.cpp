@@ -240,5 +240,16 @@ TEST(ReadCurves, EmptyAndBrokenFiles) {
   }
 }
 
+TEST(Report, SharesOfTheGradientAreShownHoweverSmall) {
+  const ReportData data{
+      .curves = read_curves("{\"step\": 10, \"grad_share/mgd\": 4e-7, \"grad_share/kd\": 0.9999996}\n"
+                            "{\"step\": 40, \"grad_share/mgd\": 5e-7, \"grad_share/kd\": 0.9999995}\n")};
+  const std::string html = render_report(data);
+  EXPECT_THAT(html, HasSubstr("grad_share/mgd: 4e-5 % at step 10, 5e-5 % at step 40"));
+  EXPECT_THAT(html, HasSubstr("grad_share/kd: 100.00 % at step 10"));
+  EXPECT_THAT(html, HasSubstr("grad_share: the norm of a loss"));
+  EXPECT_THAT(render_report(sample_report()), Not(HasSubstr("grad_share")));
+}
+
 }  // namespace
 }  // namespace mgd

@@ -190,6 +190,9 @@ void TrainConfig::visit(OptionVisitor& v) {
   v.option("teacher_norm", teacher_norm,
            {.help = "batch norm of the teacher; batch reproduces the reference code's train-mode teacher",
             .choices = {"eval", "batch"}});
+  v.option("gradient_shares", gradient_shares,
+           {.help = "measure now and then what share of the gradient each loss has, and tell of one that has "
+                    "next to none"});
   v.option("check_teacher", check_teacher,
            {.help = "refuse a teacher that does no better than guessing on a first batch"});
   v.option("check_memory", check_memory,

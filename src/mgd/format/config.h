@@ -102,6 +102,7 @@ struct TrainConfig {
   std::int64_t checkpoint_every = 0;    // steps; 0 = once an epoch
   TeacherCacheConfig teacher_cache;     // keeps the teacher's outputs between epochs and runs
   std::string teacher_norm = "eval";    // eval | batch (reproduces the reference code's train-mode teacher)
+  bool gradient_shares = true;          // measure now and then what share of the gradient each loss has
   bool check_teacher = true;            // refuse a teacher that does no better than guessing on a first batch
   bool check_memory = true;             // refuse what does not fit into the memory that is free
   std::string export_weights = "best";  // best (by validation accuracy) | last

@@ -10,9 +10,15 @@ namespace mgd {
 
 namespace {
 
-constexpr const char* kWithoutEffect[] = {
-    "run.",           "data.path",           "data.loader_threads", "data.cache_mb",
-    "text.cache_dir", "train.teacher_cache", "train.log_every",     "train.checkpoint_every"};
+constexpr const char* kWithoutEffect[] = {"run.",
+                                          "data.path",
+                                          "data.loader_threads",
+                                          "data.cache_mb",
+                                          "text.cache_dir",
+                                          "train.teacher_cache",
+                                          "train.log_every",
+                                          "train.checkpoint_every",
+                                          "train.gradient_shares"};
 
 bool changes_results(const std::string& key) {
   return std::none_of(std::begin(kWithoutEffect), std::end(kWithoutEffect),

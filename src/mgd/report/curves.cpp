@@ -20,8 +20,12 @@ const std::set<std::string>& not_worth_drawing() {
   return names;
 }
 
+bool is_share(const std::string& name) {
+  return name.starts_with("grad_share");
+}
+
 bool is_fraction(const std::string& name) {
-  return name.ends_with("accuracy") || name.ends_with("top5") || name.ends_with("top1");
+  return name.ends_with("accuracy") || name.ends_with("top5") || name.ends_with("top1") || is_share(name);
 }
 
 ReportCurve& curve_named(std::vector<ReportCurve>& curves, const std::string& name) {
@@ -50,12 +54,17 @@ void add_row(std::vector<ReportCurve>& curves, const Json& row) {
   }
 }
 
+bool is_logarithmic(const std::string& name) {
+  return name.starts_with("loss") || name.ends_with("loss") || is_share(name);
+}
+
 int group_of(const std::string& name) {
   if (name == "loss") return 0;
   if (name.starts_with("loss")) return 1;
-  if (name.starts_with("eval/accuracy")) return 2;
-  if (name.starts_with("eval")) return 3;
-  return name == "lr" ? 4 : 5;
+  if (is_share(name)) return 2;
+  if (name.starts_with("eval/accuracy")) return 3;
+  if (name.starts_with("eval")) return 4;
+  return name == "lr" ? 5 : 6;
 }
 
 }  // namespace
@@ -91,14 +100,18 @@ void render_curves(Html& html, const ReportData& data) {
     draw_line_chart(html, {.title = curve->name,
                            .points = curve->points,
                            .percent = is_fraction(curve->name),
-                           .log_y = curve->name.starts_with("loss") || curve->name.ends_with("loss")});
+                           .log_y = is_logarithmic(curve->name)});
   }
   html.close("div");
-  html.element("p",
-               smoothed ? "Over steps of the optimizer. Pale: as logged; strong: moving average. Losses on a "
-                          "logarithmic axis."
-                        : "Over steps of the optimizer. Losses on a logarithmic axis.",
-               {{"class", "note"}});
+  std::string note = "Over steps of the optimizer. ";
+  if (smoothed) note += "Pale: as logged; strong: moving average. ";
+  note += "Losses on a logarithmic axis.";
+  if (std::any_of(order.begin(), order.end(), [](auto* curve) { return is_share(curve->name); }))
+    note +=
+        " grad_share: the norm of a loss's gradient at the student's parameters, over the sum of those "
+        "of "
+        "all losses; on a logarithmic axis too.";
+  html.element("p", note, {{"class", "note"}});
 }
 
 }  // namespace mgd

@@ -42,7 +42,8 @@ Axis y_axis(const Points& points, bool log) {
       std::minmax_element(points.begin(), points.end(), [](auto& a, auto& b) { return a.second < b.second; });
   double low = least->second, high = greatest->second;
   if (log) {
-    const double air = std::pow(high / low, 0.04);
+    constexpr double kFlat = 1.001, kAroundFlat = 1.02;
+    const double air = high / low > kFlat ? std::pow(high / low, 0.04) : kAroundFlat;
     return {low / air, high * air, kHeight - kBottom, kTop, true};
   }
   double air = (high - low) * 0.05;
@@ -80,7 +81,8 @@ void draw_y_ticks(Html& html, const LineChart& chart, const Axis& y) {
     const std::string at = coordinate_text(y.place(tick));
     html.empty("path", {{"class", "grid"}, {"d", fmt::format("M{} {}H{}", kLeft, at, kWidth - kRight)}});
     const std::string label =
-        y.log ? value_text(tick) : tick_text(tick * scale, step_of(ticks) * scale, largest_of(ticks) * scale);
+        y.log ? value_text(tick * scale)
+              : tick_text(tick * scale, step_of(ticks) * scale, largest_of(ticks) * scale);
     html.element(
         "text", chart.percent ? label + "%" : label,
         {{"x", coordinate_text(kLeft - 6)}, {"y", coordinate_text(y.place(tick) + 3.5)}, {"class", "end"}});
@@ -133,7 +135,9 @@ void draw_curve(Html& html, const Points& points, const Axis& x, const Axis& y) 
 }
 
 std::string shown(const LineChart& chart, double value) {
-  return chart.percent ? percent_text(value) : value_text(value);
+  if (!chart.percent) return value_text(value);
+  // Two decimals would make nothing of a small share.
+  return value != 0 && std::abs(value) < 1e-3 ? value_text(100 * value) + " %" : percent_text(value);
 }
 
 std::string described(const LineChart& chart, const Points& points) {

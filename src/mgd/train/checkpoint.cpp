@@ -16,6 +16,38 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+json shares_json(const TermShares& shares) {
+  json all = json::array();
+  for (const TermShare& t : shares.terms)
+    all.push_back({{"label", t.label},
+                   {"measures", t.measures},
+                   {"first_step", t.first_step},
+                   {"last_step", t.last_step},
+                   {"first", t.first},
+                   {"last", t.last},
+                   {"most", t.most},
+                   {"weight_for_tenth", t.weight_for_tenth},
+                   {"reaches", t.reaches},
+                   {"told", t.told}});
+  return all;
+}
+
+TermShares parse_shares(const json& all) {
+  TermShares shares;
+  for (const json& t : all)
+    shares.terms.push_back({.label = t.at("label"),
+                            .measures = t.at("measures"),
+                            .first_step = t.at("first_step"),
+                            .last_step = t.at("last_step"),
+                            .first = t.at("first"),
+                            .last = t.at("last"),
+                            .most = t.at("most"),
+                            .weight_for_tenth = t.at("weight_for_tenth"),
+                            .reaches = t.at("reaches"),
+                            .told = t.at("told")});
+  return shares;
+}
+
 json state_json(const Checkpoint& c) {
   return {{"format", 1},
           {"step", c.step},
@@ -29,6 +61,7 @@ json state_json(const Checkpoint& c) {
             {"consecutive_bad", c.guard.consecutive_bad},
             {"rollbacks", c.guard.rollbacks},
             {"updates_since_roll_back", c.guard.updates_since_roll_back}}},
+          {"gradient_shares", shares_json(c.shares)},
           {"best_epoch", c.best_epoch},
           {"best_value", c.best_value},
           {"evaluations_without_better", c.evaluations_without_better},
@@ -50,6 +83,7 @@ Checkpoint parse_state(const json& s) {
              .rollbacks = guard.at("rollbacks"),
              // A checkpoint of an earlier version does not say.
              .updates_since_roll_back = guard.value("updates_since_roll_back", std::int64_t{1})};
+  c.shares = parse_shares(s.value("gradient_shares", json::array()));  // nor of this
   c.best_epoch = s.at("best_epoch");
   // JSON has no NaN: a figure that could not be computed is null.
   c.best_value = s.at("best_value").is_null() ? std::nan("") : s.at("best_value").get<double>();

@@ -65,6 +65,13 @@ json model_json(const ModelSummary& summary, const ModelMeasures& measures) {
           {"latency_ms", measures.latency_ms > 0 ? json(measures.latency_ms) : json(nullptr)}};
 }
 
+json gradient_shares_json(const TermShares& shares) {
+  json object = json::object();
+  for (const TermShare& t : shares.terms)
+    object[t.label] = {{"first", t.first}, {"last", t.last}, {"most", t.most}, {"measures", t.measures}};
+  return object;
+}
+
 }  // namespace
 
 FinalMeasures measure_final(Run& run) {
@@ -134,6 +141,7 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
                           {"complete", cache.complete()},
                           {"teacher_loaded", teacher->live->loaded()}};
   }
+  if (!result.shares.terms.empty()) s["gradient_shares"] = gradient_shares_json(result.shares);
   s["skipped_steps"] = result.skipped_steps;
   s["seed"] = run.config.run.seed;
   s["model_dir"] = model_dir;

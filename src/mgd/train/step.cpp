@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "mgd/nn/autocast.h"
+#include "mgd/train/term_shares.h"
 
 namespace mgd {
 
@@ -58,6 +59,22 @@ StepOutput joined(const std::vector<StepOutput>& outputs) {
   return all;
 }
 
+// Whether this micro-batch has something for the loss: its share of the gradient is measured only then.
+bool counts_here(const Loss& loss, const Batch& batch, const at::Tensor& keep) {
+  return loss.scope() == Scope::step || loss.count({.batch_size = batch.size(),
+                                                    .num_targets = batch.num_targets(),
+                                                    .keep = keep,
+                                                    .batch = &batch}) > 0;
+}
+
+// Before the backward pass, which frees the graphs.
+void measure_terms_of(const Run& run, StepResult& result) {
+  if (!result.keeps_terms) return;
+  result.gradients = term_gradients(result.terms, run.student->parameters());
+  result.terms.clear();
+  result.keeps_terms = false;
+}
+
 // Adds the weighted part of loss i to `total`.
 void add_loss(Run& run, const StepPlan& plan, std::size_t i, const StepOutput& output, const at::Tensor& keep,
               at::Tensor& total, StepResult& result) {
@@ -70,6 +87,9 @@ void add_loss(Run& run, const StepPlan& plan, std::size_t i, const StepOutput& o
   input.keep = mask_of(run, i, plan, input, keep);
   const at::Tensor sum = loss.sum(input);
   result.parts[loss.label()] += sum.item<double>() / plan.counts[i];
+  if (result.keeps_terms && loss.weight() != 0 && counts_here(loss, output.batch, input.keep))
+    result.terms.push_back(
+        {.label = loss.label(), .weight = loss.weight(), .count = plan.counts[i], .sum = sum});
   const at::Tensor part = sum * (plan.weights[i] / plan.counts[i]);
   total = total.defined() ? total + part : part;
 }
@@ -185,8 +205,15 @@ at::Tensor joined_loss(Run& run, const StepPlan& plan, const std::vector<StepOut
   return total;
 }
 
-StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step) {
+bool measures_terms(const Run& run, std::int64_t step) {
+  const auto weighing = std::count_if(run.losses.begin(), run.losses.end(),
+                                      [](const ActiveLoss& active) { return active.loss->weight() != 0; });
+  return run.config.train.gradient_shares && TermShares::due(step + 1, static_cast<std::size_t>(weighing));
+}
+
+StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step, bool measure_terms) {
   StepResult result;
+  result.keeps_terms = measure_terms;
   const StepPlan plan = plan_step(run, batches, step);
   const bool joins = joins_micro_batches(run, batches.micro.size());
   std::vector<StepOutput> kept;  // of a step whose micro-batches are joined
@@ -199,6 +226,7 @@ StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t s
     output.teachers = teacher_answers(run, batch);
     output.student = student_forward(run, batch, step, plan.node_keep[m]);
     const at::Tensor loss = distill_loss(run, plan, m, output, result);
+    if (!joins) measure_terms_of(run, result);
     if (!joins && loss.defined() && loss.requires_grad()) loss.backward();
     if (joins && loss.defined()) total = total.defined() ? total + loss : loss;
     if (loss.defined()) result.loss += loss.item<double>();
@@ -210,6 +238,7 @@ StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t s
   }
   if (!joins) return result;
   const at::Tensor loss = joined_loss(run, plan, kept, result);
+  measure_terms_of(run, result);
   if (loss.defined()) {
     result.loss += loss.item<double>();
     total = total.defined() ? total + loss : loss;

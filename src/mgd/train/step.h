@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mgd/train/run.h"
+#include "mgd/train/term_gradients.h"
 
 namespace mgd {
 
@@ -24,6 +25,10 @@ struct StepResult {
   std::map<std::string, double> parts;  // by label, unweighted: sum / count
   std::int64_t samples = 0, correct = 0;
   std::vector<std::int64_t> sample_ids;
+  // While the terms are measured: those with a weight, with their graphs. The measure itself is `gradients`.
+  bool keeps_terms = false;
+  std::vector<StepTerm> terms;
+  std::vector<TermGradient> gradients;
 };
 
 StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step);
@@ -64,6 +69,12 @@ at::Tensor mask_of(const Run& run, std::size_t i, const StepPlan& plan, const Lo
 
 // Leaves the gradients of the whole step in the parameters; applies nothing. With a loss of Scope::step the
 // graphs of all micro-batches are kept until the last one is there: the memory of one batch.
-StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step);
+// measure_terms: StepResult::gradients tells how large the gradient of each loss is, by a pass more over the
+// student for each (term_gradients.h): of all micro-batches where they are joined, else of the first one.
+StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step,
+                            bool measure_terms = false);
+
+// Whether this step (0-based) of a training is one in which terms are measured (train.gradient_shares).
+bool measures_terms(const Run& run, std::int64_t step);
 
 }  // namespace mgd

@@ -4,6 +4,7 @@
 #include <ATen/ops/_foreach_copy.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "mgd/core/clock.h"
@@ -202,6 +203,7 @@ TrainResult Trainer::train() {
   result_.best_value = state_.best_value;
   result_.wait_frac = run_.loader->wait_seconds() / std::max(elapsed(), 1e-9);
   result_.skipped_steps = static_cast<std::int64_t>(state_.skipped_steps.size());
+  result_.shares = state_.shares;
   return result_;
 }
 
@@ -210,12 +212,13 @@ void Trainer::train_step() {
   const double lr = learning_rate(schedule_, state_.step);
   buffers_.take();
   optimizer_.zero_grad();
-  const StepResult result = forward_backward(run_, batches, state_.step);
+  const StepResult result = forward_backward(run_, batches, state_.step, measures_terms(run_, state_.step));
   const double grad_norm = optimizer_.clip_grad_norm(run_.config.train.clip_norm);
   const std::string problem = state_.guard.judge(result.loss, grad_norm);
   if (problem.empty()) {
     optimizer_.step(lr);
     if (ema_) ema_->update(state_.step);
+    for (const auto& line : state_.shares.add(state_.step + 1, result.gradients)) note(line);
   } else {
     handle_bad_step(problem, result);
   }
@@ -224,6 +227,8 @@ void Trainer::train_step() {
   samples_here_ += result.samples;
   if (state_.step % run_.config.train.log_every == 0 || state_.step == run_.total_steps)
     log_step(result, lr, grad_norm);
+  else if (const MetricRow shares = state_.shares.row(state_.step); !shares.empty())
+    log_->write(state_.step, (state_.step - 1) / run_.steps_per_epoch + 1, shares);
   report_progress(result);
 }
 
@@ -352,6 +357,7 @@ void Trainer::save() {
 void Trainer::log_step(const StepResult& result, double lr, double grad_norm) {
   MetricRow row{{"loss", result.loss}};
   for (const auto& [label, value] : result.parts) row.emplace_back("loss/" + label, value);
+  std::ranges::copy(state_.shares.row(state_.step), std::back_inserter(row));
   if (run_.task->num_classes() > 0)
     row.emplace_back("train/accuracy", static_cast<double>(result.correct) /
                                            static_cast<double>(std::max<std::int64_t>(result.samples, 1)));

@@ -8,6 +8,7 @@
 #include "mgd/train/requests.h"
 #include "mgd/train/run.h"
 #include "mgd/train/run_folder.h"
+#include "mgd/train/term_shares.h"
 
 namespace mgd {
 
@@ -39,6 +40,7 @@ struct TrainResult {
   double wait_frac = 0;
   std::string resumed_from;  // checkpoint path, "" for a fresh run
   std::int64_t skipped_steps = 0;
+  TermShares shares;  // of the gradient, a loss each; empty where they were not measured
 };
 
 struct TrainOptions {
