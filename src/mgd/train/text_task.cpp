@@ -132,6 +132,11 @@ double TextTask::latency_ms(Model& model) const {
   return times[kRuns / 2];
 }
 
+std::unique_ptr<BatchStream> TextTask::clean_stream() const {
+  return stream_texts(*dataset_.train, eval_objective_,
+                      {.batch_size = kEvalBatch, .threads = config_.data.loader_threads}, dataset_.report);
+}
+
 Batch TextTask::first_samples(const std::string& split, std::int64_t count) const {
   const TextSource& from = split == "train" ? *dataset_.train : *source(split);
   std::vector<TextSample> samples;

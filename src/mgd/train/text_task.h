@@ -37,6 +37,8 @@ class TextTask final : public Task {
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
   TextSource::Scores scores() const { return dataset_.train->scores(); }
+  // The training texts once, in their order and as measuring sees them.
+  std::unique_ptr<BatchStream> clean_stream() const;
   // The first samples of a split as one batch, hidden as for measuring; for pictures of what a model sees.
   Batch first_samples(const std::string& split, std::int64_t count) const;
 

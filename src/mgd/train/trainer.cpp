@@ -128,7 +128,8 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
   resume(options.strict);
   if (run.teacher_cache) run.teacher_cache->create();  // a full disk is found before the first step
   log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
-  if (result_.resumed_from.empty()) survey_teacher(run);
+  if (result_.resumed_from.empty())
+    for (const std::string& line : survey_teacher(run)) note(line);
   run.loader->seek(state_.step / run.steps_per_epoch, state_.step % run.steps_per_epoch);
   if (result_.resumed_from.empty()) save();
   if (events_.started) events_.started(state_.step);
