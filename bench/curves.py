@@ -14,6 +14,7 @@ import subprocess
 LENGTHS = [128, 256, 512, 1024, 2048, 4096, 8192]
 BATCHES = [1, 2, 4, 8, 16, 32, 64]
 HIDDEN = [0, 0.25, 0.5, 0.65, 0.75, 0.9]
+ROWS = [0, 0.25, 0.5, 0.75, 0.9]
 PADDING = [0, 0.25, 0.5, 0.75]
 HEADS = [f"{v}-{t}" for v in (8000, 32000, 128000) for t in (300, 1200, 4800)]
 HITS = [0, 0.25, 0.5, 0.75, 1]
@@ -23,6 +24,7 @@ CURVES = {
     "full": [f"full-{n}" for n in LENGTHS[:-1]], "causal": [f"causal-{n}" for n in LENGTHS[:-1]],
     "window 64": [f"window-{n}" for n in LENGTHS], "batch": [f"batch-{n}" for n in BATCHES],
     "spatial": [f"conv-spatial-{h:g}" for h in HIDDEN], "channel": [f"conv-channel-{h:g}" for h in HIDDEN],
+    **{f"rows {kind}": [f"rows-{kind}-{h:g}" for h in ROWS] for kind in ("conv", "all", "hidden", "transformer")},
     "padding": [f"padding-{p:g}" for p in PADDING],
     "head": [f"head-{name}" for name in HEADS], "cache": [f"cache-hit-{h:g}" for h in HITS],
 }
@@ -89,6 +91,16 @@ def tables(times, memory):
         rows += [(f"{name}, ms", ms(times[name])), line_row(visible, times[name], "v")]
         print(f"{name}: intercept {100 * intercept / times[name][0]:.1f} % of dense")
     table("hidden share", HIDDEN, rows)
+    seen = [1 - share for share in ROWS]
+    # Pairs of rows that meet: v of the first convolution; of the second 1 - h^3, since a row counts that has a visible neighbour.
+    pairs = [(1 - h + 1 - h**3) / 2 for h in ROWS]
+    rows = []
+    for name, shares, letter in (("rows conv", seen, "v"), ("rows all", pairs, "p")):
+        intercept, _ = line_through(shares, times[name])
+        rows += [(f"{name[5:]}, ms", ms(times[name])), line_row(shares, times[name], letter)]
+        print(f"{name}: intercept {100 * intercept / times[name][0]:.1f} % of dense")
+    rows += [(f"{name}, ms", ms(times[f"rows {name}"])) for name in ("hidden", "transformer")]
+    table("hidden share of rows", ROWS, rows)
     table("padding", PADDING, [("training step, ms", ms(times["padding"])), line_row(tokens, times["padding"], "v"),
                                ("MiB", ms(memory["padding"]))])
     table("vocabulary x targets of the output layer", HEADS, [("MiB", ms(memory["head"]))])

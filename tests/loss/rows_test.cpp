@@ -17,59 +17,15 @@
 #include <cmath>
 #include <limits>
 
-#include "loss/fixture.h"
+#include "loss/rows_case.h"
 #include "mgd/core/error.h"
 
 namespace mgd {
 namespace {
 
 using namespace test;
+using testing::AllOf;
 using testing::HasSubstr;
-
-const std::vector<std::int64_t> kOffsets = {0, 5, 6, 13};
-constexpr std::int64_t kRows = 13, kStudent = 4, kTeacher = 6, kHeads = 2;
-
-NodeInfo rows_of(std::int64_t width) {
-  return {.axes = Axes::rows, .sizes = {width}};
-}
-
-LossContext rows_context() {
-  LossContext context;
-  context.student = {{"feat", rows_of(kStudent)},
-                     {"query", rows_of(kStudent)},
-                     {"key", rows_of(kStudent)},
-                     {"value", rows_of(kStudent)}};
-  context.teacher = {{"feat", rows_of(kTeacher)}, {"qkv", rows_of(3 * kTeacher)}};
-  context.student_default_tap = context.teacher_default_tap = "feat";
-  context.student_attention = {{.nodes = {"query", "key", "value"}, .hidden = kStudent}};
-  context.teacher_attention = {{.nodes = {"none"}, .hidden = kTeacher},
-                               {.nodes = {"qkv"}, .hidden = kTeacher}};
-  context.answers = AnswerKind::embedding;
-  context.embedding_size = kStudent;
-  context.teacher_embedding_size = kTeacher;
-  context.seed = 1;
-  return context;
-}
-
-Case rows_case() {
-  Case c;
-  c.batch.sample_ids = {7, 8, 9};
-  c.batch.tokens.offsets = kOffsets;
-  c.student["feat"] = drawn({kRows, kStudent}, 1);
-  c.teacher["feat"] = drawn({kRows, kTeacher}, 2);
-  std::uint64_t stream = 10;
-  for (const char* name : {"query", "key", "value"}) c.student[name] = drawn({kRows, kStudent}, ++stream);
-  c.teacher["qkv"] = drawn({kRows, 3 * kTeacher}, 20);
-  c.student_embedding = drawn({3, kStudent}, 21);
-  return c;
-}
-
-std::unique_ptr<Loss> rows_loss(const std::string& name,
-                                std::vector<std::pair<std::string, std::string>> fields = {}) {
-  auto loss = make_loss(entry_of(name, fields), rows_context());
-  if (loss->trainable() != nullptr) loss->trainable()->to(at::kDouble);
-  return loss;
-}
 
 at::Tensor block(Loss& loss, const std::string& name) {
   for (const NamedTensor& entry : loss.trainable()->parameters())
@@ -94,12 +50,6 @@ double mgd_reference(Loss& loss, const Case& c, bool hidden_only) {
   const at::Tensor inner = at::relu(conv_of_each(at::where(c.keep, aligned, 0.0), loss, "generation.0"));
   const at::Tensor error = at::square(conv_of_each(inner, loss, "generation.2") - c.teacher.at("feat"));
   return scalar(at::sum(hidden_only ? at::where(c.keep, 0.0, error) : error));
-}
-
-at::Tensor keep_of_rows(const std::vector<int>& seen) {
-  at::Tensor keep = at::zeros({kRows, 1}, at::kBool);
-  for (const int row : seen) keep[row].fill_(true);
-  return keep;
 }
 
 TEST(Rows, MgdIsTheDenseFormulaUnderEveryMask) {
@@ -147,53 +97,23 @@ TEST(Rows, MgdGradientsAreThoseWithoutSkipping) {
 }
 
 TEST(MaskContractOfRows, Line15_NanInHiddenRowsReachesNothing) {
-  for (const char* fill : {"zero", "token"}) {
-    auto loss = rows_loss("mgd", {{"fill", fill}});
+  for (const auto& [fill, generator] :
+       {std::pair{"zero", "conv"}, {"token", "conv"}, {"zero", "transformer"}, {"token", "transformer"}}) {
+    auto loss =
+        rows_loss("mgd", std::string(generator) == "conv"
+                             ? Fields{{"fill", fill}}
+                             : Fields{{"fill", fill}, {"generator", generator}, {"generator_heads", "1"}});
     Case c = rows_case();
     c.keep = keep_of_rows({0, 1, 9, 12});
     at::Tensor student = drawn({kRows, kStudent}, 1);
     student[3].fill_(std::numeric_limits<double>::quiet_NaN());
     c.student["feat"] = student.set_requires_grad(true);
     const at::Tensor sum = loss->sum(c.input());
-    EXPECT_TRUE(std::isfinite(scalar(sum))) << fill;
+    EXPECT_TRUE(std::isfinite(scalar(sum))) << fill << generator;
     sum.backward();
     EXPECT_TRUE(c.student["feat"].grad().isfinite().all().item<bool>());
     for (const NamedTensor& entry : loss->trainable()->parameters())
       EXPECT_TRUE(entry.tensor.grad().isfinite().all().item<bool>()) << entry.name;
-  }
-}
-
-// Sequence by sequence, as micro-batches of one, it is the same sum and count.
-TEST(Rows, MicroBatchesAddUp) {
-  for (const char* name : {"mgd", "mimic", "minilm", "embedding"}) {
-    auto loss =
-        rows_loss(name, std::string(name) == "minilm"
-                            ? std::vector<std::pair<std::string, std::string>>{{"relation_heads", "2"}}
-                            : std::vector<std::pair<std::string, std::string>>{});
-    Case whole = rows_case();
-    whole.keep = keep_of_rows({0, 2, 5, 7, 8});
-    Record embedded{.embedding = drawn({3, kTeacher}, 22)};
-    const auto sum_of = [&](Case& c, const at::Tensor& teacher_embedding) {
-      LossInput input = c.input();
-      c.teacher_record.embedding = teacher_embedding;
-      return scalar(loss->sum(input));
-    };
-    double sum = 0, count = 0;
-    for (std::size_t s = 0; s + 1 < kOffsets.size(); ++s) {
-      const std::int64_t first = kOffsets[s], length = kOffsets[s + 1] - first,
-                         place = static_cast<std::int64_t>(s);
-      Case c;
-      c.batch.sample_ids = {whole.batch.sample_ids[s]};
-      c.batch.tokens.offsets = {0, length};
-      for (const auto& [key, rows] : whole.student) c.student[key] = rows.narrow(0, first, length);
-      for (const auto& [key, rows] : whole.teacher) c.teacher[key] = rows.narrow(0, first, length);
-      c.keep = whole.keep.narrow(0, first, length);
-      c.student_embedding = whole.student_embedding.narrow(0, place, 1);
-      sum += sum_of(c, embedded.embedding.narrow(0, place, 1));
-      count += loss->count(c.count_input());
-    }
-    EXPECT_NEAR(sum, sum_of(whole, embedded.embedding), 1e-10) << name;
-    EXPECT_NEAR(count, loss->count(whole.count_input()), 1e-9) << name;
   }
 }
 
@@ -269,9 +189,45 @@ TEST(Rows, WhatDoesNotFitIsRefusedWithItsPlace) {
   for (const char* mask : {"student", "teacher"})
     EXPECT_THAT(message("mgd", {{"mask", mask}}, rows_context()),
                 HasSubstr("test.yaml:1:2: losses.mgd: mask: " + std::string(mask)));
+  EXPECT_THAT(message("tinybert", {{"layers", "[0-1]"}}, rows_context()),
+              HasSubstr("test.yaml:1:2: losses.tinybert: layers: got '0-1', expected STUDENT:TEACHER"));
+  EXPECT_THAT(message("tinybert", {{"layers", "[0:2]"}}, rows_context()),
+              HasSubstr("got '0:2', but the teacher's layers are 0 ... 1"));
+  EXPECT_THAT(message("tinybert", {{"layers", "[0:0,0:1]"}}, rows_context()),
+              HasSubstr("the student's layer 0 is there twice"));
+  EXPECT_THAT(message("tinybert", {{"attention_weight", "0"}, {"hidden_weight", "0"}}, rows_context()),
+              HasSubstr("nothing is compared"));
+  LossContext heads = rows_context();
+  heads.student_attention[0].heads = 1;
+  EXPECT_THAT(message("tinybert", {}, heads),
+              AllOf(HasSubstr("layer 0 of the student has 1 heads and layer 1 of the teacher 2"),
+                    HasSubstr("minilm cuts heads anew")));
+  EXPECT_EQ(message("tinybert", {{"attention_weight", "0"}}, heads), "nothing");
+  LossContext uneven = rows_context();
+  uneven.student_attention.push_back(uneven.student_attention[0]);
+  uneven.teacher_attention.push_back(uneven.teacher_attention[1]);
+  EXPECT_THAT(message("tinybert", {}, uneven),
+              HasSubstr("3 layers of the teacher are no multiple of the student's 2"));
+  LossContext silent = rows_context();
+  silent.teacher_attention[0].heads = 0;
+  EXPECT_THAT(message("tinybert", {}, silent), HasSubstr("a layer of the teacher does not tell its queries"));
+  EXPECT_THAT(message("mgd", {{"generator", "transformer"}, {"generator_heads", "2"}}, rows_context()),
+              HasSubstr("generator_heads: got 2, expected a number that cuts the width 6"));
+  EXPECT_THAT(message("mgd", {{"generator_heads", "2"}}, rows_context()),
+              HasSubstr("it goes with generator: transformer"));
+  EXPECT_THAT(message("mgd", {{"generator", "transformer"}, {"generator_heads", "3"}, {"skip", "always"}},
+                      rows_context()),
+              HasSubstr("test.yaml:1:4: losses.mgd: skip: always is for generator: conv"));
+  LossContext narrow = rows_context();
+  std::swap(narrow.embedding_size, narrow.teacher_embedding_size);
+  EXPECT_THAT(message("embedding", {{"reduce", "pca"}}, narrow),
+              HasSubstr("reduce: the teacher's embedding of 4 is no wider than the student's of 6"));
   EXPECT_THAT(message("rkd", {}, rows_context()), HasSubstr("expected a map (C, Y, X) or a vector (K)"));
   LossContext pictures = context_of({3, 4, 4}, {3, 4, 4});
   EXPECT_THAT(message("minilm", {}, pictures), HasSubstr("for Transformers"));
+  EXPECT_THAT(message("tinybert", {}, pictures), HasSubstr("tinybert is for Transformers"));
+  EXPECT_THAT(message("mgd", {{"generator", "transformer"}}, pictures),
+              HasSubstr("generator: transformer is for rows of texts"));
   EXPECT_THAT(message("embedding", {}, pictures), HasSubstr("task: embed"));
   LossContext mixed = rows_context();
   mixed.teacher["feat"] = {.axes = Axes::map, .sizes = {3, 4, 4}};

@@ -70,5 +70,13 @@ TEST(RowConv, RefusesOtherShapes) {
                Error);
 }
 
+// The rows that come out begin as the bias, and are added to.
+TEST(RowConv, ASingleRowLeavesTheBiasAsItIs) {
+  const at::Tensor bias = normal({3}), before = bias.clone();
+  const Rows row = {4};
+  row_conv3(normal({1, 2}), row_pairs(kOffsets, row, row), normal({3, 2, 3}), bias);
+  EXPECT_TRUE(at::equal(bias, before));
+}
+
 }  // namespace
 }  // namespace mgd

@@ -113,7 +113,7 @@ TEST(Step, AccumulationIsExactForEveryLossAndMask) {
   entries.emplace_back("{name: mgd, mask: student, mask_ratio: 0.5, on: hidden, target: standardized}");
   for (const auto& entry : entries) {
     auto run = make_run(toy::config(folder, {teacher, "losses=[" + entry + "]"}));
-    survey_teacher(*run);
+    survey_teachers(*run);
     const StepBatches whole = run->loader->next();
     const Updates expected = eval_mode_step(*run, whole);
     ASSERT_TRUE(std::isfinite(expected.loss)) << entry;
@@ -173,12 +173,12 @@ TEST(Survey, FindsTheDirectionOfEachClass) {
   const toy::TempFolder folder;
   const auto run =
       make_run(toy::config(folder, {toy::teacher(folder), "losses=[{name: nd}]", "data.augment=[flip]"}));
-  survey_teacher(*run);
+  survey_teachers(*run);
   const auto buffers = run->losses[0].loss->trainable()->buffers();
   ASSERT_EQ(buffers.size(), 1U);
   const at::Tensor directions = buffers[0].tensor.clone();
   EXPECT_TRUE(at::allclose(directions.square().sum(1), at::ones({3}), 1e-5, 1e-6));
-  survey_teacher(*run);
+  survey_teachers(*run);
   EXPECT_TRUE(at::equal(buffers[0].tensor, directions));
 }
 

@@ -155,7 +155,7 @@ std::map<std::string, at::Tensor> gradients_of(const Run& run) {
 void expect_measured_in_secret(const Config& config) {
   const auto step = [&](bool measure, StepResult& result) {
     const auto run = make_run(config);
-    survey_teacher(*run);
+    survey_teachers(*run);
     const StepBatches batches = run->loader->next();
     result = forward_backward(*run, batches, 3, measure);
     auto all = gradients_of(*run);

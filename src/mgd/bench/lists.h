@@ -14,6 +14,7 @@ std::vector<Benchmark> block_benchmarks();
 
 std::vector<Benchmark> attention_curves();
 std::vector<Benchmark> convolution_curves();
+std::vector<Benchmark> row_curves();
 std::vector<Benchmark> head_curve();
 std::vector<Benchmark> padding_curve();
 std::vector<Benchmark> cache_curve();

@@ -72,11 +72,11 @@ class Loss {
   virtual at::Tensor mask_scores(const LossInput& /*input*/) { return {}; }
 
   // A loss that must know the teacher's answers to all training samples before the first step: survey() is
-  // given them batch by batch (no student), then end_survey(). What it learns it keeps in buffers of
-  // trainable(), which a checkpoint holds.
+  // given them batch by batch (no student), then end_survey(), which gives a line for the console, or "".
+  // What it learns it keeps in buffers of trainable(), which a checkpoint holds.
   virtual bool wants_survey() const { return false; }
   virtual void survey(const LossInput& /*input*/) {}
-  virtual void end_survey() {}
+  virtual std::string end_survey() { return {}; }
 
   // Of a micro-batch, or of the whole step by scope().
   virtual double count(const CountInput& input) const = 0;

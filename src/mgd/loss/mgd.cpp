@@ -167,6 +167,13 @@ class MaskedGenerative final : public GenerativeLoss {
   std::unique_ptr<GenerativeBlock> block_;
 };
 
+void refuse_what_maps_have_not(const LossEntry& entry, const TapPair& taps,
+                               const GenerativeOptions& options) {
+  if (options.generator == "transformer")
+    entry.refuse(fmt::format("generator: transformer is for rows of texts, and '{}' has a map", taps.teacher),
+                 "generator");
+}
+
 void refuse_what_rows_have_not(const LossEntry& entry, const TapPair& taps,
                                const GenerativeOptions& options) {
   if (options.standardises())
@@ -187,13 +194,18 @@ LossList make_mgd_losses(const LossEntry& entry) {
   GenerativeOptions options;
   LossList losses;
   if (!read_entry(entry, options, ignore)) return losses;
+  if (options.generator != "transformer" && options.generator_heads != 0)
+    entry.refuse("generator_heads: it goes with generator: transformer", "generator_heads");
   for (TapPair& taps : resolve_taps(entry, options, {.rows = true})) {
     if (!taps.rows()) {
+      refuse_what_maps_have_not(entry, taps, options);
       losses.push_back(std::make_unique<MaskedGenerative>(entry, std::move(taps), options));
       continue;
     }
     refuse_what_rows_have_not(entry, taps, options);
-    losses.push_back(make_row_generative(entry, std::move(taps), options));
+    losses.push_back(options.generator == "transformer"
+                         ? make_transformer_generative(entry, std::move(taps), options)
+                         : make_row_generative(entry, std::move(taps), options));
   }
   return losses;
 }

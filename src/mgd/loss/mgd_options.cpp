@@ -25,6 +25,11 @@ void GenerativeOptions::visit(OptionVisitor& v) {
   v.option("skip", skip,
            {.help = "leave out the arithmetic on what is hidden: where that is faster, always, or never",
             .choices = {"auto", "always", "never"}});
+  v.option("generator", generator,
+           {.help = "the block: two convolutions of width 3, or, of rows, one layer of a Transformer",
+            .choices = {"conv", "transformer"}});
+  v.option("generator_heads", generator_heads,
+           {.help = "heads of that layer; 0: as many as the teacher's attention has", .min = 0, .max = 4096});
   v.option("winograd", winograd,
            {.help = "the second convolution of the block by Winograd's F(4x4, 3x3): faster, with errors of "
                     "some 1e-5 of the largest value"});

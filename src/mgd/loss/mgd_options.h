@@ -15,6 +15,8 @@ struct GenerativeOptions : AlignedOptions {
   std::string fill = "zero";
   std::string target = "teacher";
   std::string skip = "auto";
+  std::string generator = "conv";
+  std::int64_t generator_heads = 0;
   bool winograd = false;
   void visit(OptionVisitor& v);
 
@@ -47,8 +49,12 @@ class GenerativeLoss : public FeatureLoss {
   MaskRequest request_;
 };
 
-// MGD on rows; see loss/mgd_rows.cpp.
+// MGD on rows by two convolutions; see loss/mgd_rows.cpp.
 std::unique_ptr<Loss> make_row_generative(const LossEntry& entry, TapPair taps,
                                           const GenerativeOptions& options);
+// MGD on rows by one layer of a Transformer; see loss/mgd_transformer.cpp. Error(usage) for heads that do not
+// fit.
+std::unique_ptr<Loss> make_transformer_generative(const LossEntry& entry, TapPair taps,
+                                                  const GenerativeOptions& options);
 
 }  // namespace mgd

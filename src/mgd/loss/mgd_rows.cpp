@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "mgd/core/error.h"
 #include "mgd/loss/mgd_options.h"
@@ -139,6 +140,11 @@ class RowGenerative final : public GenerativeLoss {
     // A token is seen everywhere: nothing is left out.
     const Rows& input = block_->has_token() ? all : plan.seen;
     plan.active = skips_ && !block_->has_token() ? near(plan.seen, offsets) : all;
+    if (skips_ && plan.compared.size() < all.size()) {
+      // What nobody asks for is not made either.
+      plan.active = both(plan.active, near(plan.compared, offsets));
+      if (!block_->has_token()) plan.seen = both(plan.seen, near(plan.active, offsets));
+    }
     plan.first = row_pairs(offsets, input, plan.active, device);
     plan.second = row_pairs(offsets, plan.active, plan.compared, device);
     if (plan.active.size() < all.size()) plan.constant = constant_taps(plan, all, offsets).to(device);
@@ -159,6 +165,12 @@ class RowGenerative final : public GenerativeLoss {
     for (std::size_t r = 0; r < reached.size(); ++r)
       if (reached[r] != 0) near.push_back(static_cast<std::int64_t>(r));
     return near;
+  }
+
+  static Rows both(const Rows& a, const Rows& b) {
+    Rows rows;
+    std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(rows));
+    return rows;
   }
 
   static at::Tensor constant_taps(const RowPlan& plan, const Rows& all, const Rows& offsets) {

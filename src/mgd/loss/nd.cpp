@@ -74,12 +74,13 @@ class NormAndDirection final : public FeatureLoss {
     if (!sums_.defined()) sums_ = at::zeros(block_->directions().sizes(), e.options());
     sums_ = at::index_add(sums_, 0, classes(input, e), e);
   }
-  void end_survey() override {
-    if (!sums_.defined()) return;
+  std::string end_survey() override {
+    if (!sums_.defined()) return {};
     const at::NoGradGuard no_grad;
     // The direction of a sum is that of a mean.
     block_->directions().copy_(sums_ / at::clamp_min(row_norms(sums_), kSmallest).unsqueeze(1));
     sums_.reset();
+    return {};
   }
 
   at::Tensor sum(const LossInput& input) override {

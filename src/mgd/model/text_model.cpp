@@ -90,7 +90,16 @@ std::vector<AttentionNodes> TextModel::attention_nodes() const {
   const AttentionNames& names = text_names(config_.model_type).encoder.layer.attention;
   std::vector<AttentionNodes> layers;
   for (std::size_t i = 0; i < encoder_->num_layers(); ++i) {
-    AttentionNodes& layer = layers.emplace_back(AttentionNodes{.nodes = {}, .hidden = config_.hidden_size});
+    const LayerOptions& options = encoder_->layer_options(i);
+    AttentionNodes& layer = layers.emplace_back(
+        AttentionNodes{.nodes = {},
+                       .hidden = config_.hidden_size,
+                       .heads = options.attention.heads,
+                       .causal = options.attention.causal,
+                       .window = options.attention.window,
+                       .rope_theta = options.rope_theta,
+                       .input = i == 0 ? encoder_->embeddings_node() : encoder_->layer_path(i - 1),
+                       .output = encoder_->layer_path(i)});
     for (const char* name : {names.qkv, names.query, names.key, names.value})
       if (name != nullptr) layer.nodes.push_back(joined(joined(encoder_->layer_path(i), names.path), name));
   }

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "mgd/format/text_config.h"
-#include "mgd/model/kv_cache.h"
 #include "mgd/model/model.h"
 #include "mgd/model/text_head.h"
 #include "mgd/model/transformer.h"
+#include "mgd/nn/kv_cache.h"
 
 namespace mgd {
 

@@ -11,6 +11,7 @@
 #include <ATen/ops/relu.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/tanh.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
@@ -79,12 +80,18 @@ at::Tensor activate(const at::Tensor& x, const std::string& activation) {
   return at::tanh(x);
 }
 
-Rotary rotary(const at::Tensor& positions, std::int64_t width, double theta) {
+at::Tensor natural_positions(const std::vector<std::int64_t>& offsets, at::Device device) {
+  std::vector<std::int64_t> all;
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s)
+    for (std::int64_t t = 0; t < offsets[s + 1] - offsets[s]; ++t) all.push_back(t);
+  return at::tensor(all, at::kLong).to(device);
+}
+
+Rotary rotary(const at::Tensor& positions, std::int64_t width, double theta, at::ScalarType type) {
   MGD_ASSERT(width % 2 == 0);
-  const at::Tensor exponent =
-      at::arange(0, width, 2, at::TensorOptions(at::kFloat).device(positions.device())) /
-      static_cast<double>(width);
-  const at::Tensor half = positions.to(at::kFloat).unsqueeze(1) / at::pow(theta, exponent);
+  const at::Tensor exponent = at::arange(0, width, 2, at::TensorOptions(type).device(positions.device())) /
+                              static_cast<double>(width);
+  const at::Tensor half = positions.to(type).unsqueeze(1) / at::pow(theta, exponent);
   const at::Tensor angles = at::cat({half, half}, 1).unsqueeze(1);
   return {.cos = angles.cos(), .sin = angles.sin()};
 }

@@ -1,7 +1,9 @@
 // The layers of Transformers besides Linear and Dropout: tables, layer norm, activations, rotary positions.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "mgd/core/philox.h"
 #include "mgd/nn/forward.h"
@@ -43,7 +45,11 @@ at::Tensor activate(const at::Tensor& x, const std::string& activation);
 struct Rotary {
   at::Tensor cos, sin;  // (N, 1, D)
 };
-Rotary rotary(const at::Tensor& positions, std::int64_t width, double theta);  // positions (N) int64
-at::Tensor rotate(const at::Tensor& x, const Rotary& angles);                  // (N, H, D)
+// Where the tokens of packed sequences (offsets: S + 1, from 0 to N) stand: 0, 1, ... in each. (N) int64
+at::Tensor natural_positions(const std::vector<std::int64_t>& offsets, at::Device device);
+// positions (N) int64; the angles of models are float.
+Rotary rotary(const at::Tensor& positions, std::int64_t width, double theta,
+              at::ScalarType type = at::kFloat);
+at::Tensor rotate(const at::Tensor& x, const Rotary& angles);  // (N, H, D)
 
 }  // namespace mgd

@@ -2,20 +2,20 @@
 
 #include <ATen/core/grad_mode.h>
 
-#include <algorithm>
+#include <memory>
 
-#include "mgd/core/error.h"
 #include "mgd/train/step.h"
 
 namespace mgd {
 
-void survey_teacher(Run& run) {
+std::vector<std::string> survey_teachers(Run& run) {
   std::vector<const ActiveLoss*> curious;
   for (const auto& active : run.losses)
     if (active.loss->wants_survey()) curious.push_back(&active);
-  if (curious.empty()) return;
+  if (curious.empty()) return {};
   const at::NoGradGuard no_grad;
-  const auto samples = run.task->survey_stream(run.teacher()->slice, /*shuffled=*/false);
+  const std::unique_ptr<BatchStream> samples =
+      run.task->survey_stream(run.teacher()->slice, /*shuffled=*/false);
   for (std::int64_t step = 0; step < samples->steps_per_epoch(); ++step) {
     Batch batch = batch_to(samples->next().micro.at(0), run.device);
     batch.teacher_input = batch.input;
@@ -25,7 +25,10 @@ void survey_teacher(Run& run) {
       active->loss->survey(
           {.batch = batch, .student = nobody, .teacher = heard_by(*active, teachers), .keep = {}});
   }
-  for (const ActiveLoss* active : curious) active->loss->end_survey();
+  std::vector<std::string> lines;
+  for (const ActiveLoss* active : curious)
+    if (std::string line = active->loss->end_survey(); !line.empty()) lines.push_back(std::move(line));
+  return lines;
 }
 
 }  // namespace mgd

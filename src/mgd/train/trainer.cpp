@@ -130,7 +130,8 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
   for (const auto& teacher : run.teachers)
     if (teacher->cache) teacher->cache->create();  // a full disk is found before the first step
   log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
-  if (result_.resumed_from.empty()) survey_teacher(run);
+  if (result_.resumed_from.empty())
+    for (const std::string& line : survey_teachers(run)) note(line);
   run.loader->seek(state_.step / run.steps_per_epoch, state_.step % run.steps_per_epoch);
   if (result_.resumed_from.empty()) save();
   if (events_.started) events_.started(state_.step);

@@ -71,11 +71,16 @@ inline constexpr const char* kEmbeddingNode = "embedding";  // of every sentence
 // What a model answers with: which of a Record's first three it fills.
 enum class AnswerKind { classes, embedding, vocabulary };
 
-// The nodes of an attention's projections, each (N, H) before any rotation by position: query, key and value,
-// or one node with the three side by side (N, 3 H).
+// A layer of attention within sequences. `nodes` are its projections, each (N, H) before any rotation by
+// position: query, key and value, or one node with the three side by side (N, 3 H).
 struct AttentionNodes {
   std::vector<std::string> nodes;
   std::int64_t hidden = 0;  // H
+  std::int64_t heads = 0;   // of H / heads values; scores are divided by the root of that
+  bool causal = false;
+  std::int64_t window = -1;       // as in AttentionOptions
+  double rope_theta = 0;          // of the rotary positions of queries and keys (nn/text_layers.h); 0: none
+  std::string input{}, output{};  // nodes (N, H): what the layer around it reads, and what it gives
 };
 
 // What a model gives for a batch. A task fills what it uses and leaves the rest undefined.

@@ -1,4 +1,4 @@
-#include "mgd/model/attention.h"
+#include "mgd/nn/attention.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>

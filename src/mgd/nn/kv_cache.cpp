@@ -1,4 +1,4 @@
-#include "mgd/model/kv_cache.h"
+#include "mgd/nn/kv_cache.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "mgd/core/philox.h"
-#include "mgd/model/kv_cache.h"
+#include "mgd/nn/kv_cache.h"
 #include "mgd/nn/layers.h"
 #include "mgd/nn/text_layers.h"
 

@@ -1,7 +1,8 @@
+#include "mgd/nn/transformer_layer.h"
+
 #include <ATen/TensorOperators.h>
 
 #include "mgd/core/error.h"
-#include "mgd/model/transformer.h"
 
 namespace mgd {
 
