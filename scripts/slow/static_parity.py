@@ -52,8 +52,8 @@ def compare(mgd, encoder, texts, folder):
     from model2vec import StaticModel
     from model2vec.distill import distill
 
-    width = json.loads(Path(encoder, "config.json").read_text())
-    count = min(256, width.get("hidden_size", width.get("dim", 256)))
+    config = json.loads(Path(encoder, "config.json").read_text())
+    count = min(256, config.get("hidden_size", config.get("dim", 256)))
     ours, theirs = str(folder / "ours"), str(folder / "theirs")
     start = time.time()
     subprocess.run([mgd, "distill", "--static", encoder, "--out", ours, "--components", str(count), "--quiet"], check=True,

@@ -43,18 +43,25 @@ std::vector<std::string> tokens_of(const PrunedVocabulary& pruned, const std::st
 }
 
 TEST(PrunedVocabulary, BytePairsLoseTheMergesOfWhatIsGone) {
-  const json model = {
-      {"type", "BPE"},
-      {"unk_token", nullptr},
-      {"vocab",
-       {{"<pad>", 0}, {"<s>", 1}, {"Ġ", 2}, {"a", 3}, {"b", 4}, {"[unused1]", 5}, {"ab", 6}, {"Ġa", 7}}},
-      {"merges", {"a b", json::array({"Ġ", "a"}), "[unused1] a"}}};
+  const json model = {{"type", "BPE"},
+                      {"unk_token", nullptr},
+                      {"vocab",
+                       {{"<pad>", 0},
+                        {"<s>", 1},
+                        {"Ġ", 2},
+                        {"a", 3},
+                        {"b", 4},
+                        {"[unused1]", 5},
+                        {"ab", 6},
+                        {"Ġa", 7},
+                        {"[unused1]a", 8}}},
+                      {"merges", json::array({"a b", json::array({"Ġ", "a"}), "[unused1] a"})}};
   const json stage = {
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  const Tokenizer whole = tokenizer_of(model, {added(0, "<pad>"), added(1, "<s>")}, stage);
+  const Tokenizer whole = tokenizer_of(model, json::array({added(0, "<pad>"), added(1, "<s>")}), stage);
   const PrunedVocabulary pruned = prune_vocabulary(whole, 16);
   EXPECT_THAT(pruned.ids, ElementsAre(0, 2, 3, 4, 6, 7));
-  EXPECT_EQ(pruned.num_placeholders, 1);
+  EXPECT_EQ(pruned.num_placeholders, 2);
   EXPECT_EQ(pruned.num_added, 1);
   EXPECT_TRUE(pruned.opens_with_space);
   EXPECT_THAT(tokens_of(pruned, "ab"), ElementsAre("Ġ", "ab"));
@@ -64,18 +71,18 @@ TEST(PrunedVocabulary, BytePairsLoseTheMergesOfWhatIsGone) {
 }
 
 TEST(PrunedVocabulary, PiecesOfAUnigramModelKeepTheirScores) {
-  const json model = {
-      {"type", "Unigram"},
-      {"unk_id", 2},
-      {"vocab",
-       {json::array({"<s>", 0.0}), json::array({"<pad>", 0.0}), json::array({"<unk>", 0.0}),
-        json::array({"[unused7]x", -1.0}), json::array({"ab", -2.5}), json::array({"a", -3.25})}}};
+  const json model = {{"type", "Unigram"},
+                      {"unk_id", 2},
+                      {"vocab", json::array({json::array({"<s>", 0.0}), json::array({"<pad>", 0.0}),
+                                             json::array({"<unk>", 0.0}), json::array({"[unused7]x", -1.0}),
+                                             json::array({"ab", -2.5}), json::array({"a", -3.25})})}};
   const PrunedVocabulary pruned = prune_vocabulary(
-      tokenizer_of(model, {added(0, "<s>"), added(1, "<pad>"), added(2, "<unk>")}, nullptr), 16);
+      tokenizer_of(model, json::array({added(0, "<s>"), added(1, "<pad>"), added(2, "<unk>")}), nullptr), 16);
   EXPECT_THAT(pruned.ids, ElementsAre(1, 2, 4, 5));
   const json kept = json::parse(pruned.tokenizer);
   EXPECT_EQ(kept["model"]["unk_id"], 1);
-  EXPECT_EQ(kept["model"]["vocab"], json({{"<pad>", 0.0}, {"<unk>", 0.0}, {"ab", -2.5}, {"a", -3.25}}));
+  EXPECT_EQ(kept["model"]["vocab"],
+            json::parse(R"([["<pad>", 0.0], ["<unk>", 0.0], ["ab", -2.5], ["a", -3.25]])"));
   EXPECT_EQ(Tokenizer::from_json(pruned.tokenizer, "pruned").unknown_id(), 1);
   EXPECT_THAT(tokens_of(pruned, "aab"), ElementsAre("a", "ab"));
 }
@@ -85,7 +92,7 @@ TEST(PrunedVocabulary, WordsOfAListKeepTheirOrder) {
                       {"unk_token", "[UNK]"},
                       {"vocab", {{"[unused0]", 0}, {"[unused]", 1}, {"cat", 5}, {"[UNK]", 3}, {"dog", 4}}}};
   const PrunedVocabulary pruned =
-      prune_vocabulary(tokenizer_of(model, {added(3, "[UNK]")}, {{"type", "Whitespace"}}), 16);
+      prune_vocabulary(tokenizer_of(model, json::array({added(3, "[UNK]")}), {{"type", "Whitespace"}}), 16);
   EXPECT_THAT(pruned.ids, ElementsAre(1, 3, 4, 5));
   EXPECT_THAT(tokens_of(pruned, "dog cat bird"), ElementsAre("dog", "cat", "[UNK]"));
 }
@@ -95,9 +102,10 @@ TEST(PrunedVocabulary, NothingLeftIsAnError) {
                       {"unk_token", nullptr},
                       {"vocab", {{"<s>", 0}, {"[unused1]", 1}}},
                       {"merges", json::array()}};
-  EXPECT_THAT(error_of(ExitCode::bad_data,
-                       [&] { prune_vocabulary(tokenizer_of(model, {added(0, "<s>")}, nullptr), 16); }),
-              HasSubstr("all of its 2 tokens"));
+  EXPECT_THAT(
+      error_of(ExitCode::bad_data,
+               [&] { prune_vocabulary(tokenizer_of(model, json::array({added(0, "<s>")}), nullptr), 16); }),
+      HasSubstr("all of its 2 tokens"));
 }
 
 }  // namespace

@@ -138,8 +138,9 @@ TEST_F(Static, AWholeVocabularyKeepsItsIdsAndGivesTheSameVectors) {
   // But for "[CLS] the [MASK]", whose brackets are text in one and tokens without a vector in the other.
   const at::Tensor vectors = whole.of(texts());
   for (std::int64_t i = 0; i < pruned.size(0); ++i)
-    if (!texts()[static_cast<std::size_t>(i)].starts_with("[CLS]"))
+    if (!texts()[static_cast<std::size_t>(i)].starts_with("[CLS]")) {
       EXPECT_LT(difference(vectors[i], pruned[i]), 1e-6) << i;
+    }
 }
 
 TEST_F(Static, FoldersOfOtherLibrariesGiveTheirVectors) {

@@ -96,7 +96,8 @@ PrunedVocabulary prune_vocabulary(const Tokenizer& tokenizer, std::int64_t max_l
   std::set<std::string> added, left_out;
   if (document.contains("added_tokens"))
     for (const Json& token : document["added_tokens"]) added.insert(token["content"].get<std::string>());
-  for (const auto id : {tokenizer.unknown_id().value_or(-1), tokenizer.special_tokens().pad})
+  const std::int64_t unknown = tokenizer.unknown_id().value_or(tokenizer.special_tokens().unk);
+  for (const std::int64_t id : {unknown, tokenizer.special_tokens().pad})
     if (id >= 0 && tokenizer.has_id(id)) added.erase(tokenizer.token_of(id));
 
   std::map<std::string, std::int64_t> numbers;
@@ -128,6 +129,10 @@ PrunedVocabulary prune_vocabulary(const Tokenizer& tokenizer, std::int64_t max_l
     prune_pieces(model, left_out);
   else
     model["vocab"] = renumbered(model["vocab"], numbers);
+  // A byte-level model needs none, and gets the one that its folder names.
+  if (model.value("type", "") == "BPE" && !tokenizer.unknown_id() && unknown >= 0 &&
+      tokenizer.has_id(unknown) && model["vocab"].contains(tokenizer.token_of(unknown)))
+    model["unk_token"] = tokenizer.token_of(unknown);
   if (model.contains("merges")) model["merges"] = kept_merges(model["merges"], left_out);
   pruned.opens_with_space = open_with_space(document["pre_tokenizer"]);
   take_off_frame(document, max_length);
