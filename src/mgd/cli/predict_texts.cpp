@@ -123,8 +123,10 @@ class TextAnswers {
       Encoding encoding =
           encoding_of(named_.tokenizer, prompt_ + text, flags_.pairs, {.max_length = max_length_});
       if (encoding.num_left_out > 0) ++num_cut_;
-      rows.push_back(encoding.size() > 0 ? static_cast<std::int64_t>(encodings.size()) : -1);
-      if (encoding.size() > 0) encodings.push_back(std::move(encoding));
+      // A static model answers a text without tokens too: with zeros.
+      const bool asked = encoding.size() > 0 || named_.model->config().is_static();
+      rows.push_back(asked ? static_cast<std::int64_t>(encodings.size()) : -1);
+      if (asked) encodings.push_back(std::move(encoding));
     }
     Record output;
     if (!encodings.empty())

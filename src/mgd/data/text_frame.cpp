@@ -1,5 +1,7 @@
 #include "mgd/data/text_frame.h"
 
+#include <set>
+
 #include "mgd/core/error.h"
 
 namespace mgd {
@@ -92,6 +94,14 @@ TextFrame pair_frame(const Tokenizer& tokenizer) {
   frame.second_type = skip_text(encoding, at);
   frame.after = take_special(encoding, at);
   return frame;
+}
+
+std::vector<std::int64_t> uncounted_ids(const Tokenizer& tokenizer, bool unknown) {
+  const TextFrame frame = single_frame(tokenizer);
+  std::set<std::int64_t> ids(frame.before.ids.begin(), frame.before.ids.end());
+  ids.insert(frame.after.ids.begin(), frame.after.ids.end());
+  if (const auto id = tokenizer.unknown_id(); id && unknown) ids.insert(*id);
+  return {ids.begin(), ids.end()};
 }
 
 TextSequence framed(const TextFrame& frame, const TokenPiece& text) {

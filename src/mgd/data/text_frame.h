@@ -31,6 +31,10 @@ TextFrame pair_frame(const Tokenizer& tokenizer);
 // `before`.
 TextFrame document_frame(const Tokenizer& tokenizer);
 
+// Ids that say nothing of a text to a model without layers: the unknown token, if `unknown`, and what the
+// tokenizer puts around a text. Ascending.
+std::vector<std::int64_t> uncounted_ids(const Tokenizer& tokenizer, bool unknown);
+
 // Tokens of one text, without special ones.
 struct TokenPiece {
   std::vector<std::int64_t> ids;

@@ -6,8 +6,10 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/data/text_frame.h"
 #include "mgd/eval/kept_layers.h"
 #include "mgd/model/text_names.h"
+#include "mgd/text/tokenizer_files.h"
 
 namespace mgd {
 
@@ -64,12 +66,25 @@ void settle_output(const TextModel& model, const LabelFit& fit, AdaptedWeights& 
   }
 }
 
+// A static model has no layers to keep and no place for a head. Its tokenizer says which tokens do not count.
+void settle_static(const std::string& folder, const OpenTextOptions& options, TextConfig& config) {
+  if (!options.layers.empty())
+    fail(ExitCode::usage, "{}: a static model has no layers; student.layers is for models with some", folder);
+  if (options.head && *options.head != TextHead::encoder)
+    fail(ExitCode::usage,
+         "{}: a static model gives one vector a text and has no head for {}; its task is embed", folder,
+         text_head_name(*options.head));
+  if (holds_tokenizer(folder))
+    config.table.left_out = uncounted_ids(Tokenizer::load(folder), !config.table.counts_unknown);
+}
+
 }  // namespace
 
 OpenedText open_text_folder(const std::string& folder, const OpenTextOptions& options) {
   TextFolder content = load_text_folder(folder);
   TextConfig& config = content.config;
   std::vector<std::string> notes;
+  if (config.is_static()) settle_static(folder, options, config);
   settle_head(content, notes);
   keep_layers(content, options.layers, notes);
   const LabelFit fit = options.fit_labels ? options.fit_labels(config) : LabelFit{};

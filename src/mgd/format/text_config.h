@@ -15,6 +15,16 @@ namespace mgd {
 enum class TextHead { encoder, masked_lm, causal_lm, sequence_classification, token_classification };
 const char* text_head_name(TextHead head);  // "masked_lm", ...
 
+// A static model has a table of vectors, one a token, and no layers (model/static_table.h).
+struct StaticTableConfig {
+  std::int64_t rows = 0;               // of the table
+  bool mapped = false;                 // a second table says which row a token has: several share one
+  bool weighted = false;               // each token has a weight beside its row
+  bool counts_unknown = false;         // as sentence-transformers has it
+  std::vector<std::int64_t> left_out;  // ids that never count; the tokenizer says which
+  std::string made;                    // a JSON object: what its config.json says beside what stands here
+};
+
 struct TextConfig {
   std::string model_type = "bert";
   TextHead head = TextHead::encoder;
@@ -56,6 +66,9 @@ struct TextConfig {
   bool pools_prompt =
       true;  // false: the tokens of a prompt are left out of the pooling, which is not supported
 
+  StaticTableConfig table = {};
+
+  bool is_static() const { return model_type == "model2vec"; }
   bool encoder_decoder() const { return model_type == "bart"; }
   bool decoder() const { return model_type == "gpt2" || encoder_decoder(); }
 };

@@ -8,6 +8,7 @@
 #include "mgd/format/generation_settings.h"
 #include "mgd/format/json_field.h"
 #include "mgd/format/safetensors.h"
+#include "mgd/io/static_folder.h"
 #include "mgd/text/tokenizer_files.h"
 
 namespace mgd {
@@ -181,6 +182,7 @@ bool is_text_folder(const std::string& folder) {
 TextFolder load_text_folder(const std::string& folder) {
   const fs::path root = folder;
   if (!fs::is_directory(root)) fail(ExitCode::missing_input, "{}: no such model folder", folder);
+  if (is_static_folder(folder)) return load_static_folder(folder);
   refuse_adapter(root);
   TextFolder loaded;
   TextConfig sentence;
@@ -207,13 +209,17 @@ TextFolder load_text_folder(const std::string& folder) {
 
 void save_text_folder(const std::string& folder, const TextFolder& content) {
   DirectoryPublisher publisher(folder);
-  publisher.add("config.json", text_config_json(content.config));
+  const bool is_static = content.config.is_static();
+  if (is_static)
+    add_static_files(publisher, content.config);
+  else
+    publisher.add("config.json", text_config_json(content.config));
   publisher.add("model.safetensors", tensors_to_safetensors(content.tensors));
   for (const auto& [name, bytes] : content.tokenizer)
     if (belongs(name, content.config.head)) publisher.add(name, bytes);
   if (content.config.head == TextHead::causal_lm && !content.tokenizer.contains(kGeneration))
     publisher.add(kGeneration, generation_file(content.config));
-  if (content.config.head == TextHead::encoder) add_sentence_files(publisher, content.config);
+  if (content.config.head == TextHead::encoder && !is_static) add_sentence_files(publisher, content.config);
   publisher.publish(/*manifest=*/false);
 }
 

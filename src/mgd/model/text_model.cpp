@@ -42,6 +42,10 @@ PackedTokens shifted(const PackedTokens& tokens, std::int64_t start) {
 TextModel::TextModel(const TextConfig& given, double deviation, RandomStream& random) : config_(given) {
   TextConfig config = given;
   config.initializer_range = deviation;
+  if (config.is_static()) {
+    table_ = &make_child<StaticTable>("", config);
+    return;
+  }
   const TextNames& names = text_names(config.model_type);
   const bool bare = config.head == TextHead::encoder;
   const std::string prefix = bare ? "" : names.prefix;
@@ -87,6 +91,7 @@ AnswerKind TextModel::answer_kind() const {
 }
 
 std::vector<AttentionNodes> TextModel::attention_nodes() const {
+  if (table_ != nullptr) return {};
   const AttentionNames& names = text_names(config_.model_type).encoder.layer.attention;
   std::vector<AttentionNodes> layers;
   for (std::size_t i = 0; i < encoder_->num_layers(); ++i) {
@@ -110,7 +115,7 @@ NodeInfo TextModel::info_of(const std::string& node, const at::Tensor& activatio
   NodeInfo info{.sizes = activation.sizes().slice(1).vec()};
   if (activation.dim() != 2) return info;
   const bool decoder = decoder_ != nullptr && decoder_->has_node(node);
-  if (decoder || encoder_->has_node(node))
+  if (decoder || (encoder_ != nullptr && encoder_->has_node(node)))
     info.axes = Axes::rows;
   else if (node == kEmbeddingNode)
     info.axes = Axes::vector, info.of_sequence = true;
@@ -119,7 +124,7 @@ NodeInfo TextModel::info_of(const std::string& node, const at::Tensor& activatio
 }
 
 std::string TextModel::default_tap() const {
-  return layer_paths().back();
+  return table_ != nullptr ? kEmbeddingNode : layer_paths().back();
 }
 
 at::Tensor TextModel::sequence_rows(const at::Tensor& hidden,
@@ -131,13 +136,14 @@ at::Tensor TextModel::sequence_rows(const at::Tensor& hidden,
 }
 
 Record TextModel::answer(const Batch& batch, Forward& forward) {
+  const auto embedding = [&](const at::Tensor& pooled) {
+    return Record{.embedding = forward.node(kEmbeddingNode, config_.normalize ? unit_rows(pooled) : pooled)};
+  };
+  if (table_ != nullptr) return embedding(table_->forward(batch.tokens));
   const std::vector<std::int64_t> ids = sequence_keys(batch, batch.tokens.num_sequences());
   at::Tensor hidden = encoder_->forward(batch.tokens, {.ids = ids}, forward);
   std::vector<std::int64_t> offsets = batch.tokens.offsets;
-  if (config_.head == TextHead::encoder) {
-    const at::Tensor pooled = pool_rows(hidden, offsets, config_.pooling);
-    return {.embedding = forward.node(kEmbeddingNode, config_.normalize ? unit_rows(pooled) : pooled)};
-  }
+  if (config_.head == TextHead::encoder) return embedding(pool_rows(hidden, offsets, config_.pooling));
   if (decoder_ != nullptr) {
     const bool given = batch.decoder_tokens.ids.defined();
     if (!given && config_.head != TextHead::sequence_classification)
@@ -196,7 +202,8 @@ at::Tensor TextModel::decode(const PackedTokens& tokens, KvCache& cache, Forward
 }
 
 std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::optional<std::uint64_t> seed) {
-  check_text_config(config, "model '" + config.model_type + "'", /*from_file=*/false);
+  if (!config.is_static())
+    check_text_config(config, "model '" + config.model_type + "'", /*from_file=*/false);
   RandomStream random(random_key(seed.value_or(0), "model/init"), 0, 0);
   auto model = std::make_unique<TextModel>(config, seed ? config.initializer_range : 0.0, random);
   model->set_path("");

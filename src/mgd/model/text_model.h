@@ -1,5 +1,6 @@
 // The masked Transformers: BERT, RoBERTa, DistilBERT, ModernBERT (encoders), GPT-2 (decoder) and BART
-// (encoder-decoder), with tensors and taps under the names of transformers, on packed tokens.
+// (encoder-decoder), with tensors and taps under the names of transformers, on packed tokens; and, without
+// any layer, a static table.
 #pragma once
 
 #include <map>
@@ -10,6 +11,7 @@
 
 #include "mgd/format/text_config.h"
 #include "mgd/model/model.h"
+#include "mgd/model/static_table.h"
 #include "mgd/model/text_head.h"
 #include "mgd/model/transformer.h"
 #include "mgd/nn/kv_cache.h"
@@ -27,7 +29,8 @@ class TextModel : public Model {
   AnswerKind answer_kind() const override;
   std::vector<AttentionNodes> attention_nodes() const override;
   NodeInfo info_of(const std::string& node, const at::Tensor& activation) const override;
-  std::string default_tap() const override;  // the last layer (of the decoder, where there is one)
+  std::string default_tap() const override;  // the last layer (of the decoder, where there is one); of a
+                                             // static table the embedding
   bool of_head(const std::string& tensor) const override;  // what a bare model has not, and a pooler
   std::vector<std::string> layer_paths() const;            // nodes of the layers, the encoder's first
 
@@ -57,6 +60,7 @@ class TextModel : public Model {
   TextConfig config_;
   Embedding* shared_ = nullptr;
   TransformerStack *encoder_ = nullptr, *decoder_ = nullptr;  // GPT-2 has an "encoder" that is causal
+  StaticTable* table_ = nullptr;                              // of a static model, which has no stack
   LanguageHead* language_ = nullptr;
   ClassifierHead* classifier_ = nullptr;
 };
@@ -64,7 +68,8 @@ class TextModel : public Model {
 // Initialised from (seed) as transformers does: N(0, initializer_range^2), biases 0, norms 1; GPT-2 and
 // ModernBERT divide the deviation of the layers that add to the residual by sqrt(2 layers). ModernBERT's
 // draws are not truncated at two deviations here. Without a seed the weights are 0, for a file to fill: the
-// draws of a model of 100 million weights take seconds.
+// draws of a model of 100 million weights take seconds. A static table is zeros in either case: it comes from
+// a folder.
 std::unique_ptr<TextModel> make_text_model(const TextConfig& config, std::optional<std::uint64_t> seed);
 
 // The head whose tensors are there, by their names; none: a body alone.

@@ -1,6 +1,7 @@
 #include "mgd/model/text_names.h"
 
 #include "mgd/core/error.h"
+#include "mgd/format/static_config.h"
 
 namespace mgd {
 
@@ -139,9 +140,12 @@ constexpr TextNames kBart{
     .sequence = {.dense = "classification_head.dense", .out = "classification_head.out_proj"},
 };
 
+constexpr TextNames kStaticNames{};  // a table alone: no stack, no head
+
 }  // namespace
 
 const TextNames& text_names(const std::string& model_type) {
+  if (model_type == kStaticModel) return kStaticNames;
   if (model_type == "bert") return kBert;
   if (model_type == "roberta") return kRoberta;
   if (model_type == "distilbert") return kDistilbert;

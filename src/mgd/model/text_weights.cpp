@@ -147,6 +147,7 @@ bool TextModel::of_head(const std::string& tensor) const {
 }
 
 AdaptedWeights adapt_weights(const TextModel& model, Tensors tensors, bool fresh_head) {
+  if (model.config().is_static()) return {.tensors = std::move(tensors)};
   const bool bare = model.config().head == TextHead::encoder;
   const std::string prefix = text_names(model.config().model_type).prefix;
   std::set<std::string> known;

@@ -26,6 +26,19 @@ void check_vocabulary(const TextModel& model, const Tokenizer& tokenizer, const 
          model.config().vocab_size, tokenizer.vocab_size());
 }
 
+// A static table knows a token by its id alone: read by another tokenizer, every vector would be another's.
+void check_same_ids(const std::string& folder, const Tokenizer& tokenizer) {
+  const Tokenizer own = Tokenizer::load(folder);
+  for (std::int64_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    if (!tokenizer.has_id(id) || own.id_of(tokenizer.token_of(id)) == id) continue;
+    fail(
+        ExitCode::usage,
+        "student: {} is a static model, and its tokenizer has not the ids of the run's: '{}' is {} there and "
+        "{} here; mgd distill --static TEACHER --vocabulary whole makes one that keeps its teacher's",
+        folder, printable(tokenizer.token_of(id)), id, own.id_of(tokenizer.token_of(id)).value_or(-1));
+  }
+}
+
 // The first and the last of the special tokens around a document; -1: none.
 struct Ends {
   std::int64_t opening = -1, closing = -1;
@@ -71,15 +84,21 @@ std::unique_ptr<TextModel> fresh_model(const Config& config, const Tokenizer& to
 // Opens a folder for the task of the recipe.
 class RoleOpener {
  public:
-  RoleOpener(const Config& config, const TextDataset& data, HeadUse use, std::string role)
-      : config_(config), data_(data), use_(use), role_(std::move(role)) {}
+  RoleOpener(const Config& config, const Tokenizer& tokenizer, const TextDataset& data, HeadUse use,
+             std::string role)
+      : config_(config), tokenizer_(tokenizer), data_(data), use_(use), role_(std::move(role)) {}
 
   TextRole open(const std::string& folder, std::function<void(TextConfig&)> adjust = {}) {
+    // The ids that do not count are those of the tokenizer that the run reads with, not of the folder.
+    const auto adjust_all = [&](TextConfig& own) {
+      if (own.is_static()) own.table.left_out = uncounted_ids(tokenizer_, !own.table.counts_unknown);
+      if (adjust) adjust(own);
+    };
     const OpenTextOptions options{
         .head = head_of(config_.task),
         .fit_labels = [&](const TextConfig& own) { return fit(own); },
         .layers = use_ == HeadUse::learn ? config_.student.layers : std::vector<std::int64_t>{},
-        .adjust = std::move(adjust),
+        .adjust = adjust_all,
         .seed = static_cast<std::uint64_t>(config_.run.seed)};
     OpenedText opened = open_text_folder(folder, options);
     for (const std::string& note : opened.notes) out_.notes.push_back(fmt::format("{}: {}", role_, note));
@@ -120,6 +139,7 @@ class RoleOpener {
   }
 
   const Config& config_;
+  const Tokenizer& tokenizer_;
   const TextDataset& data_;
   const HeadUse use_;
   const std::string role_;
@@ -143,7 +163,7 @@ void set_ends(std::map<std::string, std::string>& files, const TextConfig& confi
 
 TextRole open_text_teacher(const Config& config, const std::string& folder, const std::string& role,
                            const Tokenizer& tokenizer, const TextDataset& data) {
-  TextRole teacher = RoleOpener(config, data, HeadUse::teach, role).open(folder);
+  TextRole teacher = RoleOpener(config, tokenizer, data, HeadUse::teach, role).open(folder);
   check_vocabulary(*teacher.model, tokenizer, role);
   return teacher;
 }
@@ -162,13 +182,15 @@ TextRole open_text_student(const Config& config, const Tokenizer& tokenizer, con
       if (ends.opening >= 0) own.bos_id = ends.opening;
       other_ends = true;
     };
-    student = RoleOpener(config, data, HeadUse::learn, "student").open(config.student.path, adjust);
+    student =
+        RoleOpener(config, tokenizer, data, HeadUse::learn, "student").open(config.student.path, adjust);
     if (other_ends) {
       set_ends(student.files, student.model->config());
       student.notes.push_back(fmt::format("student: its texts now end with the tokenizer's '{}'",
                                           printable(tokenizer.token_of(student.model->config().eos_id))));
     }
   }
+  if (student.model->config().is_static()) check_same_ids(config.student.path, tokenizer);
   check_vocabulary(*student.model, tokenizer, "student");
   return student;
 }

@@ -39,6 +39,8 @@ class Bpe final : public TokenModel {
     join(word, out);
   }
 
+  std::optional<std::uint32_t> unknown() const override { return unknown_id_; }
+
  private:
   void read_byte_tokens() {
     byte_fallback_ = true;

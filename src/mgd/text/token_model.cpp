@@ -24,6 +24,8 @@ class WordLevel final : public TokenModel {
     out.push_back({id ? *id : *unknown_id_, 0, static_cast<std::uint32_t>(word.size())});
   }
 
+  std::optional<std::uint32_t> unknown() const override { return unknown_id_; }
+
  private:
   std::string place_, unknown_;
   std::optional<std::uint32_t> unknown_id_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,8 @@ class TokenModel {
   virtual void tokenize(std::string_view word, std::vector<WordToken>& out) const = 0;
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
+  // The token that stands for what the vocabulary lacks; none: there is no such token.
+  virtual std::optional<std::uint32_t> unknown() const { return std::nullopt; }
 
  protected:
   explicit TokenModel(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {}

@@ -177,6 +177,11 @@ std::int64_t Tokenizer::vocab_size() const {
   return parts_->num_ids;
 }
 
+std::optional<std::int64_t> Tokenizer::unknown_id() const {
+  const auto id = parts_->model->unknown();
+  return id ? std::optional<std::int64_t>(*id) : std::nullopt;
+}
+
 bool Tokenizer::is_special(std::int64_t id) const {
   const AddedToken* const token = parts_->added->token(id);
   return token != nullptr && parts_->added->is_special(token->content);

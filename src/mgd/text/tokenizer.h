@@ -56,6 +56,7 @@ class Tokenizer {
   const std::string& token_of(std::int64_t id) const;  // throws Error(usage) outside the vocabulary
   bool has_id(std::int64_t id) const;                  // ids may have gaps
   std::int64_t vocab_size() const;                     // the largest id + 1, added tokens included
+  std::optional<std::int64_t> unknown_id() const;      // what its model puts for what it does not know
   bool is_special(std::int64_t id) const;
   std::vector<std::int64_t> special_ids() const;  // ascending
 

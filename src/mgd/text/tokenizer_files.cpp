@@ -38,7 +38,8 @@ fs::path transformer_folder(const fs::path& folder) {
   for (const auto& module : modules) {
     if (!module.is_object() || !module.contains("type") || !module.contains("path")) continue;
     if (!module["type"].is_string() || !module["path"].is_string()) continue;
-    if (!module["type"].get<std::string>().ends_with(".Transformer")) continue;
+    const std::string type = module["type"];
+    if (!type.ends_with(".Transformer") && !type.ends_with(".StaticEmbedding")) continue;
     const std::string inner = module["path"];
     if (inner.empty()) return folder;
     require_inside(folder, folder / inner);

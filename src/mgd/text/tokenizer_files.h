@@ -17,8 +17,9 @@ inline constexpr const char* kTokenizerFiles[] = {"tokenizer.json",
                                                   "sentencepiece.bpe.model",
                                                   "tokenizer.model"};
 
-// The folder that holds the Transformer of a model folder: itself, or the subfolder that modules.json of
-// sentence-transformers names ("0_Transformer"). Throws Error(refused) for one that leads out.
+// The folder that holds the Transformer, or the static table, of a model folder: itself, or the subfolder
+// that modules.json of sentence-transformers names ("0_Transformer"). Throws Error(refused) for one that
+// leads out.
 fs::path transformer_folder(const fs::path& folder);
 
 // Whether the folder, or that of its Transformer, holds a tokenizer that can be read: tokenizer.json or

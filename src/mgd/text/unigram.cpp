@@ -80,6 +80,8 @@ class Unigram final : public TokenModel {
     resolve_unknown(word, out, first);
   }
 
+  std::optional<std::uint32_t> unknown() const override { return unknown_id_; }
+
  private:
   struct Node {
     double score = 0;

@@ -44,6 +44,8 @@ class WordPiece final : public TokenModel {
     out.push_back({*unknown_id_, 0, size});
   }
 
+  std::optional<std::uint32_t> unknown() const override { return unknown_id_; }
+
  private:
   std::optional<WordToken> longest(std::string_view word, std::size_t begin) const {
     const std::size_t limit = begin == 0 ? vocabulary_.max_bytes() : continuations_.max_bytes();

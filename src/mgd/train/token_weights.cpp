@@ -1,0 +1,51 @@
+#include "mgd/train/token_weights.h"
+
+#include <numeric>
+
+#include "mgd/core/error.h"
+#include "mgd/data/text_pieces.h"
+
+namespace mgd {
+
+std::vector<double> zipf_shares(std::int64_t count) {
+  std::vector<double> shares;
+  shares.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) shares.push_back(1.0 / static_cast<double>(i + 2));
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  for (double& share : shares) share /= sum;
+  return shares;
+}
+
+std::vector<double> smooth_weights(std::span<const double> shares, double a) {
+  std::vector<double> weights;
+  weights.reserve(shares.size());
+  for (const double share : shares) weights.push_back(a / (a + share));
+  return weights;
+}
+
+std::vector<std::int64_t> count_tokens(const fs::path& file, const Tokenizer& tokenizer) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(tokenizer.vocab_size()), 0);
+  const std::int64_t unknown = tokenizer.unknown_id().value_or(-1);
+  PieceReader reader(file, PieceEnd::line);
+  std::int64_t total = 0;
+  for (TextPiece piece; reader.next(piece);) {
+    const Encoding encoding = tokenizer.encode(piece.text, {.add_special = false, .file_limits = false});
+    for (const std::int64_t id : encoding.ids) {
+      if (id == unknown) continue;
+      ++counts[static_cast<std::size_t>(id)];
+      ++total;
+    }
+  }
+  if (total == 0) fail(ExitCode::bad_data, "{}: no token of the vocabulary is in it", file.string());
+  return counts;
+}
+
+std::vector<double> shares_of_counts(std::span<const std::int64_t> counts) {
+  const auto total = static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}));
+  std::vector<double> shares;
+  shares.reserve(counts.size());
+  for (const std::int64_t count : counts) shares.push_back(static_cast<double>(count) / total);
+  return shares;
+}
+
+}  // namespace mgd

@@ -1,0 +1,27 @@
+// How much each token of a vocabulary counts: frequent ones say little.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "mgd/core/file.h"
+#include "mgd/text/tokenizer.h"
+
+namespace mgd {
+
+// p_i proportional to 1 / (i + 2), i = 0 ... count - 1, with the sum 1: Zipf's law for a vocabulary in the
+// order of frequency.
+std::vector<double> zipf_shares(std::int64_t count);
+
+// a / (a + p_i) (Arora et al. 2017, "A simple but tough-to-beat baseline for sentence embeddings"). A token
+// with p 0 has the weight 1. a > 0.
+std::vector<double> smooth_weights(std::span<const double> shares, double a);
+
+// How often each token of the vocabulary is in the lines of a text file, special tokens and unknown ones
+// aside. Error(bad_data) when there is none at all; throws like open_text_stream.
+std::vector<std::int64_t> count_tokens(const fs::path& file, const Tokenizer& tokenizer);
+
+std::vector<double> shares_of_counts(std::span<const std::int64_t> counts);
+
+}  // namespace mgd
