@@ -112,7 +112,7 @@ class StaticDistiller {
     encoder.model->to(device);
     at::Tensor rows = vectors(*encoder.model, pruned.ids, device);
     if (options_.components > 0) {
-      PrincipalComponents found = principal_components(rows, options_.components);
+      ComponentScores found = principal_components(rows, options_.components);
       rows = std::move(found.scores);
       outcome.explained = found.explained;
     }

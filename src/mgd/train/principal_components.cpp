@@ -12,7 +12,7 @@
 
 namespace mgd {
 
-PrincipalComponents principal_components(const at::Tensor& rows, std::int64_t count) {
+ComponentScores principal_components(const at::Tensor& rows, std::int64_t count) {
   if (!is_real(rows, 2) || rows.numel() == 0) refuse("principal components", "rows", rows, "numbers (n, H)");
   const std::int64_t most = std::min(rows.size(0), rows.size(1));
   if (count < 1 || count > most)

@@ -7,7 +7,7 @@
 
 namespace mgd {
 
-struct PrincipalComponents {
+struct ComponentScores {
   at::Tensor scores;     // (n, count) double: the centred rows along the components, the widest first
   double explained = 1;  // 0..1, share of the variance that they hold; 1 where nothing varies
 };
@@ -15,6 +15,6 @@ struct PrincipalComponents {
 // rows (n, H) of real numbers, from the singular values of the centred matrix in double precision: what
 // scikit-learn's PCA(svd_solver="full") gives. Of the two signs of a component the one is taken for which the
 // score that is largest in size is positive. Error(usage) unless 1 <= count <= min(n, H).
-PrincipalComponents principal_components(const at::Tensor& rows, std::int64_t count);
+ComponentScores principal_components(const at::Tensor& rows, std::int64_t count);
 
 }  // namespace mgd
