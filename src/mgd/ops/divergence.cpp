@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/exp.h>
+#include <ATen/ops/gather.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/log.h>
 #include <ATen/ops/log_softmax.h>
@@ -13,6 +14,7 @@
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/topk.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -54,15 +56,19 @@ at::Tensor logits_of_piece(const at::Tensor& hidden, const at::Tensor& weight, c
   return bias.numel() > 0 ? wide + bias : wide;
 }
 
-// The teacher's logits of rows [first, first + count), for the student's (count, V) there.
-using Given = std::function<at::Tensor(std::int64_t first, std::int64_t count, const at::Tensor& student)>;
+struct PieceDivergence {
+  at::Tensor sum, gradient;  // scalar, and that of the student's logits (count, V); undefined: not asked for
+};
+// Of rows [first, first + count), from the student's logits (count, V) there.
+using OfPiece =
+    std::function<PieceDivergence(std::int64_t first, const at::Tensor& student, bool need_gradient)>;
 
 // Where the gradient of a piece's logits is at hand, so are the products that need it.
 class HeadDivergence : public torch::autograd::Function<HeadDivergence> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& hidden,
-                            const at::Tensor& weight, const at::Tensor& bias, const Given& teacher,
-                            const DivergenceOptions& options, std::int64_t max_logits, bool need_gradient) {
+                            const at::Tensor& weight, const at::Tensor& bias, const OfPiece& of_piece,
+                            std::int64_t max_logits, bool need_gradient) {
     const auto type = hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
     at::Tensor total = at::zeros({}, hidden.options().dtype(type));
     at::Tensor grad_hidden = at::zeros_like(hidden);
@@ -72,14 +78,9 @@ class HeadDivergence : public torch::autograd::Function<HeadDivergence> {
     for (std::int64_t first = 0; first < hidden.size(0); first += rows) {
       const std::int64_t count = std::min(rows, hidden.size(0) - first);
       const at::Tensor piece = hidden.narrow(0, first, count);
-      at::Tensor logits = logits_of_piece(piece, weight, bias).detach();
-      const at::Tensor given = teacher(first, count, logits);
-      at::AutoGradMode with_gradient(need_gradient);
-      logits.set_requires_grad(need_gradient);
-      const at::Tensor sum = divergence(logits, given.to(logits.scalar_type()), options);
-      total += sum.detach();
+      const auto [sum, grad] = of_piece(first, logits_of_piece(piece, weight, bias).detach(), need_gradient);
+      total += sum;
       if (!need_gradient) continue;
-      const at::Tensor grad = torch::autograd::grad({sum}, {logits}).front();
       const at::NoGradGuard no_gradient;
       const at::Tensor narrow = grad.to(hidden.scalar_type());
       grad_hidden.narrow(0, first, count).copy_(at::mm(narrow, weight.to(hidden.scalar_type())));
@@ -92,7 +93,7 @@ class HeadDivergence : public torch::autograd::Function<HeadDivergence> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  torch::autograd::variable_list grads) {
-    torch::autograd::variable_list result(7);
+    torch::autograd::variable_list result(6);
     const auto saved = ctx->get_saved_variables();
     for (std::size_t i = 0; i < saved.size(); ++i) result[i] = saved[i] * grads[0];
     return result;
@@ -104,14 +105,24 @@ LmHead of_targets(const LmHead& head) {
   return {.hidden = head.hidden.index_select(0, head.rows), .weight = head.weight, .bias = head.bias};
 }
 
-at::Tensor divergence_of_head(const LmHead& student, const Given& given, const DivergenceOptions& options,
-                              std::int64_t max_logits) {
+// By the operators' own gradients.
+PieceDivergence of_logits(const at::Tensor& student, const at::Tensor& teacher,
+                          const DivergenceOptions& options, bool need_gradient) {
+  const at::AutoGradMode with_gradient(need_gradient);
+  at::Tensor logits = student;
+  logits.set_requires_grad(need_gradient);
+  const at::Tensor sum = divergence(logits, teacher.to(logits.scalar_type()), options);
+  if (!need_gradient) return {.sum = sum, .gradient = {}};
+  return {.sum = sum.detach(), .gradient = torch::autograd::grad({sum}, {logits}).front()};
+}
+
+at::Tensor divergence_of_head(const LmHead& student, const OfPiece& of_piece, std::int64_t max_logits) {
   const bool need =
       at::GradMode::is_enabled() && (student.hidden.requires_grad() || student.weight.requires_grad() ||
                                      (student.bias.defined() && student.bias.requires_grad()));
   // The autograd machinery wants a tensor in every place.
   const at::Tensor bias = student.bias.defined() ? student.bias : at::empty({0}, student.weight.options());
-  return HeadDivergence::apply(student.hidden, student.weight, bias, given, options, max_logits, need);
+  return HeadDivergence::apply(student.hidden, student.weight, bias, of_piece, max_logits, need);
 }
 
 // Without the entries of `ids` (n, k), the logarithm of the sum of exponentials of (n, V): (n).
@@ -132,6 +143,31 @@ at::Tensor filled_in(const TopScores& teacher, std::int64_t first, std::int64_t 
   return (scores + shift.unsqueeze(1)).scatter(1, ids, log_p) * teacher.temperature;
 }
 
+// The forward divergence of k + 1 bins, written out: with q = softmax(student / T), p and r what is known of
+// the teacher and q_r the student's share of the rest,
+//   sum p (ln p - ln q) + r (ln r - ln q_r),   gradient by student / T: q - p, and q (1 - r / q_r) of the
+//   rest.
+PieceDivergence forward_of_bins(const TopScores& teacher, std::int64_t first, const at::Tensor& student,
+                                bool need_gradient) {
+  const std::int64_t count = student.size(0);
+  const at::Tensor ids = teacher.ids.narrow(0, first, count);
+  const at::Tensor log_p = teacher.log_p.narrow(0, first, count).to(student.scalar_type());
+  const at::Tensor log_r = teacher.log_rest.narrow(0, first, count).to(student.scalar_type());
+  const double temperature = teacher.temperature;
+  const at::Tensor log_q = at::log_softmax(temperature == 1 ? student : student / temperature, -1);
+  const at::Tensor p = at::exp(log_p), log_q_known = at::gather(log_q, 1, ids);
+  at::Tensor q = at::exp(log_q).scatter_(1, ids, 0.0);  // of the rest, from here on
+  // A student who is so sure that nothing is left: as if one rounding were.
+  const at::Tensor q_r = at::sum(q, {1}).clamp_min(student.scalar_type() == at::kDouble ? 1e-300 : 1e-38);
+  const at::Tensor r = at::exp(log_r), known = at::sum(p * (log_p - log_q_known));
+  const at::Tensor rest = at::sum(at::where(r > 0, r * (log_r - at::log(q_r)), at::zeros_like(r)));
+  PieceDivergence piece{.sum = (known + rest) * (temperature * temperature), .gradient = {}};
+  if (need_gradient)
+    piece.gradient =
+        q.mul_((1 - r / q_r).unsqueeze(1)).scatter_(1, ids, at::exp(log_q_known) - p).mul_(temperature);
+  return piece;
+}
+
 }  // namespace
 
 at::Tensor head_divergence(const LmHead& of_student, const LmHead& of_teacher,
@@ -147,10 +183,11 @@ at::Tensor head_divergence(const LmHead& of_student, const LmHead& of_teacher,
       .bias = given.bias.defined() ? given.bias.detach() : at::empty({0}, given.weight.options())};
   return divergence_of_head(
       student,
-      [teacher](std::int64_t first, std::int64_t count, const at::Tensor&) {
-        return logits_of_piece(teacher.hidden.narrow(0, first, count), teacher.weight, teacher.bias);
+      [&](std::int64_t first, const at::Tensor& logits, bool need_gradient) {
+        const at::Tensor rows = teacher.hidden.narrow(0, first, logits.size(0));
+        return of_logits(logits, logits_of_piece(rows, teacher.weight, teacher.bias), options, need_gradient);
       },
-      options, max_logits);
+      max_logits);
 }
 
 at::Tensor head_divergence(const LmHead& of_student, const TopScores& teacher,
@@ -169,10 +206,12 @@ at::Tensor head_divergence(const LmHead& of_student, const TopScores& teacher,
          student.hidden.size(0), student.weight.size(0), teacher.ids.size(0));
   return divergence_of_head(
       student,
-      [teacher](std::int64_t first, std::int64_t count, const at::Tensor& logits) {
-        return filled_in(teacher, first, count, logits);
+      [&](std::int64_t first, const at::Tensor& logits, bool need_gradient) {
+        if (options.kind == Divergence::forward)
+          return forward_of_bins(teacher, first, logits, need_gradient);
+        return of_logits(logits, filled_in(teacher, first, logits.size(0), logits), options, need_gradient);
       },
-      options, max_logits);
+      max_logits);
 }
 
 TopScores top_scores(const LmHead& of_targets_and_others, std::int64_t k, double temperature,
