@@ -4,6 +4,7 @@
 #include "mgd/data/image_source.h"
 #include "mgd/eval/classify.h"
 #include "mgd/format/config.h"
+#include "mgd/train/host.h"
 #include "mgd/train/open_model.h"
 #include "mgd/train/picture_rules.h"
 #include "mgd/train/task.h"
@@ -16,7 +17,8 @@ class ImageTask final : public Task {
  public:
   // Opens the data. Throws as open_splits does, and Error(usage | bad_data) for a recipe that does not fit
   // it.
-  explicit ImageTask(const Config& config, at::Device device);
+  // host: its pictures stand in for data.path, its models may be named.
+  ImageTask(const Config& config, at::Device device, const Host& host = {});
 
   // Opens teacher and student into `run`. Both see pictures as settle_pictures says.
   // A teacher with a cache is only outlined: run.teacher stays null.
@@ -57,12 +59,16 @@ class ImageTask final : public Task {
   }
 
  private:
+  OpenedSplits open_data(std::int64_t channels) const;
+  std::string data_name() const;
   ModelDefaults model_defaults(HeadUse use) const;
   LoaderOptions loader_options() const;
   std::unique_ptr<BatchStream> sample_stream_of(PictureSize size) const;
   EvalOptions eval_options_of(PictureSize size) const;
   const Config config_;
   const at::Device device_;
+  const std::vector<OwnModel> own_models_;
+  const OpenedSplits own_pictures_;
   std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
   std::shared_ptr<const ImageSource> prepared_;                   // validation_ as the student sees it
   PictureSurvey survey_;                                          // of the training pictures

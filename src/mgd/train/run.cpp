@@ -14,13 +14,15 @@ namespace {
 
 void open_task(Run& run) {
   if (run.config.reads_text()) {
+    if (run.host.pictures.train)
+      fail(ExitCode::usage, "task: {} reads texts, and the program brings pictures", run.config.task);
     auto task = std::make_unique<TextTask>(run.config, run.device);
     task->open_models(run);
     run.text = task.get();
     run.task = std::move(task);
     return;
   }
-  auto task = std::make_unique<ImageTask>(run.config, run.device);
+  auto task = std::make_unique<ImageTask>(run.config, run.device, run.host);
   task->open_models(run);
   run.image = task.get();
   run.task = std::move(task);
@@ -85,7 +87,8 @@ void open_losses(Run& run) {
                       .teacher_embedding_size = embedding_size(teacher),
                       .seed = seed,
                       .winograd = run.config.train.winograd,
-                      .skip_hidden = run.config.train.skip_hidden};
+                      .skip_hidden = run.config.train.skip_hidden,
+                      .own = run.host.losses};
   for (const Node& entry : run.config.losses) {
     for (auto& loss : make_losses(entry, context)) {
       refuse_missing_logits(run, entry, *loss);
@@ -201,9 +204,12 @@ void load_teacher(Run& run) {
   settle_teacher(run);
 }
 
-std::unique_ptr<Run> make_run(const Config& config) {
+std::unique_ptr<Run> make_run(const Config& config, const Host& host) {
+  check_own(host.models);
+  check_own(host.losses);
   auto run = std::make_unique<Run>();
   run->config = config;
+  run->host = host;
   run->device = open_device(config.run.device, "run.device");
   if (!config.run.baseline.empty()) require_regular_file(fs::path(config.run.baseline) / "summary.json");
   open_task(*run);

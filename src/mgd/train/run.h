@@ -15,6 +15,7 @@
 #include "mgd/mask/mask_source.h"
 #include "mgd/model/image_model.h"
 #include "mgd/train/head_features.h"
+#include "mgd/train/host.h"
 #include "mgd/train/image_task.h"
 #include "mgd/train/node_mask.h"
 #include "mgd/train/open_model.h"
@@ -31,6 +32,7 @@ struct ActiveLoss {
 
 struct Run {
   Config config;
+  Host host;  // empty in the command
   at::Device device = at::kCPU;
 
   std::unique_ptr<Task> task;
@@ -73,7 +75,8 @@ struct Run {
 };
 
 // Throws Error(usage | missing_input | bad_data) with the place in the recipe for anything that does not fit.
-std::unique_ptr<Run> make_run(const Config& config);
+// host: what the calling program adds, under names that the recipe may use like any others.
+std::unique_ptr<Run> make_run(const Config& config, const Host& host = {});
 
 // The teacher with its weights, unless it is there already.
 void load_teacher(Run& run);
