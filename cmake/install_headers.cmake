@@ -9,8 +9,8 @@ set(open
   ops/masked_cross_entropy.h ops/softmax_kl.h ops/squared_distance.h
   nn/autocast.h nn/conv_norm.h nn/device.h nn/layers.h nn/map_layers.h nn/text_layers.h
   mask/objective.h mask/sampler.h
-  loss/loss.h
-  model/image_model.h model/text_model.h
+  loss/entry.h loss/loss.h
+  model/block.h model/image_model.h model/text_model.h
   io/model_folder.h io/text_folder.h io/weights.h
   data/dataset.h data/loader.h
   eval/classify.h eval/summary.h eval/text_eval.h eval/text_folder.h

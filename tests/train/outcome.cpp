@@ -33,8 +33,8 @@ Outcome outcome_of(const Run& run, const fs::path& folder) {
           sha256_hex(tensors_to_safetensors(found->checkpoint.ema))};
 }
 
-Outcome train_all(const Config& config, const fs::path& folder, RunFolder::Open open) {
-  const auto run = make_run(config);
+Outcome train_all(const Config& config, const fs::path& folder, RunFolder::Open open, const Host& host) {
+  const auto run = make_run(config, host);
   Notes notes;
   const RunFolder run_folder(folder, open);
   train(*run, run_folder, {}, notes.events());

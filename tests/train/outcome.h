@@ -13,7 +13,7 @@ struct Outcome {
 
 Outcome outcome_of(const Run& run, const fs::path& folder);
 Outcome train_all(const Config& config, const fs::path& folder,
-                  RunFolder::Open open = RunFolder::Open::create);
+                  RunFolder::Open open = RunFolder::Open::create, const Host& host = {});
 
 void expect_equal(const Outcome& a, const Outcome& b);
 

@@ -24,9 +24,6 @@ struct LossEntry {
   void require_teacher() const;  // refuses where the recipe has none
 };
 
-using LossList = std::vector<std::unique_ptr<Loss>>;
-using LossFactory = LossList (*)(const LossEntry& entry);
-
 struct LossOptions {
   std::string label;    // empty: the loss's name
   std::string teacher;  // of several: its name, or "all"; empty: the only one, or all

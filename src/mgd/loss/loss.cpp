@@ -1,5 +1,7 @@
 #include "mgd/loss/loss.h"
 
+#include <algorithm>
+
 #include "mgd/core/error.h"
 #include "mgd/loss/describe.h"
 #include "mgd/loss/entry.h"
@@ -52,6 +54,24 @@ at::Tensor at_least_float(const at::Tensor& values) {
   return values.scalar_type() == at::kDouble ? values : values.to(at::kFloat);
 }
 
+const OwnLoss* find_own(std::span<const OwnLoss> own, const std::string& name) {
+  const auto found = std::find_if(own.begin(), own.end(), [&](const OwnLoss& l) { return l.name == name; });
+  return found == own.end() ? nullptr : &*found;
+}
+
+void check_own(std::span<const OwnLoss> own) {
+  const std::vector<std::string> known = known_losses();
+  for (const OwnLoss& loss : own) {
+    if (loss.name.empty() || loss.make == nullptr)
+      fail(ExitCode::usage, "own loss '{}': got no {}, expected a name and a function that makes it",
+           loss.name, loss.name.empty() ? "name" : "function");
+    if (std::find(known.begin(), known.end(), loss.name) != known.end())
+      fail(ExitCode::usage, "own loss '{}': a loss of the library has this name; take another", loss.name);
+    if (find_own(own, loss.name) != &loss)
+      fail(ExitCode::usage, "own loss '{}': the name is there twice", loss.name);
+  }
+}
+
 std::vector<std::unique_ptr<Loss>> make_losses(const Node& entry, const LossContext& context) {
   const Node* name = entry.find("name");
   if (name == nullptr || name->kind != Node::Kind::scalar)
@@ -59,8 +79,12 @@ std::vector<std::unique_ptr<Loss>> make_losses(const Node& entry, const LossCont
          entry.origin.text());
   for (const BuiltinLoss& loss : kLosses)
     if (name->scalar == loss.name) return loss.make({entry, name->scalar, context});
+  if (const OwnLoss* own = find_own(context.own, name->scalar))
+    return own->make({entry, name->scalar, context});
+  std::vector<std::string> known = known_losses();
+  for (const OwnLoss& own : context.own) known.push_back(own.name);
   fail(ExitCode::usage, "{}: losses: unknown loss '{}'{}", name->origin.text(), name->scalar,
-       suggestion(name->scalar, known_losses()));
+       suggestion(name->scalar, known));
 }
 
 std::vector<LossDescription> describe_losses() {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,24 @@ class Loss {
   virtual Maps illustrate(const LossInput&) { return {}; }
 };
 
+struct LossEntry;  // loss/entry.h
+using LossList = std::vector<std::unique_ptr<Loss>>;
+using LossFactory = LossList (*)(const LossEntry& entry);
+
+// A loss that a program brings along; `losses:` names it like any other.
+struct OwnLoss {
+  std::string name;
+  LossFactory make = nullptr;  // make_one_loss<TYPE, OPTIONS> where an entry gives one loss
+  // A checkpoint of another version is not resumed: change it with what the loss computes.
+  std::string version = "1";
+};
+
+// Null: none of that name.
+const OwnLoss* find_own(std::span<const OwnLoss> own, const std::string& name);
+
+// Throws Error(usage): one without a name or a function, a name twice, or that of a loss of the library.
+void check_own(std::span<const OwnLoss> own);
+
 // What a loss is built from. Shapes are of one sample.
 struct LossContext {
   NodeInfos student;  // every node of the student
@@ -108,8 +127,9 @@ struct LossContext {
   AnswerKind answers = AnswerKind::classes;                     // of the student
   std::int64_t embedding_size = 0, teacher_embedding_size = 0;  // H of sentence encoders
   std::uint64_t seed = 0;                                       // initialisation of the loss's own blocks
-  bool winograd = false;    // for blocks of losses whose entry does not say
-  bool skip_hidden = true;  // false: no loss leaves anything out, whatever its entry says
+  bool winograd = false;              // for blocks of losses whose entry does not say
+  bool skip_hidden = true;            // false: no loss leaves anything out, whatever its entry says
+  std::span<const OwnLoss> own = {};  // of the program, beside those of the library
 };
 
 // A recipe entry gives one loss, or one for each of its taps. Throws Error(usage) with the entry's place for

@@ -27,9 +27,6 @@ inline constexpr Habit kCifarHabit{.side = 32};
 inline constexpr Habit kImageNetHabit{.side = 224, .crop_pct = 0.875};  // torchvision's first weights
 inline constexpr Habit kBicubicHabit{.side = 224, .crop_pct = 0.875, .interpolation = "bicubic"};
 
-// `random` initialises, in the order of definition.
-using BuildModel = std::unique_ptr<ImageModel>(const ModelSpec& spec, RandomStream& random);
-
 using OtherTensor = TensorOutline(const TensorOutline& own);
 
 struct Architecture {
@@ -93,7 +90,8 @@ std::span<std::span<const Architecture> (*const)()> families();
 // Null for a name that nobody knows.
 const Architecture* find_architecture(std::string_view name);
 
-// The architecture of a spec. Throws Error(usage) for a spec out of range and for an unknown architecture.
-const Architecture& checked_architecture(const ModelSpec& spec);
+// The architecture of a spec, without a name of its own where the spec says how it is built. Throws
+// Error(usage) for a spec out of range and for an unknown architecture.
+Architecture checked_architecture(const ModelSpec& spec);
 
 }  // namespace mgd

@@ -25,8 +25,9 @@ void check_spec(const ModelSpec& spec) {
 
 }  // namespace
 
-const Architecture& checked_architecture(const ModelSpec& spec) {
+Architecture checked_architecture(const ModelSpec& spec) {
   check_spec(spec);
+  if (spec.build != nullptr) return {.name = {}, .habit = {}, .build = spec.build};
   const Architecture* architecture = find_architecture(spec.architecture);
   if (architecture == nullptr)
     fail(ExitCode::usage, "model: got '{}'{}", spec.architecture,
@@ -50,6 +51,10 @@ bool ImageModel::of_head(const std::string& tensor) const {
 std::unique_ptr<ImageModel> make_model(const ModelSpec& spec, std::uint64_t seed) {
   RandomStream random(random_key(seed, "model/init"), 0, 0);
   std::unique_ptr<ImageModel> model = checked_architecture(spec).build(spec, random);
+  if (model == nullptr || model->architecture() != spec.architecture)
+    fail(ExitCode::usage,
+         "own model '{}': its function made {}, expected a network with the spec that it was given",
+         spec.architecture, model == nullptr ? "nothing" : "one called '" + model->architecture() + "'");
   model->set_path("");
   model->set_requires_grad(true);
   return model;

@@ -11,6 +11,13 @@
 
 namespace mgd {
 
+class ImageModel;
+class RandomStream;
+struct ModelSpec;
+
+// `random` initialises, in the order of definition.
+using BuildModel = std::unique_ptr<ImageModel>(const ModelSpec& spec, RandomStream& random);
+
 struct ModelSpec {
   std::string architecture;  // "cifar_resnet56", "resnet18", "wrn_40_2", "mobilenet_v2", ...
   std::int64_t num_classes = 10;
@@ -21,6 +28,7 @@ struct ModelSpec {
   // Multiplier of every channel count, each rounded to the nearest whole number >= 1; MobileNets round to
   // multiples of 8 and keep their last layer, as their paper does.
   double width = 1.0;
+  BuildModel* build = nullptr;  // of a network that a program brings along (model/own_model.h); null: by name
 };
 
 class ImageModel : public Model {

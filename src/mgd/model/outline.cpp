@@ -5,7 +5,7 @@
 namespace mgd {
 
 std::optional<Outline> outline_of(const ModelSpec& spec, Naming naming) {
-  const Architecture& architecture = checked_architecture(spec);
+  const Architecture architecture = checked_architecture(spec);
   const bool by_rule = naming == Naming::other && architecture.other_tensor != nullptr;
   BuildModel* build = naming == Naming::own || by_rule ? architecture.build : architecture.other_names;
   if (build == nullptr) return std::nullopt;

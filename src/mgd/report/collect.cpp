@@ -135,7 +135,8 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
   data.title = run.teacher() != nullptr
                    ? fmt::format("{} distilled from {}", student, run.teacher()->facts.summary.architecture)
                    : student;
-  data.subtitle = fmt::format("{}: {} steps, {} samples in {:.0f} s, seed {}", run.config.data.path,
+  data.subtitle = fmt::format("{}: {} steps, {} samples in {:.0f} s, seed {}",
+                              run.host.pictures.train ? "pictures of the program" : run.config.data.path,
                               result.steps, result.samples, result.seconds, run.config.run.seed);
   if (m.source) {
     judge_student(m, baseline_answers(run.config.run.baseline), data);

@@ -80,18 +80,37 @@ Figures figures_of(const ClassifyMetrics& m) {
   return figures;
 }
 
-ImageTask::ImageTask(const Config& config, at::Device device) : config_(config), device_(device) {
+// `channels`: those that the models want, where the recipe says nothing; 0: any.
+OpenedSplits ImageTask::open_data(std::int64_t channels) const {
+  DataConfig wanted = config_.data;
+  if (!own_pictures_.train) {
+    if (wanted.path.empty())
+      fail(ExitCode::usage, "data.path: no data given; write data: {{path: FOLDER_OR_ARCHIVE}}");
+    if (wanted.channels == 0) wanted.channels = channels;
+    return open_splits(wanted);
+  }
+  if (!wanted.path.empty())
+    fail(ExitCode::usage, "data.path: got '{}', but the program brings pictures of its own; leave it out",
+         wanted.path);
+  if (channels > 0 && channels != own_pictures_.train->channels())
+    fail(ExitCode::usage, "the program's pictures have {} channels, and the weights that are given take {}",
+         own_pictures_.train->channels(), channels);
+  return own_pictures_;
+}
+
+std::string ImageTask::data_name() const {
+  return own_pictures_.train ? "pictures of the program" : config_.data.path;
+}
+
+ImageTask::ImageTask(const Config& config, at::Device device, const Host& host)
+    : config_(config), device_(device), own_models_(host.models), own_pictures_(host.pictures) {
   const DataConfig& data = config.data;
-  if (data.path.empty())
-    fail(ExitCode::usage, "data.path: no data given; write data: {{path: FOLDER_OR_ARCHIVE}}");
-  const std::vector<Viewer> viewers = viewers_of(config);
-  DataConfig wanted = data;
-  if (wanted.channels == 0) wanted.channels = wanted_channels(viewers);
-  OpenedSplits splits = open_splits(wanted);
+  const std::vector<Viewer> viewers = viewers_of(config, own_models_);
+  OpenedSplits splits = open_data(wanted_channels(viewers));
   train_ = std::move(splits.train);
   validation_ = std::move(splits.validation);
   test_ = std::move(splits.test);
-  if (train_->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data.path);
+  if (train_->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data_name());
   if (viewers.empty()) return;  // opening the student says so
   survey_ = survey_pictures(*train_);
   rules_ = settle_pictures(data, viewers, survey_, train_->channels());
@@ -120,7 +139,8 @@ ModelDefaults ImageTask::model_defaults(HeadUse use) const {
           .classes = {.use = use,
                       .data = train_->class_names(),
                       .unnamed = config_.data.classes,
-                      .fresh = use == HeadUse::learn && config_.student.head == "fresh"}};
+                      .fresh = use == HeadUse::learn && config_.student.head == "fresh"},
+          .own = own_models_};
 }
 
 OpenedTeacher ImageTask::open_teacher(const ModelConfig& wanted, const std::string& role) {
@@ -378,7 +398,7 @@ std::vector<std::string> ImageTask::describe() const {
   const auto size = [](const ImageSource* s) { return s ? s->size() : 0; };
   std::vector<std::string> lines = describe_pictures(rules_, survey_, info_.in_channels);
   lines.insert(lines.begin(), fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes", "data",
-                                          config_.data.path, train_->size(), size(validation_.get()),
+                                          data_name(), train_->size(), size(validation_.get()),
                                           size(test_.get()), info_.label_names.size()));
   if (teacher_sees_another_size())
     lines.push_back(fmt::format("{:<10} the teacher sees the same parts of them at {} x {}", "",
@@ -395,7 +415,7 @@ std::vector<std::string> ImageTask::describe() const {
 }
 
 std::string ImageTask::data_report_json(const BatchStream& stream) const {
-  json report{{"path", config_.data.path},
+  json report{{"path", data_name()},
               {"train", split_json(train_.get())},
               {"validation", split_json(validation_.get())},
               {"test", split_json(test_.get())}};

@@ -4,6 +4,7 @@
 #include "mgd/data/image_source.h"
 #include "mgd/eval/classify.h"
 #include "mgd/format/config.h"
+#include "mgd/task/host.h"
 #include "mgd/task/open_model.h"
 #include "mgd/task/picture_rules.h"
 #include "mgd/task/task.h"
@@ -14,7 +15,8 @@ class ImageTask final : public Task {
  public:
   // Opens the data. Throws as open_splits does, and Error(usage | bad_data) for a recipe that does not fit
   // it.
-  explicit ImageTask(const Config& config, at::Device device);
+  // host: its pictures stand in for data.path, its models may be named.
+  ImageTask(const Config& config, at::Device device, const Host& host = {});
 
   // Both see pictures as settle_pictures says. A teacher with a cache is only outlined.
   OpenedTeacher open_teacher(const ModelConfig& wanted, const std::string& role) override;
@@ -55,6 +57,8 @@ class ImageTask final : public Task {
   void export_model(const Model& student, const fs::path& folder) const override;
 
  private:
+  OpenedSplits open_data(std::int64_t channels) const;
+  std::string data_name() const;
   ModelDefaults model_defaults(HeadUse use) const;
   LoaderOptions loader_options() const;
   std::unique_ptr<BatchStream> ordered_stream_of(PictureSize size, std::int64_t batch) const;
@@ -65,6 +69,8 @@ class ImageTask final : public Task {
   at::Tensor noise_of(PictureSize size, std::int64_t samples) const;  // (B, C, Y, X)
   const Config config_;
   const at::Device device_;
+  const std::vector<OwnModel> own_models_;
+  const OpenedSplits own_pictures_;
   std::shared_ptr<const ImageSource> train_, validation_, test_;  // the last two may be null
   std::shared_ptr<const ImageSource> prepared_;                   // validation_ as the student sees it
   PictureSurvey survey_;                                          // of the training pictures

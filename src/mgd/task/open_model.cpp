@@ -9,23 +9,29 @@
 #include "mgd/core/file.h"
 #include "mgd/format/safetensors.h"
 #include "mgd/io/weight_names.h"
+#include "mgd/model/architectures.h"
 #include "mgd/task/identify.h"
 
 namespace mgd {
 
 namespace {
 
-ModelSpec spec_of(const ModelFolderInfo& info) {
+ModelSpec spec_of(const ModelFolderInfo& info, const ModelDefaults& defaults) {
+  const OwnModel* own = find_own(defaults.own, info.architecture);
+  if (own == nullptr && find_architecture(info.architecture) == nullptr)
+    fail(ExitCode::usage, "model: got '{}'{}", info.architecture,
+         suggestion(info.architecture, known_models(defaults.own)));
   return {.architecture = info.architecture,
           .num_classes = std::max<std::int64_t>(info.num_classes, 1),
           .in_channels = info.in_channels,
           .image_height = info.height,
           .image_width = info.width,
-          .width = info.width_multiplier};
+          .width = info.width_multiplier,
+          .build = own != nullptr ? own->build : nullptr};
 }
 
-std::unique_ptr<ImageModel> model_of(const ModelFolderInfo& info, std::uint64_t seed) {
-  return make_model(spec_of(info), seed);
+std::unique_ptr<ImageModel> model_of(const ModelFolderInfo& info, const ModelDefaults& defaults) {
+  return make_model(spec_of(info, defaults), defaults.seed);
 }
 
 // A classifier under another name than the model's: the one layer that the model does not know, when its own
@@ -60,9 +66,9 @@ OpenedModel assemble(ModelFolderInfo info, TensorMap tensors, const ModelDefault
   OpenedModel opened;
   opened.source = source;
   std::string renamed;
-  tensors = with_own_names(spec_of(info), std::move(tensors), renamed);
+  tensors = with_own_names(spec_of(info, defaults), std::move(tensors), renamed);
   if (!renamed.empty()) opened.notes.push_back(std::move(renamed));
-  opened.model = model_of(info, defaults.seed);
+  opened.model = model_of(info, defaults);
   const std::string head = opened.model->head_path();
   adopt_head(tensors, *opened.model, head, opened.notes);
   const auto weight = tensors.find(head + ".weight");
@@ -73,7 +79,7 @@ OpenedModel assemble(ModelFolderInfo info, TensorMap tensors, const ModelDefault
                                      headless ? 0 : info.num_classes, defaults.classes, role);
   info.num_classes = fitted.num_classes;
   info.label_names = std::move(fitted.names);
-  if (opened.model->spec().num_classes != info.num_classes) opened.model = model_of(info, defaults.seed);
+  if (opened.model->spec().num_classes != info.num_classes) opened.model = model_of(info, defaults);
   if (fitted.fresh_head) {
     std::erase_if(tensors, [&](const auto& entry) { return opened.model->of_head(entry.first); });
     for (const auto& entry : opened.model->state())
@@ -130,7 +136,7 @@ OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults,
   if (config.weights.empty()) {
     OpenedModel opened;
     opened.info = info_of(config, defaults);
-    opened.model = model_of(opened.info, defaults.seed);
+    opened.model = model_of(opened.info, defaults);
     return opened;
   }
   std::vector<std::string> notes;
@@ -166,7 +172,7 @@ OpenedModel outline_model(const ModelConfig& config, const ModelDefaults& defaul
   if (!fitted.note.empty()) opened.notes.push_back(std::move(fitted.note));
   opened.no_logits = std::move(fitted.no_logits);
   opened.named = fitted.named;
-  opened.model = model_of(opened.info, defaults.seed);
+  opened.model = model_of(opened.info, defaults);
   return opened;
 }
 

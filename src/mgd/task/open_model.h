@@ -7,7 +7,7 @@
 
 #include "mgd/format/config.h"
 #include "mgd/io/model_folder.h"
-#include "mgd/model/image_model.h"
+#include "mgd/model/own_model.h"
 #include "mgd/task/fit_classes.h"
 
 namespace mgd {
@@ -28,6 +28,7 @@ struct ModelDefaults {
   std::int64_t num_classes = 10, in_channels = 3, height = 32, width = 32;
   std::uint64_t seed = 1;
   WantedClasses classes = {};
+  std::span<const OwnModel> own = {};  // networks of the program, beside those of the library
 };
 // ImageNet's for RGB, the habit of the field; 0.5 for anything else.
 struct Normalisation {

@@ -26,6 +26,13 @@ std::string architecture_of(const Viewer& viewer) {
   return viewer.folder ? viewer.folder->architecture : viewer.architecture;
 }
 
+InputHabit habit_of(const Viewer& viewer) {
+  // A size is all that a program says of its network: the rest is the field's habit.
+  InputHabit habit = input_habit(viewer.own_side > 0 ? "cifar_resnet8" : architecture_of(viewer));
+  if (viewer.own_side > 0) habit.height = habit.width = viewer.own_side;
+  return habit;
+}
+
 void settle_size(const DataConfig& data, const std::vector<Viewer>& viewers, const PictureSurvey& survey,
                  PictureRules& rules) {
   if (data.image_size > 0) {
@@ -39,7 +46,7 @@ void settle_size(const DataConfig& data, const std::vector<Viewer>& viewers, con
     return;
   }
   const std::string name = architecture_of(viewers.front());
-  const InputHabit habit = input_habit(name);
+  const InputHabit habit = habit_of(viewers.front());
   if (survey.one_size() && survey.largest.height <= habit.height && survey.largest.width <= habit.width) {
     rules.size = survey.largest;
     rules.size_from = "the size of all pictures";
@@ -73,7 +80,7 @@ void settle_view(const DataConfig& data, const std::vector<Viewer>& viewers, con
     rules.view_from = fmt::format("the {}'s folder", viewer->role);
   } else if (viewers.front().trained && !come_ready(rules, survey)) {
     const std::string name = architecture_of(viewers.front());
-    const InputHabit habit = input_habit(name);
+    const InputHabit habit = habit_of(viewers.front());
     view.crop_pct = habit.crop_pct;
     view.filter = filter_named(habit.interpolation, name);
     rules.view_from = fmt::format("the habit of {}", name);
@@ -87,7 +94,7 @@ void settle_view(const DataConfig& data, const std::vector<Viewer>& viewers, con
 // architecture.
 void settle_levels(const DataConfig& data, const std::vector<Viewer>& viewers, std::int64_t channels,
                    PictureRules& rules) {
-  const InputHabit habit = input_habit(architecture_of(viewers.front()));
+  const InputHabit habit = habit_of(viewers.front());
   const Normalisation usual = channels == static_cast<std::int64_t>(habit.mean.size())
                                   ? Normalisation{.mean = habit.mean, .std = habit.std}
                                   : default_normalisation(channels);
@@ -129,14 +136,16 @@ std::string colour_line(const PictureSurvey& survey, std::int64_t channels) {
   return "";
 }
 
-std::int64_t channels_of_file(const ModelConfig& model) {
+std::int64_t channels_of_file(const ModelConfig& model, const OwnModel* own) {
   std::vector<std::string> notes;
-  return borders_of(model.model, load_image_tensors(model.weights, notes)).channels;
+  const TensorMap tensors = load_image_tensors(model.weights, notes);
+  if (own == nullptr) return borders_of(model.model, tensors).channels;
+  return borders_of(outline_of({.architecture = own->name, .build = own->build}).value(), tensors).channels;
 }
 
 }  // namespace
 
-std::vector<Viewer> viewers_of(const Config& config) {
+std::vector<Viewer> viewers_of(const Config& config, std::span<const OwnModel> own) {
   std::vector<Viewer> viewers;
   const auto add = [&](const std::string& role, const ModelConfig& model) {
     Viewer viewer{.role = role, .place = model.path.empty() ? model.weights : model.path};
@@ -145,9 +154,11 @@ std::vector<Viewer> viewers_of(const Config& config) {
     else if (model.model.empty())
       return;
     viewer.architecture = model.model;
+    const OwnModel* of_program = find_own(own, architecture_of(viewer));
+    if (of_program != nullptr) viewer.own_side = of_program->side;
     viewer.trained = !model.weights.empty();
     if (viewer.folder) viewer.channels = viewer.folder->in_channels;
-    if (viewer.trained && fs::exists(model.weights)) viewer.channels = channels_of_file(model);
+    if (viewer.trained && fs::exists(model.weights)) viewer.channels = channels_of_file(model, of_program);
     viewers.push_back(std::move(viewer));
   };
   for (const TeacherConfig& teacher : config.all_teachers) add(teacher.where, teacher.model);

@@ -10,6 +10,7 @@
 #include "mgd/eval/classify.h"
 #include "mgd/format/config.h"
 #include "mgd/io/model_folder.h"
+#include "mgd/model/own_model.h"
 
 namespace mgd {
 
@@ -22,6 +23,7 @@ struct Viewer {
   std::string architecture;               // without a folder
   bool trained = false;                   // without a folder: it has weights
   std::int64_t channels = 0;              // that the weights take; 0: any
+  std::int64_t own_side = 0;              // of a network of the program: what it is used to see
 };
 
 struct PictureRules {
@@ -33,7 +35,7 @@ struct PictureRules {
 };
 
 // What the recipe says of teacher and student; reads no more than the config.json of folders.
-std::vector<Viewer> viewers_of(const Config& config);
+std::vector<Viewer> viewers_of(const Config& config, std::span<const OwnModel> own = {});
 
 // The channels of the first model that comes with weights: pictures are converted to it. 0: all start fresh,
 // and take what the pictures have.

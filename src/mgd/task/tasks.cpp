@@ -10,12 +10,12 @@ namespace {
 
 struct KnownTask {
   bool (*is)(const Config& config);
-  std::unique_ptr<Task> (*open)(const Config& config, at::Device device);
+  std::unique_ptr<Task> (*open)(const Config& config, at::Device device, const Host& host);
 };
 
 template <class Kind>
-std::unique_ptr<Task> open(const Config& config, at::Device device) {
-  return std::make_unique<Kind>(config, device);
+std::unique_ptr<Task> open(const Config& config, at::Device device, const Host& host) {
+  return std::make_unique<Kind>(config, device, host);
 }
 
 // The first that is asked for; reading the recipe has refused what none of them is.
@@ -26,9 +26,10 @@ constexpr KnownTask kTasks[] = {
 
 }  // namespace
 
-std::unique_ptr<Task> make_task(const Config& config, at::Device device) {
+std::unique_ptr<Task> make_task(const Config& config, at::Device device, const Host& host) {
+  check_own(host.models);
   for (const KnownTask& task : kTasks)
-    if (task.is(config)) return task.open(config, device);
+    if (task.is(config)) return task.open(config, device, host);
   fail(ExitCode::usage, "task: nobody knows '{}'", config.task);
 }
 

@@ -33,7 +33,7 @@ Config with_prompt(Config config) {
 
 }  // namespace
 
-TextTask::TextTask(const Config& config, at::Device device)
+TextTask::TextTask(const Config& config, at::Device device, const Host& host)
     : config_(with_prompt(config)),
       device_(device),
       tokenizer_path_(tokenizer_path(config)),
@@ -42,6 +42,8 @@ TextTask::TextTask(const Config& config, at::Device device)
       objective_(make_objective(config.task, config.objective, roles_of(tokenizer_),
                                 static_cast<std::uint64_t>(config.run.seed))),
       eval_objective_(make_eval_objective(config.task, config.objective, roles_of(tokenizer_))) {
+  if (host.pictures.train)
+    fail(ExitCode::usage, "task: {} reads texts, and the program brings pictures", config.task);
   if (config.task == "classify") require_targets();
   if (!config_.text.prompt.empty())
     dataset_.notes.push_back(fmt::format("before each text: '{}'", printable(config_.text.prompt)));

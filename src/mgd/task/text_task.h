@@ -5,6 +5,7 @@
 #include "mgd/eval/text_eval.h"
 #include "mgd/format/config.h"
 #include "mgd/mask/objective.h"
+#include "mgd/task/host.h"
 #include "mgd/task/task.h"
 #include "mgd/task/text_limits.h"
 
@@ -14,7 +15,8 @@ class TextTask final : public Task {
  public:
   // Opens tokenizer and corpora; tokenised ones are kept in text.cache_dir, else in the run folder. Throws as
   // open_text does.
-  explicit TextTask(const Config& config, at::Device device);
+  // A host's pictures are refused.
+  TextTask(const Config& config, at::Device device, const Host& host = {});
 
   // Models come as task/text_models.h says, and are checked against what is known of the data.
   OpenedTeacher open_teacher(const ModelConfig& wanted, const std::string& role) override;

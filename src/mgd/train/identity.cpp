@@ -29,6 +29,14 @@ std::map<std::string, std::string> run_identity(const Run& run) {
       teacher != nullptr && teacher->cache && (cache.features != "fp32" || cache.top_k > 0))
     id["teacher outputs"] = fmt::format("{} features, top_k {}", cache.features, cache.top_k);
   id["losses"] = entries(c.losses);
+  for (const Node& entry : c.losses)
+    if (const OwnLoss* own = find_own(run.host.losses, entry.find("name")->scalar))
+      id["own loss " + own->name] = "version " + own->version;
+  std::vector<std::string> architectures{run.student_summary.architecture};
+  for (const auto& each : run.teachers) architectures.push_back(each->facts.summary.architecture);
+  for (const std::string& architecture : architectures)
+    if (const OwnModel* own = find_own(run.host.models, architecture))
+      id["own model " + own->name] = "version " + own->version;
   id["masks"] = entries(c.masks);
   id["optimizer"] = c.train.optimizer;
   // Only where there is something to say: a checkpoint of a run without them has no such line.

@@ -138,7 +138,8 @@ LossContext context_of(const Run& run, const NodeInfos& student, std::size_t nam
           .teacher_embedding_size = embedding_size(teacher),
           .seed = static_cast<std::uint64_t>(run.config.run.seed),
           .winograd = run.config.train.winograd,
-          .skip_hidden = run.config.train.skip_hidden};
+          .skip_hidden = run.config.train.skip_hidden,
+          .own = run.host.losses};
 }
 
 void refuse_second_label(const Run& run, const Node& entry, const Loss& loss) {
@@ -318,14 +319,16 @@ std::vector<NamedTensor> Run::trainable() const {
   return all;
 }
 
-std::unique_ptr<Run> make_run(const Config& config) {
+std::unique_ptr<Run> make_run(const Config& config, const Host& host) {
   if (!config.run.baseline.empty()) require_regular_file(fs::path(config.run.baseline) / "summary.json");
-  return make_run(config, make_task(config, open_device(config.run.device, "run.device")));
+  return make_run(config, make_task(config, open_device(config.run.device, "run.device"), host), host);
 }
 
-std::unique_ptr<Run> make_run(const Config& config, std::unique_ptr<Task> task) {
+std::unique_ptr<Run> make_run(const Config& config, std::unique_ptr<Task> task, const Host& host) {
+  check_own(host.losses);
   auto run = std::make_unique<Run>();
   run->config = config;
+  run->host = host;
   run->device = open_device(config.run.device, "run.device");
   run->task = std::move(task);
   std::vector<OpenedTeacher> teachers = open_models(*run);

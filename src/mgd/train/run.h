@@ -10,6 +10,7 @@
 #include "mgd/format/config.h"
 #include "mgd/loss/loss.h"
 #include "mgd/mask/mask_source.h"
+#include "mgd/task/host.h"
 #include "mgd/task/task.h"
 #include "mgd/teach/cached_teacher.h"
 #include "mgd/train/node_mask.h"
@@ -38,6 +39,7 @@ struct RunTeacher {
 
 struct Run {
   Config config;
+  Host host;  // empty in the command
   at::Device device = at::kCPU;
 
   std::unique_ptr<Task> task;
@@ -70,9 +72,10 @@ struct Run {
 };
 
 // Throws Error(usage | missing_input | bad_data) with the place in the recipe for anything that does not fit.
-std::unique_ptr<Run> make_run(const Config& config);
+// host: what the calling program adds, under names that the recipe may use like any others.
+std::unique_ptr<Run> make_run(const Config& config, const Host& host = {});
 // The same for a task of the caller's own; config.task is not looked at.
-std::unique_ptr<Run> make_run(const Config& config, std::unique_ptr<Task> task);
+std::unique_ptr<Run> make_run(const Config& config, std::unique_ptr<Task> task, const Host& host = {});
 
 // The resolved table, a line each: models, taps with shapes, losses with weights, masks, steps, data.
 std::vector<std::string> describe_run(const Run& run);

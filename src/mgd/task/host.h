@@ -1,0 +1,20 @@
+// What a program brings along to a training of its own: networks, losses, pictures.
+#pragma once
+
+#include <vector>
+
+#include "mgd/data/image_source.h"
+#include "mgd/loss/loss.h"
+#include "mgd/model/own_model.h"
+
+namespace mgd {
+
+struct Host {
+  std::vector<OwnModel> models;
+  std::vector<OwnLoss> losses;
+  // In place of data.path, which is then empty. Validation and test may be null; the classes of train count.
+  // Their fingerprints are a part of a checkpoint's identity.
+  OpenedSplits pictures;
+};
+
+}  // namespace mgd
