@@ -264,7 +264,7 @@ TEST_F(Static, ItHasNoLayersAndNoOtherHead) {
 TEST(PrincipalComponents, HoldTheVarianceInOrder) {
   const at::Tensor rows =
       at::tensor({3.0, 0.0, 7.0, -3.0, 0.0, 7.0, 0.0, 1.0, 7.0, 0.0, -1.0, 7.0}).view({4, 3});
-  const PrincipalComponents found = principal_components(rows, 2);
+  const ComponentScores found = principal_components(rows, 2);
   EXPECT_NEAR(found.explained, 1, 1e-12);
   EXPECT_LT(difference(found.scores.abs(), at::tensor({3.0, 0.0, 3.0, 0.0, 0.0, 1.0, 0.0, 1.0}).view({4, 2})),
             1e-12);
