@@ -6,6 +6,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
+#include "mgd/text/pruned_vocabulary.h"
 
 namespace mgd {
 
@@ -58,6 +59,7 @@ NamedText open_named_text(const std::string& folder, const std::string& verb,
                   .sentence = {},
                   .files = std::move(opened.tokenizer),
                   .notes = std::move(opened.notes)};
+  if (named.model->config().is_static()) named.tokenizer = unframed(named.tokenizer, folder);
   if (named.model->config().head == TextHead::encoder) named.sentence = load_sentence_files(folder);
   if (!knows_tokens(*named.model, named.tokenizer))
     fail(ExitCode::bad_data, "{}: the tokenizer has {} tokens, but the model knows {}", folder,

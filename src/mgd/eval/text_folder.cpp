@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
-#include "mgd/data/text_frame.h"
 #include "mgd/eval/kept_layers.h"
 #include "mgd/model/text_names.h"
 #include "mgd/text/tokenizer_files.h"
@@ -66,7 +65,8 @@ void settle_output(const TextModel& model, const LabelFit& fit, AdaptedWeights& 
   }
 }
 
-// A static model has no layers to keep and no place for a head. Its tokenizer says which tokens do not count.
+// A static model has no layers to keep and no place for a head. Its tokenizer, read as `unframed`, says what
+// is unknown, which does not count.
 void settle_static(const std::string& folder, const OpenTextOptions& options, TextConfig& config) {
   if (!options.layers.empty())
     fail(ExitCode::usage, "{}: a static model has no layers; student.layers is for models with some", folder);
@@ -74,8 +74,8 @@ void settle_static(const std::string& folder, const OpenTextOptions& options, Te
     fail(ExitCode::usage,
          "{}: a static model gives one vector a text and has no head for {}; its task is embed", folder,
          text_head_name(*options.head));
-  if (holds_tokenizer(folder))
-    config.table.left_out = uncounted_ids(Tokenizer::load(folder), !config.table.counts_unknown);
+  if (config.table.counts_unknown || !holds_tokenizer(folder)) return;
+  if (const auto unknown = Tokenizer::load(folder).unknown_id()) config.table.left_out = {*unknown};
 }
 
 }  // namespace

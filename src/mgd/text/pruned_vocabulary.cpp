@@ -80,6 +80,12 @@ void take_off_frame(Json& document, std::int64_t max_length) {
 
 }  // namespace
 
+Tokenizer unframed(const Tokenizer& tokenizer, const std::string& source) {
+  Json document = Json::parse(tokenizer.to_json());
+  document["post_processor"] = nullptr;
+  return Tokenizer::from_json(document.dump(), source);
+}
+
 PrunedVocabulary whole_vocabulary(const Tokenizer& tokenizer, std::int64_t max_length) {
   PrunedVocabulary whole;
   for (std::int64_t id = 0; id < tokenizer.vocab_size(); ++id)

@@ -108,7 +108,9 @@ class StaticDistiller {
     StaticOutcome outcome{.placeholders = pruned.num_placeholders, .added = pruned.num_added};
     tell_vocabulary(pruned, whole, note_);
     const std::vector<double> weights = token_weights(pruned, outcome);
-    note_(fmt::format("{} tokens through {}", tokens, encoder.model->architecture()));
+    note_(fmt::format("{} tokens {} {}", tokens,
+                      options_.vectors == "input" ? "of the table of" : "through the layers of",
+                      encoder.model->architecture()));
     encoder.model->to(device);
     at::Tensor rows = vectors(*encoder.model, pruned.ids, device);
     if (options_.components > 0) {
