@@ -111,7 +111,7 @@ TEST(Host, TrainsResumesAndReopensItsOwn) {
   const auto run = make_run(
       toy::config(folder, {"teacher=" + (folder / "whole/model"), "losses=[{name: kd}, {name: doubt}]"}),
       given);
-  EXPECT_EQ(run->teacher_summary.architecture, "small");
+  EXPECT_EQ(run->teacher()->facts.summary.architecture, "small");
 }
 
 TEST(Host, BringsItsPictures) {

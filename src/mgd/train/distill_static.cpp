@@ -14,8 +14,8 @@
 #include "mgd/format/static_config.h"
 #include "mgd/io/static_folder.h"
 #include "mgd/nn/device.h"
+#include "mgd/ops/principal_components.h"
 #include "mgd/text/pruned_vocabulary.h"
-#include "mgd/train/principal_components.h"
 #include "mgd/train/static_vectors.h"
 #include "mgd/train/token_weights.h"
 
@@ -114,9 +114,12 @@ class StaticDistiller {
     encoder.model->to(device);
     at::Tensor rows = vectors(*encoder.model, pruned.ids, device);
     if (options_.components > 0) {
-      ComponentScores found = principal_components(rows, options_.components);
-      rows = std::move(found.scores);
-      outcome.explained = found.explained;
+      PrincipalComponents all;
+      all.add(rows);
+      const PrincipalComponents::Result found = all.first(options_.components);
+      const at::Tensor exact = rows.to(at::kDouble);
+      rows = (exact - exact.mean(0, /*keepdim=*/true)).mm(found.components.t());
+      outcome.explained = found.kept_frac;
     }
     rows = (rows.to(at::kDouble) * at::tensor(weights, at::kDouble).unsqueeze(1)).to(at::kFloat);
     write(out, std::move(rows), pruned, whole, outcome);
