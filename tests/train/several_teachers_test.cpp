@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "expect_error.h"
 #include "mgd/train/finish.h"
 #include "mgd/train/step.h"
@@ -13,6 +15,7 @@
 namespace mgd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Options = std::vector<std::string>;
 
@@ -91,6 +94,17 @@ TEST_F(SeveralTeachers, AreMeasuredAndNamedInTheSummary) {
   const FinalMeasures measures = measure_final(*run);
   ASSERT_EQ(measures.other_teachers.size(), 1U);
   EXPECT_THAT(summary_json(*run, result, measures, "student"), HasSubstr("\"name\": \"wide\""));
+}
+
+// The second would be shown numbers that it has never seen.
+TEST_F(SeveralTeachers, OfOtherNormalisationsAreRefused) {
+  other();
+  const fs::path file = folder.path() / "other/config.json";
+  auto config_json = nlohmann::ordered_json::parse(read_file(file));
+  config_json["mean"] = {0.5, 0.5, 0.5};
+  write_file_atomic(file, config_json.dump());
+  EXPECT_THAT(refusal({"losses=[kd]"}), AllOf(HasSubstr("teachers.1"), HasSubstr("wants mean 0.5 0.5 0.5")));
+  EXPECT_NO_THROW(make_run(config({"losses=[kd]", "data.mean=[0.5, 0.5, 0.5]", "data.std=[0.2, 0.2, 0.2]"})));
 }
 
 TEST_F(SeveralTeachers, WrongRecipesAreRefused) {

@@ -90,14 +90,37 @@ void settle_view(const DataConfig& data, const std::vector<Viewer>& viewers, con
   if (!data.interpolation.empty()) view.filter = filter_named(data.interpolation, "data.interpolation");
 }
 
+Normalisation habit_levels(const Viewer& viewer, std::int64_t channels) {
+  const InputHabit habit = habit_of(viewer);
+  return channels == static_cast<std::int64_t>(habit.mean.size())
+             ? Normalisation{.mean = habit.mean, .std = habit.std}
+             : default_normalisation(channels);
+}
+
+// Several teachers are shown the same numbers: Error(usage) for one that learned from others.
+void refuse_other_levels(const std::vector<Viewer>& viewers, std::int64_t channels,
+                         const PictureRules& rules) {
+  for (const Viewer& viewer : viewers) {
+    if (!viewer.role.starts_with("teachers.")) continue;
+    const Normalisation habit = habit_levels(viewer, channels);
+    const bool says = viewer.folder && !viewer.folder->mean.empty();
+    const std::vector<double>& mean = says ? viewer.folder->mean : habit.mean;
+    const std::vector<double>& std = says ? viewer.folder->std : habit.std;
+    if (mean != rules.mean || std != rules.std)
+      fail(ExitCode::usage,
+           "{}: {} wants mean {}, std {}, and the pictures come with mean {}, std {}; all teachers see the "
+           "same "
+           "numbers, so take one that learned from those, or write data.mean and data.std to overrule both",
+           viewer.role, viewer.place, fmt::join(mean, " "), fmt::join(std, " "), fmt::join(rules.mean, " "),
+           fmt::join(rules.std, " "));
+  }
+}
+
 // The recipe's normalisation, else that of the first folder that has one, else the habit of the first
 // architecture.
 void settle_levels(const DataConfig& data, const std::vector<Viewer>& viewers, std::int64_t channels,
                    PictureRules& rules) {
-  const InputHabit habit = habit_of(viewers.front());
-  const Normalisation usual = channels == static_cast<std::int64_t>(habit.mean.size())
-                                  ? Normalisation{.mean = habit.mean, .std = habit.std}
-                                  : default_normalisation(channels);
+  const Normalisation usual = habit_levels(viewers.front(), channels);
   const auto settle = [&](const std::vector<double>& asked, std::vector<double> ModelFolderInfo::*own,
                           const std::vector<double>& otherwise) {
     if (!asked.empty()) return asked;
@@ -196,6 +219,7 @@ PictureRules settle_pictures(const DataConfig& data, const std::vector<Viewer>& 
   for (const Viewer& viewer : viewers) refuse_other_size(viewer, rules);
   settle_view(data, viewers, survey, rules);
   settle_levels(data, viewers, channels, rules);
+  if (data.mean.empty()) refuse_other_levels(viewers, channels, rules);
   rules.view.fill = border_fill(rules.mean);
   return rules;
 }
