@@ -17,7 +17,7 @@ set(open
   generate/fill_mask.h generate/generate.h generate/generate_text.h
   export/image_graph.h export/onnx_file.h
   train/checkpoint.h train/finish.h train/run_folder.h train/trainer.h
-  task/task.h
+  task/host.h task/open_model.h task/picture_rules.h task/task.h task/text_models.h
   report/collect.h report/report.h
   run/run_config.h)
 list(TRANSFORM open PREPEND mgd/)

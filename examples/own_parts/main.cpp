@@ -11,6 +11,8 @@
 #include "mgd/core/error.h"
 #include "mgd/loss/entry.h"
 #include "mgd/model/block.h"
+#include "mgd/task/open_model.h"
+#include "mgd/task/picture_rules.h"
 #include "mgd/train/finish.h"
 #include "mgd/train/trainer.h"
 

@@ -51,7 +51,7 @@ int run_recipe(const std::vector<std::string>& args, const RecipeFlags& flags, c
     return run_proposed(*request, split_args(args, flags).overrides, flags, model_dir);
   const Config config = config_from(args, flags);
   Console console(flags.common.quiet, flags.common.color);
-  const bool has_teacher = !config.all_teachers.empty();
+  const bool has_teacher = !config.all_teachers().empty();
   if (model_dir == "student" && !has_teacher)
     fail(ExitCode::usage,
          "teacher: the recipe names none; write teacher: {{model: NAME, weights: FILE}}, or use `mgd train`");

@@ -329,7 +329,7 @@ fs::path tokenizer_path(const Config& config) {
   if (!config.text.tokenizer.empty()) return config.text.tokenizer;
   std::error_code error;
   std::vector<std::string> folders;
-  for (const TeacherConfig& teacher : config.all_teachers) folders.push_back(teacher.model.path);
+  for (const TeacherConfig& teacher : config.all_teachers()) folders.push_back(teacher.model.path);
   folders.push_back(config.student.path);
   for (const std::string& folder : folders) {
     if (folder.empty()) continue;

@@ -131,9 +131,10 @@ struct Config {
   std::vector<Node> masks;
   TrainConfig train;
   RunConfig run;
-  Node tree;                                // what the user wrote, overrides applied, with origins
-  std::vector<TeacherConfig> all_teachers;  // `teacher` or `teachers` as they were read
+  Node tree;  // what the user wrote, overrides applied, with origins
   void visit(OptionVisitor& v);
+
+  std::vector<TeacherConfig> all_teachers() const;  // those of `teachers`, or `teacher`, or none
 
   // Whether the data are texts. `classify` is done on pictures too: those have neither tokens nor columns.
   bool reads_text() const { return task != "classify" || !text.tokenizer.empty() || !text.columns.empty(); }

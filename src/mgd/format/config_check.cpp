@@ -126,19 +126,20 @@ void make_absolute(const Config& config, const char* key, std::string& path,
              .string();
 }
 
-// One named `teacher`, or those of the list.
-void read_teachers(Config& config, const std::filesystem::path& base) {
-  if (config.teachers.empty()) {
-    if (config.teacher.given())
-      config.all_teachers.push_back({.name = "teacher", .model = config.teacher, .where = "teacher"});
-    return;
-  }
+TeacherConfig read_teacher(const Node& node, std::size_t place) {
+  TeacherConfig teacher{.name = node.find("name")->scalar, .where = fmt::format("teachers.{}", place)};
+  read_options(node, teacher, teacher.where, {"name"});
+  return teacher;
+}
+
+void check_teachers(Config& config, const std::filesystem::path& base) {
+  if (config.teachers.empty()) return;
   if (config.teacher.given())
     refuse(config, "teachers", "there is a `teacher` as well; list all of them here");
+  std::vector<std::string> names;
   for (std::size_t i = 0; i < config.teachers.size(); ++i) {
     Node& node = config.teachers[i];
-    TeacherConfig teacher{.name = node.find("name")->scalar, .where = fmt::format("teachers.{}", i)};
-    read_options(node, teacher, teacher.where, {"name"});
+    TeacherConfig teacher = read_teacher(node, i);
     check_model(config, teacher.model, teacher.where);
     if (!teacher.model.given())
       refuse(config, teacher.where,
@@ -146,8 +147,8 @@ void read_teachers(Config& config, const std::filesystem::path& base) {
                          teacher.name));
     if (teacher.name == "all")
       refuse(config, teacher.where, "the name 'all' means the average of all teachers");
-    for (const TeacherConfig& other : config.all_teachers)
-      if (other.name == teacher.name)
+    for (const std::string& other : names)
+      if (other == teacher.name)
         refuse(config, teacher.where,
                fmt::format("'{}' is there twice; losses name a teacher", teacher.name));
     for (const auto& [key, given] :
@@ -162,7 +163,7 @@ void read_teachers(Config& config, const std::filesystem::path& base) {
       make_absolute(config, join_path(teacher.where, key).c_str(), *path, base);
       node.set(key, Node::make_scalar(*path));  // what the run's folder keeps of the recipe
     }
-    config.all_teachers.push_back(std::move(teacher));
+    names.push_back(teacher.name);
   }
 }
 
@@ -233,6 +234,14 @@ void default_losses(Config& config) {
 
 }  // namespace
 
+std::vector<TeacherConfig> Config::all_teachers() const {
+  std::vector<TeacherConfig> all;
+  for (std::size_t i = 0; i < teachers.size(); ++i) all.push_back(read_teacher(teachers[i], i));
+  if (all.empty() && teacher.given())
+    all.push_back({.name = "teacher", .model = teacher, .where = "teacher"});
+  return all;
+}
+
 Config read_config(Node tree, const std::filesystem::path& base_folder) {
   Config config;
   read_options(tree, config, "");
@@ -253,7 +262,7 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   make_absolute(config, "train.teacher_cache.path", config.train.teacher_cache.path, base_folder);
   make_absolute(config, "teacher.weights", config.teacher.weights, base_folder);
   make_absolute(config, "teacher.path", config.teacher.path, base_folder);
-  read_teachers(config, base_folder);
+  check_teachers(config, base_folder);
   make_absolute(config, "student.weights", config.student.weights, base_folder);
   make_absolute(config, "student.path", config.student.path, base_folder);
   return config;

@@ -184,7 +184,7 @@ std::vector<Viewer> viewers_of(const Config& config, std::span<const OwnModel> o
     if (viewer.trained && fs::exists(model.weights)) viewer.channels = channels_of_file(model, of_program);
     viewers.push_back(std::move(viewer));
   };
-  for (const TeacherConfig& teacher : config.all_teachers) add(teacher.where, teacher.model);
+  for (const TeacherConfig& teacher : config.all_teachers()) add(teacher.where, teacher.model);
   add("student", config.student);
   return viewers;
 }

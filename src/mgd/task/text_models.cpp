@@ -213,8 +213,8 @@ std::map<std::string, std::string> student_files(const Config& config, const Tok
   }
   // A student made from scratch is as long as the encoder that taught it.
   constexpr const char* kLength = "sentence_bert_config.json";
-  if (config.task == "embed" && own.empty() && !config.all_teachers.empty()) {
-    const std::int64_t length = load_sentence_files(config.all_teachers.front().model.path).max_length;
+  if (config.task == "embed" && own.empty() && !config.all_teachers().empty()) {
+    const std::int64_t length = load_sentence_files(config.all_teachers().front().model.path).max_length;
     if (length > 0)
       files[kLength] = nlohmann::ordered_json{{"max_seq_length", std::min(length, student.max_tokens())},
                                               {"do_lower_case", false}}

@@ -45,7 +45,7 @@ std::vector<std::string> describe_run(const Run& run) {
   for (const std::string& line : idle_keys(c)) lines.push_back(fmt::format("{:<10} {}", "", line));
   for (std::size_t i = 0; i < run.teachers.size(); ++i) {
     const RunTeacher* teacher = run.teachers[i].get();
-    const ModelConfig& given = c.all_teachers[i].model;
+    const ModelConfig given = c.all_teachers().at(i).model;
     const std::string from = given.path.empty() ? given.weights : given.path;
     lines.push_back(model_line("teacher", teacher->facts.summary,
                                run.teachers.size() == 1 ? from

@@ -31,7 +31,7 @@ TeacherPass pass_of(const Run& run, std::size_t teacher) {
 
 std::vector<OpenedTeacher> open_models(Run& run) {
   std::vector<OpenedTeacher> opened;
-  for (const TeacherConfig& teacher : run.config.all_teachers) {
+  for (const TeacherConfig& teacher : run.config.all_teachers()) {
     opened.push_back(run.task->open_teacher(teacher.model, teacher.where));
     run.teachers.push_back(std::make_unique<RunTeacher>());
     run.teachers.back()->name = teacher.name;
