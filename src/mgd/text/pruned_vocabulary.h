@@ -25,8 +25,8 @@ PrunedVocabulary prune_vocabulary(const Tokenizer& tokenizer, std::int64_t max_l
 // The same form with every token and its id as it was, so that both read the same ids.
 PrunedVocabulary whole_vocabulary(const Tokenizer& tokenizer, std::int64_t max_length);
 
-// The tokenizer of a static model's folder as the package reads with it: nothing is put around a text, whatever
-// the file says.
+// The tokenizer of a static model's folder as the package reads with it: nothing is put around a text,
+// whatever the file says.
 Tokenizer unframed(const Tokenizer& tokenizer, const std::string& source);
 
 }  // namespace mgd
