@@ -6,7 +6,9 @@ if(CCACHE_PROGRAM)
 endif()
 find_program(MOLD_PROGRAM mold)
 if(MOLD_PROGRAM)
-  add_link_options(-fuse-ld=mold)
+  # Debian 12's mold may begin what is protected after relocation in front of the first writable page, where a program with a small
+  # thread-local variable ends its code so; such a program does not start ("cannot apply additional memory protection").
+  add_link_options(-fuse-ld=mold -Wl,-z,norelro)
 endif()
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)

@@ -101,7 +101,7 @@ TEST_F(SeveralTeachers, OfOtherNormalisationsAreRefused) {
   other();
   const fs::path file = folder.path() / "other/config.json";
   auto config_json = nlohmann::ordered_json::parse(read_file(file));
-  config_json["mean"] = {0.5, 0.5, 0.5};
+  config_json["pretrained_cfg"]["mean"] = {0.5, 0.5, 0.5};
   write_file_atomic(file, config_json.dump());
   EXPECT_THAT(refusal({"losses=[kd]"}), AllOf(HasSubstr("teachers.1"), HasSubstr("wants mean 0.5 0.5 0.5")));
   EXPECT_NO_THROW(make_run(config({"losses=[kd]", "data.mean=[0.5, 0.5, 0.5]", "data.std=[0.2, 0.2, 0.2]"})));
