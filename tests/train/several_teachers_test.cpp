@@ -8,6 +8,7 @@
 
 #include "expect_error.h"
 #include "mgd/train/finish.h"
+#include "mgd/train/preflight.h"
 #include "mgd/train/step.h"
 #include "train/outcome.h"
 #include "train/toy.h"
@@ -107,6 +108,26 @@ TEST_F(SeveralTeachers, OfOtherNormalisationsAreRefused) {
   EXPECT_NO_THROW(make_run(config({"losses=[kd]", "data.mean=[0.5, 0.5, 0.5]", "data.std=[0.2, 0.2, 0.2]"})));
 }
 
+TEST_F(SeveralTeachers, OfOtherPictureSizesAreRefused) {
+  other();
+  const fs::path file = folder.path() / "other/config.json";
+  auto config_json = nlohmann::ordered_json::parse(read_file(file));
+  config_json["pretrained_cfg"]["input_size"] = {3, 12, 12};
+  write_file_atomic(file, config_json.dump());
+  EXPECT_THAT(refusal({"losses=[kd]"}),
+              AllOf(HasSubstr("teachers.1"), HasSubstr("wants pictures of 12 x 12")));
+  EXPECT_NO_THROW(make_run(config({"losses=[kd]", "data.image_size=8"})));
+}
+
+TEST_F(SeveralTeachers, EachIsLookedAtBeforeTheFirstStep) {
+  other();
+  const auto run = make_run(config({"losses=[kd]", "train.check_teacher=true"}));
+  EXPECT_EQ(preflight_all(*run).size(), 2U);
+  for (auto& entry : run->teachers[1]->live->model().parameters()) entry.tensor.zero_();
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { preflight_all(*run); }),
+              HasSubstr("wide: resnet18 looks untrained"));
+}
+
 TEST_F(SeveralTeachers, WrongRecipesAreRefused) {
   EXPECT_THAT(refusal({"losses=[{name: kd, teacher: wode}]"}), HasSubstr("did you mean 'wide'"));
   EXPECT_THAT(refusal({"losses=[{name: cross_entropy, teacher: wide}]"}), HasSubstr("listens to none"));
@@ -115,6 +136,7 @@ TEST_F(SeveralTeachers, WrongRecipesAreRefused) {
   EXPECT_THAT(refusal({"teacher=" + (folder / "teacher")}), HasSubstr("there is a `teacher` as well"));
   EXPECT_THAT(refusal({"teachers=[{name: a, path: x}, {name: a, path: x}]"}),
               HasSubstr("'a' is there twice"));
+  EXPECT_THAT(refusal({"losses=[kd]", "train.teacher_cache=x.cache"}), HasSubstr("name a folder"));
   EXPECT_THAT(refusal({"teachers=[a]"}), HasSubstr("'a' is a name without a model"));
   EXPECT_THAT(refusal({"teachers=[{name: a, path: x, wieght: 2}]"}), HasSubstr("did you mean 'weight'"));
   EXPECT_THAT(refusal({"teachers=[{name: a, path: x, weight: 0}]"}), HasSubstr("expected > 0"));

@@ -67,7 +67,11 @@ void check_origin_of_student(Config& config) {
   }
   if (!student.from.empty()) {
     if (config.teacher.path.empty())
-      refuse(config, "student.from", "there is no teacher to begin as; name a folder under teacher");
+      refuse(
+          config, "student.from",
+          config.teachers.empty()
+              ? "there is no teacher to begin as; name a folder under teacher"
+              : "it is for a single teacher; of several, name the one to begin as: student: {path: FOLDER}");
     if (!student.path.empty() || !student.model.empty())
       refuse(config, "student.from", "got another model as well; give one of the two");
     student.path = config.teacher.path;
@@ -136,6 +140,10 @@ void check_teachers(Config& config, const std::filesystem::path& base) {
   if (config.teachers.empty()) return;
   if (config.teacher.given())
     refuse(config, "teachers", "there is a `teacher` as well; list all of them here");
+  if (config.teachers.size() > 1 &&
+      std::filesystem::path(config.train.teacher_cache.path).extension() == ".cache")
+    refuse(config, "train.teacher_cache.path",
+           "one file holds the answers of one teacher; name a folder, which gets a file for each of them");
   std::vector<std::string> names;
   for (std::size_t i = 0; i < config.teachers.size(); ++i) {
     Node& node = config.teachers[i];

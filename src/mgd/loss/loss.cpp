@@ -40,9 +40,10 @@ void LossEntry::require_teacher() const {
 
 void LossOptions::visit(OptionVisitor& v) {
   v.option("label", label, {.help = "name in tables and metrics; empty: the name of the loss"});
-  v.option(
-      "teacher", teacher,
-      {.help = "of several teachers, the name of the one it listens to; all: the average of their logits"});
+  v.option("teacher", teacher,
+           {.help = "of several teachers, the name of the one it listens to; between logits of classes also "
+                    "all: their "
+                    "average"});
   v.option("weight", weight, {.help = "factor of this loss in the total", .min = 0, .max = 1e9});
   v.option("warmup_epochs", warmup_epochs,
            {.help = "epochs over which the weight rises to its value; 0: it is there from the start",

@@ -99,12 +99,12 @@ void check_run(Run& run, const RunOptions& options, const Observers& tell) {
   const RunEstimate estimate = estimate_run(run, options.dry_run);
   if (estimate.measured) tell.note(fmt::format("{:<10} {}", "estimate", describe(estimate)));
   refuse_what_cannot_fit(run, estimate);
-  const Preflight check = preflight(run);
-  if (check.samples == 0) return;
-  tell.note(fmt::format(
-      "{:<10} {:.1f} % right on a first batch of {} training samples{}", "teacher",
-      100 * check.teacher_accuracy, check.samples,
-      run.teacher()->live->loaded() ? "" : ", as noted in its cache; not loaded, the cache is complete"));
+  for (const NamedPreflight& check : preflight_all(run))
+    if (check.result.samples > 0)
+      tell.note(
+          fmt::format("{:<10} {:.1f} % right on a first batch of {} training samples{}", check.teacher,
+                      100 * check.result.teacher_accuracy, check.result.samples,
+                      check.loaded ? "" : ", as noted in its cache; not loaded, the cache is complete"));
 }
 
 // Measures, the exported model, and the files that tell of them.

@@ -97,6 +97,20 @@ Normalisation habit_levels(const Viewer& viewer, std::int64_t channels) {
              : default_normalisation(channels);
 }
 
+// Several teachers are shown pictures of one size: Error(usage) for one whose folder says another.
+void refuse_other_sizes(const std::vector<Viewer>& viewers, const PictureRules& rules) {
+  for (const Viewer& viewer : viewers) {
+    if (!viewer.role.starts_with("teachers.") || !viewer.folder) continue;
+    const PictureSize own{.height = viewer.folder->height, .width = viewer.folder->width};
+    if (own != rules.size)
+      fail(ExitCode::usage,
+           "{}: {} wants pictures of {}, and they come with {} ({}); all teachers see the same ones, so take "
+           "one of "
+           "that size, or write data.image_size to overrule both",
+           viewer.role, viewer.place, size_text(own), size_text(rules.size), rules.size_from);
+  }
+}
+
 // Several teachers are shown the same numbers: Error(usage) for one that learned from others.
 void refuse_other_levels(const std::vector<Viewer>& viewers, std::int64_t channels,
                          const PictureRules& rules) {
@@ -220,6 +234,7 @@ PictureRules settle_pictures(const DataConfig& data, const std::vector<Viewer>& 
   settle_view(data, viewers, survey, rules);
   settle_levels(data, viewers, channels, rules);
   if (data.mean.empty()) refuse_other_levels(viewers, channels, rules);
+  if (data.image_size == 0) refuse_other_sizes(viewers, rules);
   rules.view.fill = border_fill(rules.mean);
   return rules;
 }

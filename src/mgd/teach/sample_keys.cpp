@@ -40,7 +40,6 @@ class Key {
  public:
   void add(const std::vector<std::int64_t>& values, std::int64_t begin, std::int64_t end,
            std::int64_t minus = 0) {
-    if (values.empty()) return;
     std::vector<std::int64_t> piece(values.begin() + begin, values.begin() + end);
     for (std::int64_t& value : piece) value -= minus;
     sum_ = checksum_of(piece.data(), piece.size() * sizeof piece[0], sum_);
@@ -106,10 +105,16 @@ std::vector<SampleShape> sample_shapes(BatchStream& ordered, std::int64_t num_vi
 std::vector<std::uint64_t> sample_keys(const Batch& batch) {
   if (batch.tokens.num_sequences() == 0) return keys_of_pictures(batch.input);
   const SamplePlaces places(batch);
-  const auto ids = numbers(batch.tokens.ids), types = numbers(batch.tokens.type_ids),
-             positions = numbers(batch.tokens.positions), decoder_ids = numbers(batch.decoder_tokens.ids),
-             target_rows = numbers(batch.target_rows);
-  const bool decodes = !decoder_ids.empty();
+  const auto ids = numbers(batch.tokens.ids), positions = numbers(batch.tokens.positions),
+             decoder_ids = numbers(batch.decoder_tokens.ids);
+  const bool decodes = batch.decoder_tokens.num_sequences() > 0;
+  // What a batch leaves out where all its samples are alike must not tell them from those of another.
+  auto types = numbers(batch.tokens.type_ids), target_rows = numbers(batch.target_rows);
+  if (!batch.tokens.type_ids.defined()) types.assign(ids.size(), 0);
+  if (batch.target_type == TargetType::tokens && !batch.target_rows.defined()) {
+    target_rows.resize(decodes ? decoder_ids.size() : ids.size());
+    std::iota(target_rows.begin(), target_rows.end(), std::int64_t{0});
+  }
   std::vector<std::uint64_t> keys;
   for (std::size_t i = 0; i + 1 < places.samples.size(); ++i) {
     Key key;
@@ -118,7 +123,7 @@ std::vector<std::uint64_t> sample_keys(const Batch& batch) {
     key.add(ids, row, end);
     key.add(types, row, end);
     key.add(positions, row, end);
-    key.add(decoder_ids, places.decoder_rows[i], places.decoder_rows[i + 1]);
+    if (decodes) key.add(decoder_ids, places.decoder_rows[i], places.decoder_rows[i + 1]);
     key.add(target_rows, places.targets[i], places.targets[i + 1], decodes ? places.decoder_rows[i] : row);
     keys.push_back(key.sum());
   }

@@ -218,6 +218,8 @@ void StaticOptions::visit(OptionVisitor& v) {
 StaticOutcome distill_static(const std::string& teacher, const fs::path& out, const StaticOptions& options,
                              const std::function<void(const std::string&)>& note) {
   require_sentence_encoder(teacher);
+  if (options.sif != StaticOptions{}.sif && options.weights == "none")
+    fail(ExitCode::usage, "--sif: got {}, but --weights none weighs nothing", options.sif);
   if (!options.counts.empty() && options.weights == "none")
     fail(ExitCode::usage, "--counts: got {}, but --weights none weighs nothing", options.counts);
   std::error_code ignored;

@@ -72,6 +72,22 @@ json gradient_shares_json(const TermShares& shares) {
   return object;
 }
 
+// Of all teachers together.
+json caches_json(const Run& run) {
+  std::int64_t hits = 0, misses = 0, damaged = 0, stale = 0;
+  std::uint64_t bytes = 0;
+  bool complete = true, loaded = false;
+  for (const auto& teacher : run.teachers) {
+    const TeacherCache& cache = *teacher->cache;
+    hits += cache.hits(), misses += cache.misses(), damaged += cache.damaged(), stale += cache.stale();
+    bytes += cache.bytes();
+    complete = complete && cache.complete();
+    loaded = loaded || teacher->live->loaded();
+  }
+  return {{"hits", hits},   {"misses", misses},     {"damaged", damaged},      {"stale", stale},
+          {"bytes", bytes}, {"complete", complete}, {"teacher_loaded", loaded}};
+}
+
 }  // namespace
 
 FinalMeasures measure_final(Run& run) {
@@ -131,16 +147,7 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
   s["seconds"] = result.seconds;
   s["throughput"] = result.throughput;
   s["data_wait_frac"] = result.wait_frac;
-  if (const RunTeacher* teacher = run.teacher(); teacher != nullptr && teacher->cache) {
-    const TeacherCache& cache = *teacher->cache;
-    s["teacher_cache"] = {{"hits", cache.hits()},
-                          {"misses", cache.misses()},
-                          {"damaged", cache.damaged()},
-                          {"stale", cache.stale()},
-                          {"bytes", cache.bytes()},
-                          {"complete", cache.complete()},
-                          {"teacher_loaded", teacher->live->loaded()}};
-  }
+  if (run.teacher() != nullptr && run.teacher()->cache) s["teacher_cache"] = caches_json(run);
   if (!result.shares.terms.empty()) s["gradient_shares"] = gradient_shares_json(result.shares);
   s["skipped_steps"] = result.skipped_steps;
   s["seed"] = run.config.run.seed;

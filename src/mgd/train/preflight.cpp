@@ -27,8 +27,8 @@ Preflight show_first_batch(Run& run, RunTeacher& teacher) {
     const at::Tensor logits = model.run(batch_to(batch, run.device), forward).logits;
     if (!at::isfinite(logits).all().item<bool>())
       fail(ExitCode::usage,
-           "teacher: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong",
-           teacher.facts.summary.architecture, run.task->input_text());
+           "{}: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong",
+           teacher.name, teacher.facts.summary.architecture, run.task->input_text());
     if (teacher.facts.no_logits.empty())
       right += logits.argmax(1).cpu().eq(batch.target).sum().item<double>();
     samples += batch.size();
@@ -42,24 +42,32 @@ void refuse_untrained(const Run& run, const RunTeacher& teacher, const Preflight
   const double bar = chance + 3 * std::sqrt(chance * (1 - chance) / static_cast<double>(result.samples));
   if (run.config.train.check_teacher && result.samples >= 32 && result.teacher_accuracy < bar)
     fail(ExitCode::usage,
-         "teacher: {} looks untrained: {:.1f} % on {} training samples, guessing gives {:.1f} %; check its "
+         "{}: {} looks untrained: {:.1f} % on {} training samples, guessing gives {:.1f} %; check its "
          "weights, the normalisation "
          "({}) and the order of the classes ({}), or set train.check_teacher=false",
-         teacher.facts.summary.architecture, 100 * result.teacher_accuracy, result.samples, 100 * chance,
-         run.task->input_text(), fmt::join(run.task->class_names(), ", "));
+         teacher.name, teacher.facts.summary.architecture, 100 * result.teacher_accuracy, result.samples,
+         100 * chance, run.task->input_text(), fmt::join(run.task->class_names(), ", "));
 }
 
 }  // namespace
 
+std::vector<NamedPreflight> preflight_all(Run& run) {
+  std::vector<NamedPreflight> all;
+  if (run.task->num_classes() == 0) return all;
+  for (const auto& teacher : run.teachers) {
+    const bool loaded = teacher->live->loaded();
+    const Preflight result = loaded ? show_first_batch(run, *teacher) : noted_preflight(*teacher).value();
+    if (loaded) note_preflight(*teacher, result);
+    const bool judged = teacher->facts.no_logits.empty();
+    if (judged) refuse_untrained(run, *teacher, result);
+    all.push_back({.teacher = teacher->name, .result = judged ? result : Preflight{}, .loaded = loaded});
+  }
+  return all;
+}
+
 Preflight preflight(Run& run) {
-  RunTeacher* teacher = run.teacher();
-  if (teacher == nullptr || run.task->num_classes() == 0) return {};
-  const bool loaded = teacher->live->loaded();
-  const Preflight result = loaded ? show_first_batch(run, *teacher) : noted_preflight(*teacher).value();
-  if (loaded) note_preflight(*teacher, result);
-  if (!teacher->facts.no_logits.empty()) return {};
-  refuse_untrained(run, *teacher, result);
-  return result;
+  const std::vector<NamedPreflight> all = preflight_all(run);
+  return all.empty() ? Preflight{} : all.front().result;
 }
 
 }  // namespace mgd
