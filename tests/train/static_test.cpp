@@ -73,7 +73,8 @@ struct StaticModelUnderTest {
 class Static : public testing::Test {
  protected:
   StaticOutcome make(StaticOptions options, const std::string& teacher = kStatic + "encoder") {
-    options.sif = options.sif == StaticOptions{}.sif ? 1e-3 : options.sif;  // that of the fixture
+    if (options.weights != "none" && options.sif == StaticOptions{}.sif)
+      options.sif = 1e-3;  // of the fixture
     return distill_static(teacher, fs::path(folder / "out"), options,
                           [&](const std::string& line) { notes.push_back(line); });
   }
@@ -207,6 +208,8 @@ TEST_F(Static, WrongTeachersAreRefused) {
               HasSubstr("no such model folder"));
   EXPECT_THAT(refusal(kStatic + "encoder", {.components = 13}),
               AllOf(HasSubstr("--components: got 13"), HasSubstr("have 12 numbers")));
+  EXPECT_THAT(refusal(kStatic + "encoder", {.components = 5, .weights = "none", .sif = 0.1}),
+              HasSubstr("--sif"));
   EXPECT_THAT(refusal(kStatic + "encoder", {.components = 5, .weights = "none", .counts = "x"}),
               HasSubstr("--counts"));
   write_file_atomic(folder / "empty.txt", "zebra\n\n");
