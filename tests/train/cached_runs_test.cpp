@@ -78,7 +78,7 @@ TEST_F(CachedRuns, ACompleteCacheNeedsNoTeacher) {
   const auto run = make_run(config({cached()}));
   fs::remove(folder.path() / "teacher/model.safetensors");  // it is hashed at the start, and never read again
   EXPECT_FALSE(run->teacher()->live->loaded());
-  const Preflight seen = preflight(*run);
+  const Preflight seen = preflight(*run).at(0);
   EXPECT_GT(seen.teacher_accuracy, 0.5) << "as noted";
   EXPECT_GT(seen.samples, 0);
   toy::Notes notes;

@@ -62,7 +62,7 @@ TEST(Classes, ATeacherInAnotherOrderTeachesTheSame) {
   EXPECT_TRUE(at::equal(teacher_logits(*first), teacher_logits(*second)));
   EXPECT_TRUE(says(*second, "another order, matched by name"));
   EXPECT_FALSE(says(*first, "by name"));
-  EXPECT_EQ(preflight(*first).teacher_accuracy, preflight(*second).teacher_accuracy);
+  EXPECT_EQ(preflight(*first).at(0).teacher_accuracy, preflight(*second).at(0).teacher_accuracy);
   toy::expect_equal(toy::train_all(distilling(folder, plain), folder / "run1"),
                     toy::train_all(distilling(folder, other), folder / "run2"));
   EXPECT_EQ(figure(measure_final(*first).teacher.figures, "accuracy"),
@@ -106,7 +106,7 @@ TEST(Classes, ATeacherOfOtherClassesServesLossesOnFeatures) {
   const Names mgd{"losses=[cross_entropy, {name: mgd, mask: element}]", other};
   const auto run = make_run(toy::config(folder, mgd));
   EXPECT_TRUE(says(*run, "its features can teach"));
-  EXPECT_EQ(preflight(*run).samples, 0);
+  EXPECT_EQ(preflight(*run).at(0).samples, 0);
   toy::Notes notes;
   const RunFolder run_folder(folder / "run", RunFolder::Open::create);
   const TrainResult result = train(*run, run_folder, {}, notes.events());

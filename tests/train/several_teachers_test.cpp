@@ -122,9 +122,9 @@ TEST_F(SeveralTeachers, OfOtherPictureSizesAreRefused) {
 TEST_F(SeveralTeachers, EachIsLookedAtBeforeTheFirstStep) {
   other();
   const auto run = make_run(config({"losses=[kd]", "train.check_teacher=true"}));
-  EXPECT_EQ(preflight_all(*run).size(), 2U);
+  EXPECT_EQ(preflight(*run).size(), 2U);
   for (auto& entry : run->teachers[1]->live->model().parameters()) entry.tensor.zero_();
-  EXPECT_THAT(error_of(ExitCode::usage, [&] { preflight_all(*run); }),
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { preflight(*run); }),
               HasSubstr("wide: resnet18 looks untrained"));
 }
 

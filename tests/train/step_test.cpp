@@ -334,7 +334,7 @@ TEST(Preflight, AnUntrainedOrBrokenTeacherIsRefused) {
   const std::string teacher = toy::teacher(folder);
   const std::vector<std::string> options{teacher, "losses=[{name: kd}]"};
   auto run = make_run(toy::config(folder, options));
-  EXPECT_GT(preflight(*run).teacher_accuracy, 0.6);
+  EXPECT_GT(preflight(*run).at(0).teacher_accuracy, 0.6);
 
   const auto refusal = [](mgd::Run& r) -> std::string {
     try {

@@ -1,6 +1,5 @@
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/softmax.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/topk.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -14,6 +13,7 @@
 #include "mgd/cli/text_input.h"
 #include "mgd/core/error.h"
 #include "mgd/eval/text_eval.h"
+#include "mgd/mask/objectives.h"
 #include "mgd/nn/finite_rows.h"
 
 namespace mgd {
@@ -34,19 +34,10 @@ Encoding encoding_of(const Tokenizer& tokenizer, const std::string& text, bool p
 }
 
 Batch batch_of(std::span<const Encoding> encodings) {
-  std::vector<std::int64_t> ids, positions, types;
+  TokenRows rows;
+  for (const Encoding& encoding : encodings) rows.add(encoding.ids, encoding.type_ids);
   Batch batch;
-  batch.tokens.offsets = {0};
-  for (const Encoding& encoding : encodings) {
-    ids.insert(ids.end(), encoding.ids.begin(), encoding.ids.end());
-    types.insert(types.end(), encoding.type_ids.begin(), encoding.type_ids.end());
-    for (std::size_t t = 0; t < encoding.size(); ++t) positions.push_back(static_cast<std::int64_t>(t));
-    batch.tokens.offsets.push_back(static_cast<std::int64_t>(ids.size()));
-  }
-  batch.tokens.ids = at::tensor(ids, at::kLong);
-  batch.tokens.positions = at::tensor(positions, at::kLong);
-  if (std::any_of(types.begin(), types.end(), [](std::int64_t type) { return type != 0; }))
-    batch.tokens.type_ids = at::tensor(types, at::kLong);
+  batch.tokens = rows.tokens();
   return batch;
 }
 

@@ -25,7 +25,7 @@ struct LoaderOptions {
   bool channels_last = true;
   std::int64_t cache_mb = 1024;  // decoded pictures kept in memory
   // With views = K > 0 the augmentation of epoch e is that of view e % K, the same for every seed: a sample
-  // then comes in K variants only, whose teacher outputs can be kept (train/teacher_cache.h). 0: new in every
+  // then comes in K variants only, whose teacher outputs can be kept (teach/teacher_cache.h). 0: new in every
   // epoch.
   std::int64_t views = 0;
   double max_corrupt_frac = 0.01;  // above: Error(bad_data)

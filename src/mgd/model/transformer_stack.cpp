@@ -1,7 +1,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/max.h>
 #include <ATen/ops/min.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -14,17 +13,6 @@
 namespace mgd {
 
 namespace {
-
-// Where a sequence's tokens stand, when the tokens do not say: 0, 1, ... after what a cache holds.
-at::Tensor natural_positions(const PackedTokens& tokens, const KvCache* cache) {
-  std::vector<std::int64_t> all;
-  for (std::size_t s = 0; s + 1 < tokens.offsets.size(); ++s) {
-    const std::int64_t fresh = tokens.offsets[s + 1] - tokens.offsets[s];
-    const std::int64_t held = cache != nullptr ? cache->lengths()[s] - fresh : 0;
-    for (std::int64_t t = 0; t < fresh; ++t) all.push_back(held + t);
-  }
-  return at::tensor(all, at::kLong).to(tokens.ids.device());
-}
 
 // On the CPU only: elsewhere the look at a value would hold up the device.
 void check_range(const at::Tensor& values, std::int64_t end, const std::string& what, const char* limit) {
@@ -113,8 +101,12 @@ at::Tensor TransformerStack::embed(const PackedTokens& tokens, const at::Tensor&
 at::Tensor TransformerStack::forward(const PackedTokens& tokens, const StackPass& pass, Forward& forward) {
   check_tokens(tokens);
   const SampleRows rows{.offsets = tokens.offsets, .ids = pass.ids};
-  const at::Tensor positions =
-      tokens.positions.defined() ? tokens.positions : natural_positions(tokens, pass.cache);
+  const std::span<const std::int64_t> held = pass.cache != nullptr
+                                                 ? std::span<const std::int64_t>(pass.cache->lengths())
+                                                 : std::span<const std::int64_t>();
+  const at::Tensor positions = tokens.positions.defined()
+                                   ? tokens.positions
+                                   : natural_positions(tokens.offsets, tokens.ids.device(), held);
   std::map<double, Rotary> rotaries;  // by theta
   for (const LayerOptions& layer : options_.layers)
     if (layer.rope_theta > 0 && !rotaries.contains(layer.rope_theta))

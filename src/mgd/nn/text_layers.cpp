@@ -80,10 +80,13 @@ at::Tensor activate(const at::Tensor& x, const std::string& activation) {
   return at::tanh(x);
 }
 
-at::Tensor natural_positions(const std::vector<std::int64_t>& offsets, at::Device device) {
+at::Tensor natural_positions(const std::vector<std::int64_t>& offsets, at::Device device,
+                             std::span<const std::int64_t> lengths) {
   std::vector<std::int64_t> all;
-  for (std::size_t s = 0; s + 1 < offsets.size(); ++s)
-    for (std::int64_t t = 0; t < offsets[s + 1] - offsets[s]; ++t) all.push_back(t);
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+    const std::int64_t fresh = offsets[s + 1] - offsets[s], held = lengths.empty() ? 0 : lengths[s] - fresh;
+    for (std::int64_t t = 0; t < fresh; ++t) all.push_back(held + t);
+  }
   return at::tensor(all, at::kLong).to(device);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,11 @@ at::Tensor activate(const at::Tensor& x, const std::string& activation);
 struct Rotary {
   at::Tensor cos, sin;  // (N, 1, D)
 };
-// Where the tokens of packed sequences (offsets: S + 1, from 0 to N) stand: 0, 1, ... in each. (N) int64
-at::Tensor natural_positions(const std::vector<std::int64_t>& offsets, at::Device device);
+// Where the tokens of packed sequences (offsets: S + 1, from 0 to N) stand: 0, 1, ... in each. (N) int64.
+// lengths: S, what a cache holds of each with these tokens, which then end there; empty: nothing else is
+// held.
+at::Tensor natural_positions(const std::vector<std::int64_t>& offsets, at::Device device,
+                             std::span<const std::int64_t> lengths = {});
 // positions (N) int64; the angles of models are float.
 Rotary rotary(const at::Tensor& positions, std::int64_t width, double theta,
               at::ScalarType type = at::kFloat);

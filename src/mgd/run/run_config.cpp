@@ -99,12 +99,13 @@ void check_run(Run& run, const RunOptions& options, const Observers& tell) {
   const RunEstimate estimate = estimate_run(run, options.dry_run);
   if (estimate.measured) tell.note(fmt::format("{:<10} {}", "estimate", describe(estimate)));
   refuse_what_cannot_fit(run, estimate);
-  for (const NamedPreflight& check : preflight_all(run))
-    if (check.result.samples > 0)
+  const std::vector<Preflight> checks = preflight(run);
+  for (std::size_t i = 0; i < checks.size(); ++i)
+    if (checks[i].samples > 0)
       tell.note(
-          fmt::format("{:<10} {:.1f} % right on a first batch of {} training samples{}", check.teacher,
-                      100 * check.result.teacher_accuracy, check.result.samples,
-                      check.loaded ? "" : ", as noted in its cache; not loaded, the cache is complete"));
+          fmt::format("{:<10} {:.1f} % right on a first batch of {} training samples{}",
+                      run.teachers[i]->name, 100 * checks[i].teacher_accuracy, checks[i].samples,
+                      checks[i].noted ? ", as noted in its cache; not loaded, the cache is complete" : ""));
 }
 
 // Measures, the exported model, and the files that tell of them.
@@ -126,7 +127,7 @@ void finish(Run& run, const RunOptions& options, const Observers& tell, RunResul
   for (std::size_t i = 0; i < run.teachers.size(); ++i)
     result.teachers.push_back({.name = run.teachers[i]->name,
                                .summary = run.teachers[i]->facts.summary,
-                               .measures = i == 0 ? measures.teacher : measures.other_teachers.at(i - 1)});
+                               .measures = measures.of_teacher(i)});
 }
 
 }  // namespace

@@ -171,12 +171,19 @@ LoaderOptions ImageTask::loader_options() const {
           .views = config_.data.views};
 }
 
-std::unique_ptr<BatchStream> ImageTask::ordered_stream_of(PictureSize size, std::int64_t batch) const {
+// One after the other, `batch` at a time, none kept in memory.
+LoaderOptions ImageTask::ordered_options(PictureSize size, std::int64_t batch) const {
   LoaderOptions options = loader_options();
   options.height = size.height, options.width = size.width;
-  options.batch_size = options.micro_batch_size = batch;
+  options.batch_size = batch;
   options.shuffle = options.drop_last = false;
-  options.threads = options.cache_mb = 0;
+  options.micro_batch_size = options.cache_mb = 0;
+  return options;
+}
+
+std::unique_ptr<BatchStream> ImageTask::ordered_stream_of(PictureSize size, std::int64_t batch) const {
+  LoaderOptions options = ordered_options(size, batch);
+  options.threads = 0;
   return std::make_unique<Loader>(*train_, make_augmentations(config_.data.augment), options);
 }
 
@@ -221,13 +228,9 @@ EvalOptions ImageTask::eval_options_for(Role role) const {
 }
 
 std::unique_ptr<BatchStream> ImageTask::survey_stream(std::int64_t batch, bool shuffled) const {
-  LoaderOptions options = loader_options();
-  options.height = teacher_size_.height, options.width = teacher_size_.width;
-  options.batch_size = std::min(batch, train_->size());
-  options.micro_batch_size = 0;
+  LoaderOptions options = ordered_options(teacher_size_, std::min(batch, train_->size()));
   options.shuffle = shuffled;
-  options.drop_last = false;
-  options.cache_mb = options.views = 0;
+  options.views = 0;
   return std::make_unique<Loader>(*train_, AugmentChain{}, options);
 }
 
@@ -260,17 +263,10 @@ double ImageTask::latency_ms(Model& model, Role role) const {
 
 Batch ImageTask::samples(const std::string& split, const std::vector<std::int64_t>& indices) const {
   const auto seen_by = [&](Role role) {
-    const EvalOptions eval = eval_options_for(role);
-    Loader loader(*source(split), {},
-                  {.batch_size = 1,
-                   .threads = 0,
-                   .mean = eval.mean,
-                   .std = eval.std,
-                   .height = eval.height,
-                   .width = eval.width,
-                   .view = eval.view,
-                   .channels_last = false,
-                   .cache_mb = 0});
+    LoaderOptions options = ordered_options(size_for(role), 1);
+    options.threads = options.views = 0;
+    options.channels_last = false;
+    Loader loader(*source(split), AugmentChain{}, options);
     return numbered_samples(loader, 0, indices);
   };
   Batch batch = seen_by(Role::student);

@@ -61,6 +61,7 @@ class ImageTask final : public Task {
   std::string data_name() const;
   ModelDefaults model_defaults(HeadUse use) const;
   LoaderOptions loader_options() const;
+  LoaderOptions ordered_options(PictureSize size, std::int64_t batch) const;
   std::unique_ptr<BatchStream> ordered_stream_of(PictureSize size, std::int64_t batch) const;
   const ImageSource* source(const std::string& split) const;  // nullptr: not there, or empty
   bool teacher_sees_another_size() const { return teacher_size_ != rules_.size; }

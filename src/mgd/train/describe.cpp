@@ -43,9 +43,10 @@ std::vector<std::string> describe_run(const Run& run) {
   const Config& c = run.config;
   std::vector<std::string> lines = run.task->describe();
   for (const std::string& line : idle_keys(c)) lines.push_back(fmt::format("{:<10} {}", "", line));
+  const std::vector<TeacherConfig> teachers = c.all_teachers();
   for (std::size_t i = 0; i < run.teachers.size(); ++i) {
     const RunTeacher* teacher = run.teachers[i].get();
-    const ModelConfig given = c.all_teachers().at(i).model;
+    const ModelConfig& given = teachers.at(i).model;
     const std::string from = given.path.empty() ? given.weights : given.path;
     lines.push_back(model_line("teacher", teacher->facts.summary,
                                run.teachers.size() == 1 ? from

@@ -129,7 +129,7 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
     s["teacher"]["metrics"] = figures_json(measures.teacher.figures);
   }
   for (std::size_t i = 1; i < run.teachers.size(); ++i) {
-    const ModelMeasures& other = measures.other_teachers.at(i - 1);
+    const ModelMeasures& other = measures.of_teacher(i);
     json teacher = model_json(run.teachers[i]->facts.summary, other);
     teacher["name"] = run.teachers[i]->name;
     teacher["metrics"] = figures_json(other.figures);

@@ -26,6 +26,10 @@ struct FinalMeasures {
   ModelMeasures student, teacher;
   std::vector<ModelMeasures> other_teachers;  // behind the first, in the order of Run::teachers
   Circumstances circumstances;
+
+  const ModelMeasures& of_teacher(std::size_t place) const {  // in Run::teachers
+    return place == 0 ? teacher : other_teachers.at(place - 1);
+  }
 };
 
 // Throws Error(diverged) when the student's loss is not finite: weights may all be numbers and their answers

@@ -51,23 +51,19 @@ void refuse_untrained(const Run& run, const RunTeacher& teacher, const Preflight
 
 }  // namespace
 
-std::vector<NamedPreflight> preflight_all(Run& run) {
-  std::vector<NamedPreflight> all;
+std::vector<Preflight> preflight(Run& run) {
+  std::vector<Preflight> all;
   if (run.task->num_classes() == 0) return all;
   for (const auto& teacher : run.teachers) {
     const bool loaded = teacher->live->loaded();
-    const Preflight result = loaded ? show_first_batch(run, *teacher) : noted_preflight(*teacher).value();
+    Preflight result = loaded ? show_first_batch(run, *teacher) : noted_preflight(*teacher).value();
     if (loaded) note_preflight(*teacher, result);
+    result.noted = !loaded;
     const bool judged = teacher->facts.no_logits.empty();
     if (judged) refuse_untrained(run, *teacher, result);
-    all.push_back({.teacher = teacher->name, .result = judged ? result : Preflight{}, .loaded = loaded});
+    all.push_back(judged ? result : Preflight{});
   }
   return all;
-}
-
-Preflight preflight(Run& run) {
-  const std::vector<NamedPreflight> all = preflight_all(run);
-  return all.empty() ? Preflight{} : all.front().result;
 }
 
 }  // namespace mgd

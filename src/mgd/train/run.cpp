@@ -61,10 +61,16 @@ std::vector<std::string> names_of_teachers(const Run& run) {
   return names;
 }
 
+// What an entry says of whom it listens to; null: nothing.
+const Node* said_teacher(const Node& entry) {
+  const Node* said = entry.find("teacher");
+  return said != nullptr && !said->scalar.empty() ? said : nullptr;
+}
+
 // The one that an entry names; the first where it names none.
 std::size_t named_teacher(const Run& run, const Node& entry) {
-  const Node* wanted = entry.find("teacher");
-  if (wanted == nullptr || wanted->scalar.empty()) return 0;
+  const Node* wanted = said_teacher(entry);
+  if (wanted == nullptr) return 0;
   if (wanted->scalar == "all") return kAllTeachers;
   const std::vector<std::string> names = names_of_teachers(run);
   const auto found = std::find(names.begin(), names.end(), wanted->scalar);
@@ -87,8 +93,7 @@ std::size_t heard_teacher(const Run& run, const Node& entry, const Loss& loss, s
   const auto refuse = [&](const std::string& what) {
     fail(ExitCode::usage, "{}: losses.{}: {}", entry.origin.text(), loss.label(), what);
   };
-  const Node* key = entry.find("teacher");
-  const bool says = key != nullptr && !key->scalar.empty();
+  const bool says = said_teacher(entry) != nullptr;
   if (says && !loss.needs_teacher()) refuse("teacher: it listens to none");
   if (!loss.needs_teacher() || run.teachers.empty()) return 0;
   std::size_t heard = named;
@@ -281,10 +286,6 @@ void open_short_cut(Run& run) {
   }
   run.short_cut = run.task->short_cut(*run.student, run.student_summary, run.no_short_cut);
 }
-
-}  // namespace
-
-namespace {
 
 // Of the student, the blocks of losses and the masks, each with its prefix.
 template <class Part>

@@ -33,8 +33,9 @@ struct RunTeacher {
   std::int64_t slice = 1;               // samples of one pass of it
   LiveTeacher* live = nullptr;          // owned by `front`
   std::unique_ptr<TeacherCache> cache;  // null: the teacher runs in every step
-  CachedTeacher* cached = nullptr;      // owned by `front`; null without a cache
-  std::unique_ptr<Teacher> front;       // whom the steps ask
+  std::int64_t cache_faults_told = 0;
+  CachedTeacher* cached = nullptr;  // owned by `front`; null without a cache
+  std::unique_ptr<Teacher> front;   // whom the steps ask
 };
 
 struct Run {

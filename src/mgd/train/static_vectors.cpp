@@ -7,6 +7,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/eval/text_eval.h"
+#include "mgd/mask/objectives.h"
 #include "mgd/model/text_names.h"
 
 namespace mgd {
@@ -14,20 +15,13 @@ namespace mgd {
 namespace {
 
 Batch batch_of_tokens(const TextFrame& frame, std::span<const std::int64_t> tokens) {
-  std::vector<std::int64_t> ids, positions, types;
-  Batch batch;
-  batch.tokens.offsets = {0};
+  TokenRows rows;
   for (const std::int64_t token : tokens) {
     const TextSequence sequence = framed(frame, TokenPiece{.ids = {token}, .word_start = {1}});
-    ids.insert(ids.end(), sequence.ids.begin(), sequence.ids.end());
-    types.insert(types.end(), sequence.type_ids.begin(), sequence.type_ids.end());
-    for (std::size_t t = 0; t < sequence.ids.size(); ++t) positions.push_back(static_cast<std::int64_t>(t));
-    batch.tokens.offsets.push_back(static_cast<std::int64_t>(ids.size()));
+    rows.add(sequence.ids, sequence.type_ids);
   }
-  batch.tokens.ids = at::tensor(ids, at::kLong);
-  batch.tokens.positions = at::tensor(positions, at::kLong);
-  if (std::any_of(types.begin(), types.end(), [](std::int64_t type) { return type != 0; }))
-    batch.tokens.type_ids = at::tensor(types, at::kLong);
+  Batch batch;
+  batch.tokens = rows.tokens();
   return batch;
 }
 

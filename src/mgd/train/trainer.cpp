@@ -111,8 +111,7 @@ class Trainer {
   TrainResult result_;
   double started_ = now_seconds();
   double seconds_before_ = 0;
-  std::int64_t samples_here_ = 0, first_step_ = 0, saved_step_ = -1, logged_step_ = 0,
-               cache_faults_noted_ = 0;
+  std::int64_t samples_here_ = 0, first_step_ = 0, saved_step_ = -1, logged_step_ = 0;
   std::uint64_t logged_faults_ = page_faults();
 };
 
@@ -282,18 +281,15 @@ void Trainer::end_of_epoch() {
 }
 
 void Trainer::tend_teacher_caches(std::int64_t epoch) {
-  std::int64_t faults = 0;
-  for (const auto& teacher : run_.teachers)
-    if (teacher->cache) faults += teacher->cache->damaged() + teacher->cache->stale();
-  const bool news = faults > cache_faults_noted_;
-  cache_faults_noted_ = faults;
   for (const auto& teacher : run_.teachers) {
     if (!teacher->cache) continue;
     const TeacherCache& cache = *teacher->cache;
-    if (news && cache.damaged() + cache.stale() > 0)
+    if (const std::int64_t faults = cache.damaged() + cache.stale(); faults > teacher->cache_faults_told) {
       note(fmt::format(
           "teacher cache {}: {} records damaged, {} of other samples; the teacher computed them again",
           cache.path().string(), cache.damaged(), cache.stale()));
+      teacher->cache_faults_told = faults;
+    }
     if (epoch < run_.task->num_views() || cache.complete()) continue;
     const auto samples = run_.task->ordered_stream(1);
     const std::int64_t added = teacher->cached->complete(*samples, run_.task->num_views(), teacher->slice);

@@ -28,7 +28,7 @@ enum class TargetType {
 struct Batch {
   at::Tensor input;          // images: (B, C, Y, X) float, normalised
   at::Tensor teacher_input;  // the same samples as a teacher of another size sees them; undefined: as in
-                             // `input`, or made when they are asked for (teacher_forward)
+                             // `input`, or made when they are asked for (ShownTeacher)
   PackedTokens tokens;  // text: what the encoder, or a decoder alone, reads; sentence pairs to compare: 2 B
                         // sequences, 2 i and 2 i + 1 are a pair
   PackedTokens decoder_tokens;  // encoder-decoder: what its decoder reads; as many sequences as `tokens`
