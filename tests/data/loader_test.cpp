@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "data/toy.h"
+#include "expect_error.h"
 
 namespace mgd {
 namespace {
@@ -160,6 +161,42 @@ TEST(Loader, MicroBatchesDoNotChangeSamples) {
       }
     }
   }
+}
+
+TEST(Loader, ThePartsOfRanksAreTheStep) {
+  const Toy toy;
+  for (const int ranks : {1, 2, 3, 5}) {
+    Loader whole(toy, chain(), options(2));
+    std::vector<std::unique_ptr<Loader>> parts;
+    for (int rank = 0; rank < ranks; ++rank) {
+      parts.push_back(std::make_unique<Loader>(toy, chain(), options(2, 2)));
+      parts.back()->take_part(rank, ranks);
+      EXPECT_EQ(parts.back()->steps_per_epoch(), whole.steps_per_epoch());
+      parts.back()->seek(0, 1);
+    }
+    whole.seek(0, 1);
+    for (int s = 0; s < 5; ++s) {
+      const auto all = rows_of(whole.next());
+      std::vector<std::pair<std::int64_t, at::Tensor>> joined;
+      for (const auto& part : parts) {
+        const auto rows = rows_of(part->next());
+        EXPECT_FALSE(rows.empty());
+        joined.insert(joined.end(), rows.begin(), rows.end());
+      }
+      ASSERT_EQ(joined.size(), all.size());
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        EXPECT_EQ(joined[i].first, all[i].first);
+        EXPECT_TRUE(at::equal(joined[i].second, all[i].second));
+      }
+    }
+  }
+}
+
+TEST(Loader, APartOfNothingIsRefused) {
+  const Toy toy;
+  Loader loader(toy, chain(), options(0));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { loader.take_part(0, 1000); }),
+              testing::HasSubstr("1000 ranks"));
 }
 
 TEST(Loader, EvaluationCoversEachSampleOnceInOrder) {

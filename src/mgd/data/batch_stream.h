@@ -29,6 +29,11 @@ class BatchStream {
   // first.
   virtual StepBatches next() = 0;
 
+  // From now on only the part of each step that falls to `rank` of `size`; the steps stay the same. The parts
+  // of all ranks, in their order, are the step. Before the first next(). Throws Error(usage) where a step has
+  // fewer samples than there are ranks, and of a stream that cannot be divided.
+  virtual void take_part(int rank, int size);
+
   virtual double wait_seconds() const = 0;  // time next() has blocked since construction
   virtual std::map<std::string, std::string> corrupt() const = 0;  // sample name -> what was wrong
 };

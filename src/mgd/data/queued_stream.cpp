@@ -54,6 +54,10 @@ std::int64_t StepBatches::num_samples() const {
   return n;
 }
 
+void BatchStream::take_part(int, int size) {
+  if (size > 1) fail(ExitCode::usage, "this data cannot be divided among {} ranks", size);
+}
+
 Batch numbered_samples(BatchStream& stream, std::int64_t view, std::span<const std::int64_t> samples) {
   std::vector<Batch> parts;
   for (const std::int64_t sample : samples) {
@@ -76,6 +80,7 @@ struct QueuedStream::Impl {
   std::map<std::int64_t, Ready> ready;  // by sequence number
   Task cursor{};                        // epoch, step, first of the next task
   std::int64_t claimed = 0, given = 0, generation = 0, max_ahead = 0, alive = 0;
+  std::int64_t rank = 0, ranks = 1;
   std::map<std::int64_t, Order> orders;
   bool stopping = false;
   double waited = 0;
@@ -96,13 +101,24 @@ struct QueuedStream::Impl {
                              : (num_samples + options.batch_size - 1) / options.batch_size;
   }
 
+  // The first sample that falls to rank r, in the order of the epoch; r = ranks: that after the last one.
+  std::int64_t begin_of(std::int64_t step, std::int64_t r) const {
+    const std::int64_t first = step * options.batch_size;
+    return first + (std::min(num_samples, first + options.batch_size) - first) * r / ranks;
+  }
+
+  void move_to(std::int64_t epoch, std::int64_t step) {  // under the lock
+    if (const std::int64_t all = steps(); all > 0) epoch += step / all, step %= all;
+    cursor = Task{epoch, step, begin_of(step, rank), 0, false};
+  }
+
   Task claim() {  // under the lock
-    const std::int64_t end = std::min(num_samples, (cursor.step + 1) * options.batch_size);
+    const std::int64_t end = begin_of(cursor.step, rank + 1);
     Task task = cursor;
     task.count = std::min(options.micro_batch_size, end - task.first);
     task.last = task.first + task.count == end;
     cursor.first += task.count;
-    if (task.last && ++cursor.step == steps()) cursor = Task{cursor.epoch + 1, 0, 0, 0, false};
+    if (task.last) move_to(cursor.epoch, cursor.step + 1);
     ++claimed;
     return task;
   }
@@ -213,6 +229,15 @@ struct QueuedStream::Impl {
     }
   }
 
+  void start_at(std::int64_t epoch, std::int64_t step) {  // under the lock; forgets what was made
+    move_to(epoch, step);
+    ++generation;
+    ready.clear();
+    orders.clear();
+    claimed = given = 0;
+    work.notify_all();
+  }
+
   Ready take() {
     std::unique_lock lock(mutex);
     if (options.threads <= 0) {
@@ -245,14 +270,18 @@ std::int64_t QueuedStream::steps_per_epoch() const {
 
 void QueuedStream::seek(std::int64_t epoch, std::int64_t step_in_epoch) {
   const std::lock_guard lock(impl_->mutex);
-  const std::int64_t steps = impl_->steps();
-  if (steps > 0) epoch += step_in_epoch / steps, step_in_epoch %= steps;
-  impl_->cursor = Task{epoch, step_in_epoch, step_in_epoch * impl_->options.batch_size, 0, false};
-  ++impl_->generation;
-  impl_->ready.clear();
-  impl_->orders.clear();
-  impl_->claimed = impl_->given = 0;
-  impl_->work.notify_all();
+  impl_->start_at(epoch, step_in_epoch);
+}
+
+void QueuedStream::take_part(int rank, int size) {
+  const std::lock_guard lock(impl_->mutex);
+  const std::int64_t rest = impl_->options.drop_last ? 0 : impl_->num_samples % impl_->options.batch_size;
+  const std::int64_t least = rest > 0 ? rest : impl_->options.batch_size;
+  if (least < size)
+    fail(ExitCode::usage, "a step of {} samples cannot be divided among {} ranks", least, size);
+  impl_->rank = rank;
+  impl_->ranks = size;
+  impl_->start_at(impl_->cursor.epoch, impl_->cursor.step);
 }
 
 StepBatches QueuedStream::next() {

@@ -55,6 +55,7 @@ class QueuedStream : public BatchStream {
   std::int64_t steps_per_epoch() const override;
   void seek(std::int64_t epoch, std::int64_t step_in_epoch) override;
   StepBatches next() override;
+  void take_part(int rank, int size) override;
   double wait_seconds() const override;
   std::map<std::string, std::string> corrupt() const override;
 

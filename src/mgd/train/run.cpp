@@ -155,6 +155,15 @@ void refuse_second_label(const Run& run, const Node& entry, const Loss& loss) {
            entry.origin.text(), loss.label());
 }
 
+void refuse_samples_elsewhere(const Run& run, const Node& entry, const Loss& loss) {
+  if (run.group->size() > 1 && loss.scope() == Scope::step)
+    fail(ExitCode::usage,
+         "{}: losses.{}: it relates all samples of a step to each other, and {} ranks have a part each; "
+         "leave it "
+         "out or train on one",
+         entry.origin.text(), loss.label(), run.group->size());
+}
+
 ActiveLoss activated(const Run& run, std::unique_ptr<Loss> loss, std::size_t teacher) {
   ActiveLoss active{.loss = std::move(loss), .mask = std::nullopt, .teacher = teacher};
   if (const auto* request = active.loss->mask_request()) {
@@ -179,6 +188,7 @@ void open_losses(Run& run) {
       if (loss->reads_targets()) run.task->require_targets();
       if (const auto scores = run.task->scores()) loss->check_scores(scores->least, scores->largest);
       refuse_second_label(run, entry, *loss);
+      refuse_samples_elsewhere(run, entry, *loss);
       run.losses.push_back(activated(run, std::move(loss), heard));
     }
   }
@@ -190,6 +200,7 @@ void open_losses(Run& run) {
 void open_stream(Run& run) {
   const TrainConfig& train = run.config.train;
   run.loader = run.task->training_stream();
+  run.loader->take_part(run.group->rank(), run.group->size());
   run.steps_per_epoch = run.loader->steps_per_epoch();
   run.total_steps = run.steps_per_epoch * train.epochs;
   if (train.max_steps > 0) run.total_steps = std::min(run.total_steps, train.max_steps);
@@ -330,6 +341,7 @@ std::unique_ptr<Run> make_run(const Config& config, std::unique_ptr<Task> task, 
   auto run = std::make_unique<Run>();
   run->config = config;
   run->host = host;
+  run->group = host.group ? host.group : std::make_shared<Group>();
   run->device = open_device(config.run.device, "run.device");
   run->task = std::move(task);
   std::vector<OpenedTeacher> teachers = open_models(*run);

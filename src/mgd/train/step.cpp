@@ -2,8 +2,10 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "mgd/nn/autocast.h"
 #include "mgd/train/term_shares.h"
@@ -67,6 +69,34 @@ bool counts_here(const Loss& loss, const Batch& batch, const at::Tensor& keep) {
                                                     .batch = &batch}) > 0;
 }
 
+// A parameter that only other ranks' samples reached has a gradient here, too.
+void sum_gradients(Group& group, const std::vector<NamedTensor>& parameters) {
+  std::vector<double> reached;
+  for (const auto& entry : parameters) reached.push_back(entry.tensor.grad().defined() ? 1 : 0);
+  group.sum(reached);
+  std::vector<at::Tensor> gradients;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (reached[i] == 0) continue;
+    at::Tensor parameter = parameters[i].tensor;
+    if (!parameter.grad().defined()) parameter.mutable_grad() = at::zeros_like(parameter);
+    gradients.push_back(parameter.grad());
+  }
+  group.sum(gradients);
+}
+
+// `result` is of this rank's samples, and becomes that of the step. All ranks have the same losses in it.
+void sum_result(Group& group, StepResult& result) {
+  std::vector<double> all{result.loss, static_cast<double>(result.samples),
+                          static_cast<double>(result.correct)};
+  for (const auto& [label, value] : result.parts) all.push_back(value);
+  group.sum(all);
+  result.loss = all[0];
+  result.samples = std::llround(all[1]);
+  result.correct = std::llround(all[2]);
+  std::size_t i = 3;
+  for (auto& [label, value] : result.parts) value = all[i++];
+}
+
 // Before the backward pass, which frees the graphs.
 void measure_terms_of(const Run& run, StepResult& result) {
   if (!result.keeps_terms) return;
@@ -123,6 +153,7 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
     plan.node_keep.push_back(std::move(node_keep));
   }
   count_whole_step(run, batches, plan);
+  run.group->sum(plan.counts);
   return plan;
 }
 
@@ -211,7 +242,10 @@ bool measures_terms(const Run& run, std::int64_t step) {
   return run.config.train.gradient_shares && TermShares::due(step + 1, static_cast<std::size_t>(weighing));
 }
 
-StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step, bool measure_terms) {
+namespace {
+
+StepResult forward_backward_here(Run& run, const StepBatches& batches, std::int64_t step,
+                                 bool measure_terms) {
   StepResult result;
   result.keeps_terms = measure_terms;
   const StepPlan plan = plan_step(run, batches, step);
@@ -244,6 +278,15 @@ StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t s
     total = total.defined() ? total + loss : loss;
   }
   if (total.defined() && total.requires_grad()) total.backward();
+  return result;
+}
+
+}  // namespace
+
+StepResult forward_backward(Run& run, const StepBatches& batches, std::int64_t step, bool measure_terms) {
+  StepResult result = forward_backward_here(run, batches, step, measure_terms);
+  sum_gradients(*run.group, run.trainable());
+  sum_result(*run.group, result);
   return result;
 }
 

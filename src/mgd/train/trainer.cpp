@@ -1,7 +1,6 @@
 #include "mgd/train/trainer.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/_foreach_copy.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "mgd/core/clock.h"
 #include "mgd/core/error.h"
 #include "mgd/core/memory.h"
+#include "mgd/train/buffer_snapshot.h"
 #include "mgd/train/checkpoint.h"
 #include "mgd/train/ema.h"
 #include "mgd/train/finite.h"
@@ -49,26 +49,6 @@ ScheduleOptions schedule_options(const Run& run) {
           .final_lr_frac = c.final_lr_frac};
 }
 
-// Statistics that a forward pass moves. A step that is not applied must not leave its traces there.
-class BufferSnapshot {
- public:
-  explicit BufferSnapshot(const std::vector<NamedTensor>& buffers) {
-    for (const auto& entry : buffers) {
-      live_.push_back(entry.tensor);
-      saved_.push_back(entry.tensor.clone());
-    }
-  }
-  void take() { copy(saved_, live_); }
-  void restore() { copy(live_, saved_); }
-
- private:
-  static void copy(std::vector<at::Tensor>& to, const std::vector<at::Tensor>& from) {
-    at::NoGradGuard no_grad;
-    if (!to.empty()) at::_foreach_copy_(to, from);
-  }
-  std::vector<at::Tensor> live_, saved_;
-};
-
 class Trainer {
  public:
   Trainer(Run& run, const RunFolder& folder, const TrainOptions& options, const TrainEvents& events);
@@ -76,7 +56,7 @@ class Trainer {
 
  private:
   void note(const std::string& text) const {
-    if (events_.note) events_.note(text);
+    if (events_.note && run_.group->leads()) events_.note(text);
   }
   void resume(bool strict);
   void restore_weights(const Checkpoint& checkpoint);
@@ -90,6 +70,9 @@ class Trainer {
   void evaluate(std::int64_t epoch);
   void save();
   void log_step(const StepResult& result, double lr, double grad_norm);
+  void log(std::int64_t epoch, const MetricRow& row) {
+    if (log_) log_->write(state_.step, epoch, row);
+  }
   void report_progress(const StepResult& result);
   void put_export_weights_into_student();
   TensorMap trained_state() const;
@@ -126,9 +109,10 @@ Trainer::Trainer(Run& run, const RunFolder& folder, const TrainOptions& options,
   if (run.config.train.ema_decay > 0) ema_ = std::make_unique<Ema>(*run.student, run.config.train.ema_decay);
   state_.identity = run_identity(run);
   resume(options.strict);
+  run.group->wait_for_all();  // before somebody writes what another would take for an earlier run
   for (const auto& teacher : run.teachers)
     if (teacher->cache) teacher->cache->create();  // a full disk is found before the first step
-  log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
+  if (run.group->leads()) log_ = std::make_unique<MetricsLog>(folder.path(), state_.metrics_bytes);
   if (result_.resumed_from.empty())
     for (const std::string& line : survey_teachers(run)) note(line);
   run.loader->seek(state_.step / run.steps_per_epoch, state_.step % run.steps_per_epoch);
@@ -179,18 +163,20 @@ void Trainer::restore_weights(const Checkpoint& checkpoint) {
 TrainResult Trainer::train() {
   const std::int64_t checkpoint_every = run_.config.train.checkpoint_every;
   bool stopped_early = false;
-  while (state_.step < run_.total_steps && !stopped_early && !requests_.wants_stop()) {
+  while (state_.step < run_.total_steps && !stopped_early && !run_.group->any(requests_.wants_stop())) {
     train_step();
     if (state_.step % run_.steps_per_epoch == 0 || state_.step == run_.total_steps) {
       end_of_epoch();
       const std::int64_t patience = run_.config.train.early_stop;
       stopped_early = patience > 0 && state_.evaluations_without_better >= patience;
     }
-    if (requests_.take_save() || (checkpoint_every > 0 && state_.step % checkpoint_every == 0)) save();
+    if (run_.group->any(requests_.take_save()) ||
+        (checkpoint_every > 0 && state_.step % checkpoint_every == 0))
+      save();
   }
   if (saved_step_ != state_.step) save();
   if (state_.step < run_.total_steps && !stopped_early)
-    result_.reason = requests_.stop_reason();
+    result_.reason = requests_.wants_stop() ? requests_.stop_reason() : StopReason::interrupted;
   else if (stopped_early)
     result_.reason = StopReason::early_stop;
   put_export_weights_into_student();
@@ -213,6 +199,7 @@ void Trainer::train_step() {
   buffers_.take();
   optimizer_.zero_grad();
   const StepResult result = forward_backward(run_, batches, state_.step, measures_terms(run_, state_.step));
+  run_.group->take_first(buffers_.live());
   const double grad_norm = optimizer_.clip_grad_norm(run_.config.train.clip_norm);
   const std::string problem = state_.guard.judge(result.loss, grad_norm);
   if (problem.empty()) {
@@ -228,7 +215,7 @@ void Trainer::train_step() {
   if (state_.step % run_.config.train.log_every == 0 || state_.step == run_.total_steps)
     log_step(result, lr, grad_norm);
   else if (const MetricRow shares = state_.shares.row(state_.step); !shares.empty())
-    log_->write(state_.step, (state_.step - 1) / run_.steps_per_epoch + 1, shares);
+    log((state_.step - 1) / run_.steps_per_epoch + 1, shares);
   report_progress(result);
 }
 
@@ -257,7 +244,8 @@ void Trainer::roll_back() {
 
 void Trainer::diverged(const std::string& how) {
   const fs::path file = folder_.path() / "diverged.txt";
-  write_file_atomic(file, fmt::format("{}\n{}\n", how, fmt::join(state_.skipped_steps, "\n")));
+  if (run_.group->leads())
+    write_file_atomic(file, fmt::format("{}\n{}\n", how, fmt::join(state_.skipped_steps, "\n")));
   fail(ExitCode::diverged,
        "training diverged at step {}: {}; lower train.lr (now {}) or set train.clip_norm; the steps and "
        "their samples are in {}",
@@ -290,7 +278,7 @@ void Trainer::tend_teacher_caches(std::int64_t epoch) {
           cache.path().string(), cache.damaged(), cache.stale()));
       teacher->cache_faults_told = faults;
     }
-    if (epoch < run_.task->num_views() || cache.complete()) continue;
+    if (epoch < run_.task->num_views() || cache.complete() || !run_.group->leads()) continue;
     const auto samples = run_.task->ordered_stream(1);
     const std::int64_t added = teacher->cached->complete(*samples, run_.task->num_views(), teacher->slice);
     note(fmt::format("teacher cache {}: complete, {} samples added that no batch had", cache.path().string(),
@@ -306,7 +294,7 @@ void Trainer::evaluate(std::int64_t epoch) {
   const double value = figure(figures, headline.name);
   MetricRow row;
   for (const auto& [name, number] : figures) row.emplace_back("eval/" + name, number);
-  log_->write(state_.step, epoch, row);
+  log(epoch, row);
   const bool better = state_.best_epoch < 0 || std::isnan(state_.best_value) ||
                       (headline.higher_is_better ? value > state_.best_value : value < state_.best_value);
   if (std::isfinite(value) && better) {
@@ -345,7 +333,7 @@ void Trainer::save() {
   full.trained = trained_state();
   full.optimizer = optimizer_.state();
   if (ema_) full.ema = ema_->state();
-  save_checkpoint(folder_.checkpoints(), full);
+  if (run_.group->leads()) save_checkpoint(folder_.checkpoints(), full);
   const bool first = saved_step_ <= 0 && state_.step > 0;
   saved_step_ = state_.step;
   if (first && events_.progressed) events_.progressed();
@@ -368,7 +356,7 @@ void Trainer::log_step(const StepResult& result, double lr, double grad_norm) {
                        static_cast<double>(std::max<std::int64_t>(state_.step - logged_step_, 1)));
   logged_faults_ = faults;
   logged_step_ = state_.step;
-  log_->write(state_.step, (state_.step - 1) / run_.steps_per_epoch + 1, row);
+  log((state_.step - 1) / run_.steps_per_epoch + 1, row);
 }
 
 void Trainer::report_progress(const StepResult& result) {
