@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <ATen/ops/zeros.h>
@@ -10,8 +11,10 @@
 
 #include <cmath>
 
+#include "expect_error.h"
 #include "loss/fixture.h"
 #include "mgd/core/error.h"
+#include "mgd/ops/phi_s.h"
 
 namespace mgd {
 namespace {
@@ -46,6 +49,34 @@ TEST(Mimic, AgreesWithPyTorch) {
     expect_case(*loss, {}, fixture, "align", dtype);
     EXPECT_EQ(loss->count({.batch_size = 3, .keep = {}}), 3 * 7 * 6 * 5);
   }
+}
+
+// Against the transformation made by hand: rotation and factor come of what was seen before.
+TEST(Mimic, ComparesWithPhiSOfWhatWasSeen) {
+  auto loss = make_loss(entry_of("mimic", {{"target", "phi_s"}}), context_of({12, 3, 2}, {12, 3, 2}));
+  ASSERT_TRUE(loss->wants_survey());
+  Case c;
+  c.student["feat"] = drawn({4, 12, 3, 2}, 1).set_requires_grad(true);
+  c.teacher["feat"] = 5 * drawn({4, 12, 3, 2}, 2) + 3;
+  loss->survey(c.input());
+  EXPECT_EQ(loss->end_survey(), "mimic: PHI-S of teacher feat over 24 positions of the training samples");
+  PrincipalComponents seen;
+  seen.add(c.teacher["feat"].permute({0, 2, 3, 1}).reshape({24, 12}));
+  const PhiS found = phi_s(seen);
+  const at::Tensor target =
+      at::linear(c.teacher["feat"].permute({0, 2, 3, 1}), found.weight.to(at::kFloat).to(at::kDouble),
+                 found.bias.to(at::kFloat).to(at::kDouble))
+          .permute({0, 3, 1, 2});
+  const double expected = scalar(at::sum((c.student["feat"] - target).square()));
+  EXPECT_NEAR(scalar(loss->sum(c.input())), expected, 1e-9 * expected);
+  EXPECT_EQ(loss->trainable()->parameters().size(), 0U);
+  EXPECT_EQ(loss->trainable()->buffers().size(), 2U);
+  EXPECT_THAT(
+      error_of(ExitCode::usage,
+               [] {
+                 make_loss(entry_of("mimic", {{"target", "phi_s"}}), context_of({7, 3, 2}, {7, 3, 2}));
+               }),
+      HasSubstr("order 7"));
 }
 
 TEST(AttentionTransfer, AgreesWithPyTorchThroughDifferentChannels) {

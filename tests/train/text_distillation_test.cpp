@@ -95,7 +95,8 @@ TEST(TextRecipes, OneRecipeDistilsEveryFamilyOfEncoders) {
 const char* const kEveryLoss =
     "losses=[{name: mgd, mask_ratio: 0.4}, {name: mgd, label: attended, generator: transformer, fill: "
     "token}, "
-    "{name: mimic}, {name: cosine}, {name: minilm, relation_heads: 4}, {name: tinybert, layers: ['0:3']}, "
+    "{name: mimic}, {name: mimic, label: standard, target: phi_s}, {name: cosine}, {name: minilm, "
+    "relation_heads: 4}, {name: tinybert, layers: ['0:3']}, "
     "{name: embedding}, {name: embedding, label: reduced, reduce: pca}]";
 
 // faults.md row 6: stopped in mid-epoch, and gone on with from what lies on the disk.
@@ -130,6 +131,19 @@ TEST(TextRecipes, TheSurveyIsToldAndKeptInCheckpoints) {
   EXPECT_GT(buffers[0].tensor.abs().sum().item<double>(), 0);
 }
 
+TEST(TextRecipes, PhiSTakesEveryRowOfTheTrainingTexts) {
+  const toy::TempFolder folder;
+  const std::string teacher = teacher_of(folder, "bert", TextHead::encoder);
+  const Config config = sentences(folder, {teacher, "losses=[embedding, {name: mgd, target: phi_s}]"});
+  toy::Notes notes;
+  const auto run = make_run(config);
+  const RunFolder run_folder(folder / "run", RunFolder::Open::create);
+  train(*run, run_folder, {}, notes.events());
+  EXPECT_THAT(notes.lines, testing::Contains(testing::ContainsRegex(
+                               "mgd: PHI-S of teacher .*layer.3 over [0-9]+ rows of the training samples")));
+  EXPECT_THAT(describe_run(*run), testing::Contains(HasSubstr("by PHI-S")));
+}
+
 // The sums and counts of a step, whatever it is cut into.
 TEST(TextRecipes, MicroBatchesChangeNothing) {
   const toy::TempFolder folder;
@@ -143,7 +157,7 @@ TEST(TextRecipes, MicroBatchesChangeNothing) {
     for (const auto& [label, value] : result.parts)
       EXPECT_NEAR(value, parts.at(label), 1e-5 * std::abs(parts.at(label))) << label << " " << size;
   }
-  EXPECT_EQ(parts.size(), 9U);
+  EXPECT_EQ(parts.size(), 10U);
 }
 
 TEST(TextRecipes, AModelWithoutThatAttentionIsRefused) {

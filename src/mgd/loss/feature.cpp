@@ -1,9 +1,13 @@
 #include "mgd/loss/feature.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/std.h>
 #include <ATen/ops/upsample_bilinear2d.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -11,6 +15,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/ops/argument.h"
+#include "mgd/ops/phi_s.h"
 
 namespace mgd {
 
@@ -31,6 +36,16 @@ void AlignedOptions::visit(OptionVisitor& v) {
   v.option("align", align,
            {.help = "1x1 convolution to the teacher's channels: where they differ, or always",
             .choices = {"auto", "always"}});
+}
+
+void TargetOptions::visit(OptionVisitor& v) {
+  AlignedOptions::visit(v);
+  v.option(
+      "target", target,
+      {.help =
+           "the teacher's features as they are, or turned and scaled by PHI-S, so that each dimension has "
+           "variance 1 over the training samples",
+       .choices = {"teacher", "phi_s"}});
 }
 
 namespace {
@@ -163,6 +178,41 @@ AlignBlock::AlignBlock(const TapPair& taps, const AlignedOptions& options, Rando
         &make_child<Conv2d>("align", Conv2dOptions{.in = in, .out = out, .kernel = 1, .bias = true}, random);
 }
 
+void AlignBlock::standardise_target(const LossEntry& entry, const TapPair& taps) {
+  const std::int64_t width = taps.teacher_shape[0];
+  if (!hadamard(width).defined())
+    entry.refuse(
+        fmt::format("target: phi_s needs a Hadamard matrix of the teacher's width, and none of order {} is "
+                    "known here",
+                    width),
+        "target");
+  target_ = &make_child<PhiSTarget>("target", width);
+}
+
+PhiSTarget::PhiSTarget(std::int64_t width)
+    : weight_(add_buffer("weight", at::zeros({width, width}, at::kFloat))),
+      bias_(add_buffer("bias", at::zeros({width}, at::kFloat))) {}
+
+void PhiSTarget::see(const at::Tensor& features) {
+  seen_.add(features.dim() == 2 ? features : features.permute({0, 2, 3, 1}).flatten(0, 2));
+}
+
+std::int64_t PhiSTarget::settle() {
+  const PhiS found = phi_s(seen_);
+  const at::NoGradGuard no_grad;
+  weight_.copy_(found.weight);
+  bias_.copy_(found.bias);
+  const std::int64_t count = seen_.count();
+  seen_ = {};
+  return count;
+}
+
+at::Tensor PhiSTarget::apply(const at::Tensor& features) const {
+  const at::Tensor weight = weight_.to(features.scalar_type()), bias = bias_.to(features.scalar_type());
+  if (features.dim() == 2) return at::linear(features, weight, bias);
+  return at::conv2d(features, weight.unsqueeze(-1).unsqueeze(-1), bias);
+}
+
 at::Tensor AlignBlock::align(const at::Tensor& student) {
   if (is_identity()) return student;
   Forward forward(/*training=*/true);
@@ -208,6 +258,12 @@ at::Tensor standardised_channels(const at::Tensor& map) {
   return centred / (at::std(map, over, /*unbiased=*/true, /*keepdim=*/true) + 1e-6);
 }
 
+std::string FeatureLoss::end_survey() {
+  const std::int64_t count = target_->settle();
+  return fmt::format("{}: PHI-S of teacher {} over {} {} of the training samples", label(), taps_.teacher,
+                     count, taps_.rows() ? "rows" : "positions");
+}
+
 double FeatureLoss::num_elements(const CountInput& input) const {
   if (!taps_.rows()) return static_cast<double>(input.batch_size) * taps_.teacher_elements();
   MGD_ASSERT(input.batch != nullptr);
@@ -230,6 +286,11 @@ AlignedLoss::AlignedLoss(const LossEntry& entry, TapPair taps, const AlignedOpti
     : FeatureLoss(std::move(taps), options) {
   RandomStream random = init_stream(entry, this->taps());
   block_ = std::make_unique<AlignBlock>(this->taps(), options, random);
+}
+
+AlignedLoss::AlignedLoss(const LossEntry& entry, TapPair taps, const TargetOptions& options)
+    : AlignedLoss(entry, std::move(taps), static_cast<const AlignedOptions&>(options)) {
+  if (options.target == "phi_s") standardise_target(entry, *block_);
 }
 
 }  // namespace mgd

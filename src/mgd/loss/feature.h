@@ -10,6 +10,7 @@
 
 #include "mgd/loss/entry.h"
 #include "mgd/nn/layers.h"
+#include "mgd/ops/principal_components.h"
 
 namespace mgd {
 
@@ -25,6 +26,12 @@ struct FeatureOptions : LossOptions {
 
 struct AlignedOptions : FeatureOptions {
   std::string align = "auto";
+  void visit(OptionVisitor& v);
+};
+
+// Of losses whose target may be standardised by PHI-S.
+struct TargetOptions : AlignedOptions {
+  std::string target = "teacher";
   void visit(OptionVisitor& v);
 };
 
@@ -77,17 +84,34 @@ std::string taps_text(const TapPair& taps, bool as_it_is = false);
 // deviation is the unbiased one, and 0 of a single value. (B, C, Y, X), same shape.
 at::Tensor standardised_channels(const at::Tensor& map);
 
+// What a survey of the teacher finds out about a tap, and its features made of that (ops/phi_s.h).
+class PhiSTarget : public Module {
+ public:
+  explicit PhiSTarget(std::int64_t width);
+  void see(const at::Tensor& features);                // (B, C, Y, X) or rows (N, H), at least float
+  std::int64_t settle();                               // of what was seen; how many features that were
+  at::Tensor apply(const at::Tensor& features) const;  // same shape
+
+ private:
+  at::Tensor &weight_, &bias_;  // (C, C), (C); zero until settle()
+  PrincipalComponents seen_;
+};
+
 // A 1x1 convolution (of rows: a linear layer) with bias from the student's channels to the teacher's, where
 // they differ or `align: always` asks.
 class AlignBlock : public Module {
  public:
   AlignBlock(const TapPair& taps, const AlignedOptions& options, RandomStream& random);
+  // Error(usage) with the entry's place where the teacher's width has no Hadamard matrix.
+  void standardise_target(const LossEntry& entry, const TapPair& taps);
+  PhiSTarget* target() { return target_; }      // nullptr: the teacher's features are compared as they are
   at::Tensor align(const at::Tensor& student);  // (B, Cs, Y, X) -> (B, Ct, Y, X); rows (N, Hs) -> (N, Ht)
   bool is_identity() const { return maps_ == nullptr && rows_ == nullptr; }
 
  private:
   Conv2d* maps_ = nullptr;
   Linear* rows_ = nullptr;
+  PhiSTarget* target_ = nullptr;
 };
 
 class FeatureLoss : public NamedLoss {
@@ -99,26 +123,42 @@ class FeatureLoss : public NamedLoss {
   std::vector<std::string> teacher_taps() const override { return {taps_.teacher}; }
   bool needs_teacher() const override { return true; }
 
+  bool wants_survey() const override { return target_ != nullptr; }
+  void survey(const LossInput& input) override { target_->see(teacher_map_of(taps_, input)); }
+  std::string end_survey() override;
+
  protected:
   const TapPair& taps() const { return taps_; }
+  // From now on teacher_map() is what `block` makes of the teacher's features by PHI-S.
+  void standardise_target(const LossEntry& entry, AlignBlock& block) {
+    block.standardise_target(entry, taps_);
+    target_ = block.target();
+  }
   // (B, Cs, Y, X) of the teacher's Y, X, or rows (N, Hs); at least float
   at::Tensor student_map(const LossInput& input) const { return student_map_of(taps_, input); }
   // (B, Ct, Y, X) or rows (N, Ht), without gradient; at least float
-  at::Tensor teacher_map(const LossInput& input) const { return teacher_map_of(taps_, input); }
+  at::Tensor teacher_map(const LossInput& input) const {
+    const at::Tensor map = teacher_map_of(taps_, input);
+    return target_ == nullptr ? map : target_->apply(map);
+  }
   double num_elements(const CountInput& input) const;  // of all samples: B Ct Y X, or N Ht
-  std::string describe_taps() const { return taps_text(taps_); }
+  std::string describe_taps() const { return taps_text(taps_) + (target_ == nullptr ? "" : " by PHI-S"); }
   // Both readings of the weight: on the mean over `num_units` of a sample, and on their sum.
   std::string describe_weight(bool on_mean, double num_units, const char* unit) const;
 
  private:
   TapPair taps_;
+  PhiSTarget* target_ = nullptr;  // of the loss's block; null: the teacher's features as they are
 };
 
 // A feature loss that compares maps after alignment and has no other block.
 class AlignedLoss : public FeatureLoss {
  public:
   AlignedLoss(const LossEntry& entry, TapPair taps, const AlignedOptions& options);
-  Module* trainable() override { return block_->is_identity() ? nullptr : block_.get(); }
+  AlignedLoss(const LossEntry& entry, TapPair taps, const TargetOptions& options);
+  Module* trainable() override {
+    return block_->is_identity() && block_->target() == nullptr ? nullptr : block_.get();
+  }
 
  protected:
   at::Tensor aligned_map(const LossInput& input) {

@@ -104,6 +104,7 @@ class MaskedGenerative final : public GenerativeLoss {
     of_block.winograd = options.winograd || entry.context.winograd;
     if (!entry.context.skip_hidden) of_block.skip = "never";
     block_ = std::make_unique<GenerativeBlock>(taps(), of_block, random);
+    if (options.by_phi_s()) standardise_target(entry, *block_);
     if (const Node* mask = entry.node.find("mask")) {
       if (mask->scalar == "student") chosen_by_ = ChosenBy::student;
       if (mask->scalar == "teacher") chosen_by_ = ChosenBy::teacher;
@@ -114,7 +115,7 @@ class MaskedGenerative final : public GenerativeLoss {
   at::Tensor mask_scores(const LossInput& input) override {
     if (chosen_by_ == ChosenBy::chance) return {};
     const at::NoGradGuard no_grad;
-    if (chosen_by_ == ChosenBy::teacher) return strength(teacher_map(input));
+    if (chosen_by_ == ChosenBy::teacher) return strength(teacher_map_of(taps(), input));
     const at::Tensor student = student_map(input);
     const at::Tensor error = at::abs(block_->align(student) - target(input));
     return strength(student) + at::log(at::mean(error, {1}).flatten(1).to(at::kDouble));

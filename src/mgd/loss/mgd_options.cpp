@@ -18,10 +18,12 @@ void GenerativeOptions::visit(OptionVisitor& v) {
            {.help = "compare the whole map, or hidden positions only", .choices = {"all", "hidden"}});
   v.option("fill", fill,
            {.help = "what stands at hidden places: zero or a learned token", .choices = {"zero", "token"}});
-  v.option("target", target,
-           {.help = "the teacher's map as it is, or each of its channels with mean 0 and deviation 1 over "
-                    "the step",
-            .choices = {"teacher", "standardized"}});
+  v.option(
+      "target", target,
+      {.help = "the teacher's features as they are; each channel of a map with mean 0 and deviation 1 over "
+               "the step; or turned and scaled by PHI-S, so that each dimension has variance 1 over the "
+               "training samples",
+       .choices = {"teacher", "standardized", "phi_s"}});
   v.option("skip", skip,
            {.help = "leave out the arithmetic on what is hidden: where that is faster, always, or never",
             .choices = {"auto", "always", "never"}});

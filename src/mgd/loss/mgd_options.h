@@ -21,7 +21,8 @@ struct GenerativeOptions : AlignedOptions {
   void visit(OptionVisitor& v);
 
   SkipHidden skip_hidden() const;
-  bool standardises() const { return target == "standardized"; }
+  bool standardises() const { return target == "standardized"; }  // over a step
+  bool by_phi_s() const { return target == "phi_s"; }
 };
 
 // Keys of the entry that its mask reads.

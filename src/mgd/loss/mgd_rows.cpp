@@ -102,6 +102,7 @@ class RowGenerative final : public GenerativeLoss {
         skips_(entry.context.skip_hidden && options.skip_hidden() != SkipHidden::never) {
     RandomStream random = init_stream(entry, taps());
     block_ = std::make_unique<RowBlock>(taps(), options, random);
+    if (options.by_phi_s()) standardise_target(entry, *block_);
   }
 
   Module* trainable() override { return block_.get(); }

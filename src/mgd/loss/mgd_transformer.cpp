@@ -112,6 +112,7 @@ class TransformerGenerative final : public GenerativeLoss {
                    "skip");
     RandomStream random = init_stream(entry, taps());
     block_ = std::make_unique<TransformerBlock>(taps(), options, heads_, random);
+    if (options.by_phi_s()) standardise_target(entry, *block_);
   }
 
   Module* trainable() override { return block_.get(); }

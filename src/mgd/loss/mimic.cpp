@@ -11,7 +11,8 @@ namespace {
 // equation (3), there without the mean.
 class Mimic final : public AlignedLoss {
  public:
-  using AlignedLoss::AlignedLoss;
+  Mimic(const LossEntry& entry, TapPair pair, const TargetOptions& options)
+      : AlignedLoss(entry, std::move(pair), options) {}
 
   double count(const CountInput& input) const override { return num_elements(input); }
 
@@ -32,7 +33,7 @@ class Mimic final : public AlignedLoss {
 }  // namespace
 
 LossList make_mimic_losses(const LossEntry& entry) {
-  return make_feature_losses<Mimic, AlignedOptions>(entry, {"name"}, {.rows = true});
+  return make_feature_losses<Mimic, TargetOptions>(entry, {"name"}, {.rows = true});
 }
 
 }  // namespace mgd

@@ -11,7 +11,6 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <cmath>
-#include <tuple>
 
 #include "mgd/core/error.h"
 #include "mgd/ops/argument.h"
@@ -36,6 +35,14 @@ void PrincipalComponents::add(const at::Tensor& rows) {
   count_ += rows.size(0);
 }
 
+PrincipalComponents::Spectrum PrincipalComponents::spectrum() const {
+  if (count_ < 2) fail(ExitCode::bad_data, "principal components: {} rows have no covariance", count_);
+  const at::NoGradGuard no_grad;
+  const at::Tensor covariance = (products_ - at::outer(sum_, sum_) / count_) / (count_ - 1);
+  const auto [values, vectors] = at::linalg_eigh(covariance);  // ascending; columns
+  return {.mean = pivot_ + sum_ / count_, .directions = vectors.t(), .variances = values};
+}
+
 PrincipalComponents::Result PrincipalComponents::first(std::int64_t k) const {
   const std::int64_t width = pivot_.defined() ? pivot_.size(0) : 0;
   if (count_ > 0 && (k < 1 || k > width))
@@ -44,8 +51,8 @@ PrincipalComponents::Result PrincipalComponents::first(std::int64_t k) const {
     fail(ExitCode::bad_data,
          "principal components: {} rows do not tell {} directions, more than {} are needed", count_, k, k);
   const at::NoGradGuard no_grad;
-  const at::Tensor covariance = (products_ - at::outer(sum_, sum_) / count_) / (count_ - 1);
-  const auto [values, vectors] = at::linalg_eigh(covariance);  // ascending; columns
+  const Spectrum all = spectrum();
+  const at::Tensor& values = all.variances;
   const double *value = values.const_data_ptr<double>(), largest = value[width - 1];
   constexpr double kRounding = 1e-12;  // of the largest: covariances are sums of squares
   if (!(value[width - k] > kRounding * largest))
@@ -54,7 +61,7 @@ PrincipalComponents::Result PrincipalComponents::first(std::int64_t k) const {
          "variance "
          "of the first)",
          k, k, largest > 0 ? value[width - k] / largest : 0.0);
-  at::Tensor components = vectors.narrow(1, width - k, k).flip({1}).t().contiguous();
+  at::Tensor components = all.directions.narrow(0, width - k, k).flip({0}).contiguous();
   double* data = components.mutable_data_ptr<double>();
   double kept = 0;
   for (std::int64_t i = 0; i < k; ++i) {

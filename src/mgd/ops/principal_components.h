@@ -14,6 +14,13 @@ class PrincipalComponents {
   void add(const at::Tensor& rows);
   std::int64_t count() const { return count_; }
 
+  // The eigenvectors of the covariance around the mean: mean (H), directions (H, H) with orthonormal rows,
+  // variances (H) by n - 1, both with the least variance first; double. Error(bad_data): fewer than two rows.
+  struct Spectrum {
+    at::Tensor mean, directions, variances;
+  };
+  Spectrum spectrum() const;
+
   struct Result {
     at::Tensor components;  // (k, H) double, orthonormal rows; the direction of most variance first
     double kept_frac = 0;   // of the variance around the mean

@@ -54,6 +54,12 @@ void dry_run(Run& run, const Observers& tell) {
   std::string text = fmt::format("dry run: loss {:.4f}", result.loss);
   for (const auto& [label, value] : result.parts) text += fmt::format(", {} {:.4f}", label, value);
   tell.note(text + fmt::format(" on {} samples; nothing was trained or written", result.samples));
+  for (const auto& active : run.losses)
+    if (active.loss->wants_survey())
+      tell.note(fmt::format(
+          "dry run: what {} learns of the teacher before the first step is missing, its value says "
+          "nothing",
+          active.loss->label()));
 }
 
 void write_start_files(const Run& run, const fs::path& folder) {
