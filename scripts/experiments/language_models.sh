@@ -37,7 +37,7 @@ student: {model: bert, hidden_size: 128, layers: 2, heads: 2, dropout: 0}
 train: {optimizer: adamw, lr: 1e-3, batch_size: 16, epochs: 1000, schedule: linear, warmup_epochs: 1, weight_decay: 0.01, clip_norm: 1, eval_every: 1000, export_weights: last}
 YAML
     half='{name: cross_entropy, weight: 0.5}, {name: kd, weight: 0.5, temperature: 1}'
-    steps=${STEPS:-2000} teacher_steps=${TEACHER_STEPS:-3000} teacher=(student.hidden_size=256 student.layers=4 student.heads=4)
+    steps=${STEPS:-1000} teacher_steps=${TEACHER_STEPS:-2000} teacher=(student.hidden_size=256 student.layers=4 student.heads=4)
     taps='student_tap: bert.encoder.layer.1, teacher_tap: bert.encoder.layer.3'
     losses() {
       case $1 in

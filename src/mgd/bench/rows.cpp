@@ -18,7 +18,7 @@ namespace {
 constexpr std::int64_t kTexts = 16, kTokens = 128, kWidth = 768, kRows = kTexts * kTokens;
 
 struct RowsSetting {
-  std::string on = "all", generator = "conv";
+  std::string on = "all", generator = "conv", mask = "token";
   double hidden = 0.5;
 };
 
@@ -59,7 +59,8 @@ std::shared_ptr<RowsState> rows_state(const RowsSetting& setting) {
   state->student.nodes["rows"] = rows(true);
   state->teacher.nodes["rows"] = rows(false);
   MaskOptions options;
-  options.mask = "token";
+  options.mask = setting.mask;
+  options.size = 8;
   options.mask_ratio = setting.hidden;
   options.exact = true;
   state->keep = MaskSource(options, 1, "mgd").draw(info, state->batch, /*step=*/0, /*progress_frac=*/0);
@@ -115,11 +116,12 @@ std::vector<Benchmark> row_curves() {
                    [hidden] { return convolution_case(hidden); }, /*curve=*/true});
     for (const auto& [name, setting] :
          {std::pair{"all", RowsSetting{.hidden = hidden}},
+          {"block", RowsSetting{.mask = "block", .hidden = hidden}},
           {"hidden", RowsSetting{.on = "hidden", .hidden = hidden}},
           {"transformer", RowsSetting{.generator = "transformer", .hidden = hidden}}})
       all.push_back({fmt::format("curve/rows-{}-{:g}", name, hidden),
-                     fmt::format("loss mgd on rows, forward and backward, 16 x 128 x 768, on {}, {}",
-                                 setting.on, setting.generator),
+                     fmt::format("loss mgd on rows, forward and backward, 16 x 128 x 768, mask {}, on {}, {}",
+                                 setting.mask, setting.on, setting.generator),
                      [setting = setting] { return rows_case(setting); }, /*curve=*/true});
   }
   return all;

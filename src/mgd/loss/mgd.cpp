@@ -181,10 +181,11 @@ void refuse_what_rows_have_not(const LossEntry& entry, const TapPair& taps,
     entry.refuse(fmt::format("target: standardized is for maps, and '{}' has rows", taps.teacher), "target");
   const Node* mask = entry.node.find("mask");
   if (mask != nullptr && (mask->scalar == "student" || mask->scalar == "teacher"))
-    entry.refuse(fmt::format("mask: {} chooses positions of maps, and '{}' has rows; use token, channel or "
-                             "element",
-                             mask->scalar, taps.teacher),
-                 "mask");
+    entry.refuse(
+        fmt::format("mask: {} chooses positions of maps, and '{}' has rows; use token, block, channel or "
+                    "element",
+                    mask->scalar, taps.teacher),
+        "mask");
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 namespace mgd {
 namespace {
 
-// Squares of size x size positions on a fixed grid from the top left; the last column and row of squares may
-// be cut. A square is hidden or visible as a whole. Neighbouring positions of a map tell nearly the same:
-// hiding one alone hides little.
+// Squares of size x size positions on a fixed grid from the top left, or stretches of size tokens; the last
+// ones may be cut. A square is hidden or visible as a whole. Neighbouring positions of a map tell nearly the
+// same: hiding one alone hides little.
 class BlockSampler final : public MaskSampler {
  public:
   BlockSampler(std::int64_t size, bool exact) : size_(size), exact_(exact) {
@@ -37,7 +37,22 @@ class BlockSampler final : public MaskSampler {
     return keep;
   }
 
-  at::Tensor sample_rows(const RowsShape&, double, const MaskDraw&) const override { refuse_rows("block"); }
+  // Stretches of `size` tokens from the beginning of each sequence; the last one may be cut.
+  at::Tensor sample_rows(const RowsShape& shape, double ratio, const MaskDraw& draw) const override {
+    MGD_ASSERT(shape.offsets.size() == draw.sample_ids.size() + 1);
+    at::Tensor keep = at::empty({shape.offsets.back(), 1}, at::kBool);
+    bool* out = keep.mutable_data_ptr<bool>();
+    for (std::size_t s = 0; s < draw.sample_ids.size(); ++s) {
+      const std::int64_t length = shape.offsets[s + 1] - shape.offsets[s];
+      const at::Tensor stretches =
+          draw_batch(cells(length), ratio, exact_,
+                     {.key = draw.key, .step = draw.step, .sample_ids = draw.sample_ids.subspan(s, 1)});
+      const bool* stretch = stretches.const_data_ptr<bool>();
+      for (std::int64_t t = 0; t < length; t += size_)
+        out = std::fill_n(out, std::min(size_, length - t), stretch[t / size_]);
+    }
+    return keep;
+  }
 
  private:
   // Without adding size - 1, which could overflow for a huge size.

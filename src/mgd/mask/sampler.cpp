@@ -33,7 +33,8 @@ void MaskOptions::visit(OptionVisitor& v) {
            {.help = "hidden fraction at the end of the run, linearly from mask_ratio; -1: constant",
             .min = -1,
             .max = 1});
-  v.option("size", size, {.help = "edge of a block, in cells of the node", .min = 1, .max = 65536});
+  v.option("size", size,
+           {.help = "edge of a block, in positions of a map or tokens", .min = 1, .max = 65536});
   v.option("exact", exact,
            {.help = "hide round(mask_ratio * n) of the n units instead of drawing each by itself"});
 }

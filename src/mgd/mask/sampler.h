@@ -42,8 +42,9 @@ class MaskSampler {
                             const MaskDraw& draw) const = 0;
 
   // The same for rows (N, H); draw.sample_ids has a key for each of the S sequences, so that neither padding
-  // nor packing changes what is hidden. Broadcasts to (N, H): (N, 1) for token, (N, H) for channel (which are
-  // those of a whole sequence) and element. Error(usage) for a sampler whose units are parts of maps.
+  // nor packing changes what is hidden. Broadcasts to (N, H): (N, 1) for token and block (stretches of size
+  // tokens), (N, H) for channel (which are those of a whole sequence) and element. Error(usage) for a sampler
+  // whose units are parts of maps.
   virtual at::Tensor sample_rows(const RowsShape& shape, double ratio, const MaskDraw& draw) const = 0;
 };
 
@@ -52,7 +53,7 @@ struct MaskOptions {
   std::string mask = "channel";
   double mask_ratio = 0.5;
   double mask_ratio_end = -1;  // linear from mask_ratio to this over the run; -1: constant
-  std::int64_t size = 4;       // edge of a block, in cells of the node
+  std::int64_t size = 4;       // edge of a block, in positions of a map or tokens
   bool exact = false;          // hide round(ratio * n) of the n units instead of drawing each by itself
   void visit(OptionVisitor& v);
 

@@ -79,8 +79,8 @@ at::Tensor draw_rows(const RowsShape& shape, std::int64_t units_of_row, double r
 }
 
 void refuse_rows(const char* sampler) {
-  fail(ExitCode::usage, "mask: {} hides parts of maps, and the node has rows; use token, channel or element",
-       sampler);
+  fail(ExitCode::usage,
+       "mask: {} hides parts of maps, and the node has rows; use token, block, channel or element", sampler);
 }
 
 }  // namespace mgd
