@@ -160,6 +160,19 @@ TEST(TextRecipes, MicroBatchesChangeNothing) {
   EXPECT_EQ(parts.size(), 10U);
 }
 
+TEST(TextRecipes, WhatCannotFitIsRefusedWithItsPlace) {
+  const toy::TempFolder folder;
+  const std::string teacher = teacher_of(folder, "bert", TextHead::masked_lm);
+  const auto message = [&](const std::string& task, const std::vector<std::string>& extra) {
+    return error_of(ExitCode::usage,
+                    [&] { make_run(toy::text_config(folder, task, with({teacher}, extra))); });
+  };
+  EXPECT_THAT(message("mlm", {"losses=[{name: mgd, mask: spatial}]"}),
+              testing::AllOf(HasSubstr("losses.mgd: mask: spatial hides parts of a map"), HasSubstr("token, block")));
+  EXPECT_THAT(message("mlm", {"losses=[cosine_similarity]"}), HasSubstr("it is for task: embed"));
+  EXPECT_THAT(message("mlm", {"losses=[kd]", "student={from: teacher, layers: []}"}), HasSubstr("an empty list"));
+}
+
 TEST(TextRecipes, AModelWithoutThatAttentionIsRefused) {
   const toy::TempFolder folder;
   const std::string teacher = teacher_of(folder, "bert", TextHead::encoder);

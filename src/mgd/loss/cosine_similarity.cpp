@@ -70,6 +70,8 @@ class CosineSimilarity final : public NamedLoss {
 }  // namespace
 
 LossList make_cosine_similarity_losses(const LossEntry& entry) {
+  if (entry.description == nullptr && entry.context.answers != AnswerKind::embedding)
+    entry.refuse("compares the embeddings of two texts with their score; it is for task: embed");
   return make_one_loss<CosineSimilarity, CosineSimilarityOptions>(entry);
 }
 

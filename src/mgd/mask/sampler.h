@@ -11,6 +11,7 @@
 
 #include "mgd/core/philox.h"
 #include "mgd/format/options.h"
+#include "mgd/types/value.h"
 
 namespace mgd {
 
@@ -63,6 +64,7 @@ struct MaskOptions {
 std::unique_ptr<MaskSampler> make_sampler(
     const MaskOptions& options);  // unknown name: Error(usage), nearest named
 std::vector<std::string> known_samplers();
+std::vector<std::string> known_samplers(Axes axes);  // those for rows, or for maps and vectors
 
 // Whether a mask of this name looks at MaskDraw::scores. How many positions it hides does not depend on them.
 bool chooses_by_scores(const std::string& mask);

@@ -51,6 +51,7 @@ std::vector<std::unique_ptr<NodeMask>> make_node_masks(const std::vector<Node>& 
       fail(ExitCode::usage, "{}: {}.node: '{}' is {} {}; only maps (C, Y, X) can be masked",
            entries[i].origin.text(), where, options.node, axes_name(it->second.axes),
            sizes_text(it->second.sizes));
+    refuse_other_axes(options.mask, it->second, fmt::format("{}: {}", entries[i].origin.text(), where));
     if (chooses_by_scores(options.mask.mask))
       fail(ExitCode::usage,
            "{}: {}.mask: '{}' chooses positions by what student and teacher say, in the loss mgd only",

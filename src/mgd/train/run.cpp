@@ -168,7 +168,9 @@ ActiveLoss activated(const Run& run, std::unique_ptr<Loss> loss, std::size_t tea
   ActiveLoss active{.loss = std::move(loss), .mask = std::nullopt, .teacher = teacher};
   if (const auto* request = active.loss->mask_request()) {
     MaskOptions options;
-    read_options(request->options, options, "losses." + active.loss->label());
+    const std::string where = "losses." + active.loss->label();
+    read_options(request->options, options, where);
+    refuse_other_axes(options, request->node, request->options.origin.text() + ": " + where);
     active.mask.emplace(options, static_cast<std::uint64_t>(run.config.run.seed), active.loss->label());
   }
   if (Module* blocks = active.loss->trainable()) {
