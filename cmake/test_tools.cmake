@@ -53,8 +53,18 @@ function(mgd_safetensors_test)
   set_tests_properties(safetensors PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 120)
 endfunction()
 
+# What is compiled for one instruction set stays there. Without optimisation inline functions are emitted, so only a release tells.
+function(mgd_isa_symbols_test)
+  if(MGD_TESTS AND TARGET mgd_kernels AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MGD_SANITIZE)
+    add_test(NAME isa_symbols
+      COMMAND python3 "${PROJECT_SOURCE_DIR}/scripts/check_isa_symbols.py" $<TARGET_OBJECTS:mgd_kernels>
+      COMMAND_EXPAND_LISTS)
+  endif()
+endfunction()
+
 # Once all folders are known.
 if(PROJECT_IS_TOP_LEVEL)
+  cmake_language(DEFER CALL mgd_isa_symbols_test)
   cmake_language(DEFER CALL mgd_fault_tools)
   cmake_language(DEFER CALL mgd_safetensors_test)
 endif()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every path that a document names exists.
+"""Every path that a document names exists, and every page that a comment of the source names.
 
 A path is a link target, or a word in `code` (inline or a block) that starts with a folder of the project or ends like a
 source file. Words with placeholders (FOLDER, NAME, <x>, {x}, ...) and things that a build or a run makes are no paths.
@@ -18,6 +18,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 INLINE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"^\s*(```|~~~)")
 WORD = re.compile(r"^[\w.+-]+(/[\w.+*-]+)*/?$")
+PAGE = re.compile(r"\bdocs/[\w/.-]+\.md\b|\b\w+/[\w/]+\.h\b")  # in a comment
 PLACEHOLDER = re.compile(r"(^|[/_.-])[A-Z]{2,}([/_.-]|$)")
 
 
@@ -37,6 +38,14 @@ def candidates(text):
             words = [word for code in INLINE.findall(line) for word in code.split()]
         for word in words:
             yield number, word.strip("'\",;:()"), False
+
+
+def named_in_comments(text):
+    """(line number, path): pages of docs and headers that `//` comments name."""
+    for number, line in enumerate(text.splitlines(), 1):
+        comment = line.partition("//")[2]
+        for word in PAGE.findall(comment):
+            yield number, word
 
 
 def is_path(root, word):
@@ -71,7 +80,13 @@ def main():
             if (certain or is_path(root, word)) and word and not exists(root, document, word):
                 print(f"{document.relative_to(root)}:{line}: no such path: {word}", file=sys.stderr)
                 missing += 1
-    print(f"{len(documents)} documents, {missing} missing paths")
+    sources = sorted((root / "src").glob("**/*.[ch]*"))
+    for source in sources:
+        for line, word in named_in_comments(source.read_text(encoding="utf-8")):
+            if word.split("/")[0] not in FOREIGN and not exists(root, source, word):
+                print(f"{source.relative_to(root)}:{line}: no such path: {word}", file=sys.stderr)
+                missing += 1
+    print(f"{len(documents)} documents, {len(sources)} sources, {missing} missing paths")
     return 1 if missing else 0
 
 

@@ -167,10 +167,12 @@ TEST(TextRecipes, WhatCannotFitIsRefusedWithItsPlace) {
     return error_of(ExitCode::usage,
                     [&] { make_run(toy::text_config(folder, task, with({teacher}, extra))); });
   };
-  EXPECT_THAT(message("mlm", {"losses=[{name: mgd, mask: spatial}]"}),
-              testing::AllOf(HasSubstr("losses.mgd: mask: spatial hides parts of a map"), HasSubstr("token, block")));
+  EXPECT_THAT(
+      message("mlm", {"losses=[{name: mgd, mask: spatial}]"}),
+      testing::AllOf(HasSubstr("losses.mgd: mask: spatial hides parts of a map"), HasSubstr("token, block")));
   EXPECT_THAT(message("mlm", {"losses=[cosine_similarity]"}), HasSubstr("it is for task: embed"));
-  EXPECT_THAT(message("mlm", {"losses=[kd]", "student={from: teacher, layers: []}"}), HasSubstr("an empty list"));
+  EXPECT_THAT(message("mlm", {"losses=[kd]", "student={from: teacher, layers: []}"}),
+              HasSubstr("an empty list"));
 }
 
 TEST(TextRecipes, AModelWithoutThatAttentionIsRefused) {

@@ -1,4 +1,4 @@
-// How a model that is measured or asked sees its pictures: the rules of a training (train/picture_rules.h)
+// How a model that is measured or asked sees its pictures: the rules of a training (task/picture_rules.h)
 // for one model and the options of a command.
 #pragma once
 

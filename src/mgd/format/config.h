@@ -76,7 +76,7 @@ struct TrainConfig {
   std::int64_t batch_size = 128;      // samples of one optimizer step
   std::int64_t micro_batch_size = 0;  // samples of one forward pass; 0 = batch_size
   std::string optimizer = "sgd";      // sgd | adamw
-  double lr = 0;                      // 0 = by the optimizer and the start (train/learning_rate.h)
+  double lr = 0;                      // 0 = by the optimizer and the start (train/trained_parts.h)
   std::vector<std::string> freeze;    // layers or tensors that do not train; "all but the head"
   std::vector<NamedNumber> lr_scale;  // factor of the rate, by layer or tensor; the last that fits counts
   double momentum = 0.9;

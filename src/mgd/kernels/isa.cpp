@@ -14,7 +14,7 @@ struct Candidate {
   const char* missing;  // what the processor lacks; nullptr: nothing
 };
 
-std::vector<Candidate> candidates() {
+std::vector<Candidate> detected() {
 #if defined(__x86_64__)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -27,6 +27,13 @@ std::vector<Candidate> candidates() {
 #else
   return {{Isa::portable, "portable", nullptr}};
 #endif
+}
+
+// Of this processor, looked at once; MGD_ISA is read at each call, so that a test may force one after the
+// other.
+const std::vector<Candidate>& candidates() {
+  static const std::vector<Candidate> all = detected();
+  return all;
 }
 
 const Candidate& choose(const std::vector<Candidate>& all) {
@@ -48,12 +55,11 @@ const Candidate& choose(const std::vector<Candidate>& all) {
 }  // namespace
 
 Isa chosen_isa() {
-  const auto all = candidates();
-  return choose(all).isa;
+  return choose(candidates()).isa;
 }
 
 std::vector<IsaState> isa_states() {
-  const auto all = candidates();
+  const auto& all = candidates();
   const Candidate& used = choose(all);
   std::vector<IsaState> states;
   for (const Candidate& c : all) {

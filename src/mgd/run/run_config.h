@@ -47,7 +47,7 @@ struct RunResult {
   double headline_value() const { return figure(student.measures.figures, headline.name); }
 };
 
-// Resolve, check, train, measure, export, report; files as docs/files.md says. Throws Error for everything
+// Resolve, check, train, measure, export, report; with all files of a run folder. Throws Error for everything
 // that a recipe, the data or the machine may have against it; what was trained until then can be resumed.
 RunResult run_config(const Config& config, const RunOptions& options,
                      std::span<RunObserver* const> observers = {});

@@ -15,7 +15,7 @@ namespace mgd {
 // A model by folder, or by architecture (and weights file), for `num_classes` classes and pictures of the
 // given size; both are overridden by the folder's config.json. `role` names it in errors. With neither
 // weights nor folder it is initialised from `seed`. A weights file without architecture is identified
-// (train/identify.h).
+// (task/identify.h).
 struct OpenedModel {
   std::unique_ptr<ImageModel> model;
   ModelFolderInfo info;

@@ -39,7 +39,7 @@ FinalMeasures measure_final(Run& run);
 // The student alone: neither the teacher nor the blocks that helped to train it.
 void export_student(const Run& run, const fs::path& folder);
 
-// summary.json as docs/files.md describes it. `model_dir` is relative to the run folder.
+// summary.json: what the console tells at the end, for programs. `model_dir` is relative to the run folder.
 std::string summary_json(const Run& run, const TrainResult& result, const FinalMeasures& measures,
                          const std::string& model_dir);
 
