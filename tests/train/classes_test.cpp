@@ -112,8 +112,8 @@ TEST(Classes, ATeacherOfOtherClassesServesLossesOnFeatures) {
   const TrainResult result = train(*run, run_folder, {}, notes.events());
   EXPECT_GT(result.best_value, 0.6);
   const FinalMeasures measures = measure_final(*run);
-  EXPECT_TRUE(measures.teacher.figures.empty());
-  EXPECT_GT(measures.teacher.bytes, 0U);
+  EXPECT_TRUE(measures.teacher().figures.empty());
+  EXPECT_GT(measures.teacher().bytes, 0U);
   EXPECT_NO_THROW(summary_json(*run, result, measures, "model"));
   // Its outputs can be kept, too.
   const auto cached =

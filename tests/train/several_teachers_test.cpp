@@ -93,7 +93,7 @@ TEST_F(SeveralTeachers, AreMeasuredAndNamedInTheSummary) {
   const auto run = make_run(config({"losses=[kd]", "train.epochs=1"}));
   const TrainResult result = train(*run, RunFolder(folder / "run", RunFolder::Open::create), {}, {});
   const FinalMeasures measures = measure_final(*run);
-  ASSERT_EQ(measures.other_teachers.size(), 1U);
+  ASSERT_EQ(measures.teachers.size(), 2U);
   EXPECT_THAT(summary_json(*run, result, measures, "student"), HasSubstr("\"name\": \"wide\""));
 }
 

@@ -157,7 +157,7 @@ TEST(ToyTask, IsDistilledMeasuredAndExported) {
   const TrainResult result = train(*run, RunFolder(folder / "run", RunFolder::Open::create), {}, {});
   const FinalMeasures measures = measure_final(*run);
   EXPECT_LT(figure(measures.student.figures, "distance"), 0.1 * before);
-  EXPECT_EQ(figure(measures.teacher.figures, "distance"), 0);
+  EXPECT_EQ(figure(measures.teacher().figures, "distance"), 0);
   export_student(*run, folder / "out");
   EXPECT_TRUE(fs::exists(folder.path() / "out/model.safetensors"));
   EXPECT_THAT(summary_json(*run, result, measures, "out"), testing::HasSubstr("\"distance\""));

@@ -75,7 +75,7 @@ std::vector<ReportMistake> worst_mistakes(const FinalMeasures& m) {
   const ImageSource& source = *m.source;
   const at::Tensor probs = m.student.logits.to(at::kFloat).softmax(1).contiguous();  // (N, K)
   const at::Tensor teacher =
-      m.teacher.logits.defined() ? m.teacher.logits.to(at::kFloat).softmax(1).contiguous() : at::Tensor();
+      m.teacher().logits.defined() ? m.teacher().logits.to(at::kFloat).softmax(1).contiguous() : at::Tensor();
   const auto top = [&](const at::Tensor& all, std::int64_t i) {
     const auto row = all[i];
     const auto k = row.argmax().item<std::int64_t>();
@@ -159,7 +159,7 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
         "an "
         "earlier run, and neither its answers to the mistakes nor its maps are shown.");
   if (teacher != nullptr)
-    data.models.push_back(model_row("teacher", run.teacher()->facts.summary, m.teacher));
+    data.models.push_back(model_row("teacher", run.teacher()->facts.summary, m.teacher()));
   if (auto alone = baseline_row(run.config.run.baseline)) data.models.push_back(std::move(*alone));
   data.models.push_back(model_row("this student", run.student_summary, m.student));
   data.latency_note = latency_note(m.circumstances);

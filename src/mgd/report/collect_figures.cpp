@@ -18,7 +18,7 @@ void collect_figures(Run& run, const FinalMeasures& m, ReportData& data) {
     for (const auto& [name, value] : m.student.figures) {
       table.rows.push_back({name, fmt::format("{:.4f}", value)});
       if (run.teacher() != nullptr)
-        table.rows.back().push_back(fmt::format("{:.4f}", figure(m.teacher.figures, name)));
+        table.rows.back().push_back(fmt::format("{:.4f}", figure(m.teacher().figures, name)));
     }
     data.tables.push_back(std::move(table));
   }

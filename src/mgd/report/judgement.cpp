@@ -26,7 +26,7 @@ struct ClassRow {
 std::vector<ClassRow> class_rows(const FinalMeasures& m) {
   const auto& names = m.source->class_names();
   const ClassifyMetrics& student = m.student.classes;
-  const auto& teacher = m.teacher.classes.per_class;
+  const auto& teacher = m.teacher().classes.per_class;
   std::vector<ClassRow> rows;
   for (std::size_t k = 0; k < student.per_class.size(); ++k) {
     ClassRow row{.name = names.at(k),
@@ -64,7 +64,7 @@ void tell_classes(const FinalMeasures& m, ReportData& data) {
   if (doubtful.empty())
     data.findings.push_back(fmt::format(
         "No class is found in fewer than {:.0f} % of its pictures{}.", 100 * kPoorRecall,
-        m.teacher.classes.per_class.empty()
+        m.teacher().classes.per_class.empty()
             ? ""
             : fmt::format(", and none {:.0f} points less often than by the teacher", 100 * kRecallDrop)));
   else
@@ -110,7 +110,7 @@ struct Disagreement {
 
 Disagreement disagreement(const FinalMeasures& m) {
   const at::Tensor student = m.student.logits.argmax(1).contiguous(),
-                   teacher = m.teacher.logits.argmax(1).contiguous();
+                   teacher = m.teacher().logits.argmax(1).contiguous();
   const auto* s = student.const_data_ptr<std::int64_t>();
   const auto* t = teacher.const_data_ptr<std::int64_t>();
   Disagreement d;
@@ -205,12 +205,12 @@ void judge_student(const FinalMeasures& m, const BaselineAnswers& baseline, Repo
       hits, student.samples, m.split, 100 * student.accuracy, 100 * interval.low, 100 * interval.high));
   tell_classes(m, data);
   tell_baseline(m, baseline, data);
-  if (m.teacher.logits.defined())
+  if (m.teacher().logits.defined())
     tell_disagreement(m, data);
-  else if (m.teacher.classes.samples > 0)
+  else if (m.teacher().classes.samples > 0)
     data.findings.push_back(
         fmt::format("The teacher is right in {:.2f} %, as an earlier run measured on the same pictures.",
-                    100 * m.teacher.classes.accuracy));
+                    100 * m.teacher().classes.accuracy));
   tell_calibration(m, data);
 }
 

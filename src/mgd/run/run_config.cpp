@@ -133,7 +133,7 @@ void finish(Run& run, const RunOptions& options, const Observers& tell, RunResul
   for (std::size_t i = 0; i < run.teachers.size(); ++i)
     result.teachers.push_back({.name = run.teachers[i]->name,
                                .summary = run.teachers[i]->facts.summary,
-                               .measures = measures.of_teacher(i)});
+                               .measures = measures.teachers.at(i)});
 }
 
 }  // namespace

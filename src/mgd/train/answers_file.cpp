@@ -44,7 +44,7 @@ std::string answers_jsonl(const FinalMeasures& measures) {
   const auto& names = source.class_names();
   const Likeliest student(measures.student.logits);
   std::optional<Likeliest> teacher;
-  if (measures.teacher.logits.defined()) teacher.emplace(measures.teacher.logits);
+  if (measures.teacher().logits.defined()) teacher.emplace(measures.teacher().logits);
   std::string text;
   for (std::int64_t i = 0; i < student.classes.size(0); ++i) {
     json row{{"input", source.name(i)},

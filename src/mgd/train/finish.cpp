@@ -102,15 +102,9 @@ FinalMeasures measure_final(Run& run) {
     m.source = m.readable.get();
   }
   // Of a teacher of other classes only size and latency.
-  for (std::size_t i = 0; i < run.teachers.size(); ++i) {
-    RunTeacher& teacher = *run.teachers[i];
-    ModelMeasures measured =
-        measure_teacher(run, teacher, teacher.facts.no_logits.empty() ? m : FinalMeasures{});
-    if (i == 0)
-      m.teacher = std::move(measured);
-    else
-      m.other_teachers.push_back(std::move(measured));
-  }
+  for (const auto& teacher : run.teachers)
+    m.teachers.push_back(
+        measure_teacher(run, *teacher, teacher->facts.no_logits.empty() ? m : FinalMeasures{}));
   m.circumstances = {
       .threads = at::get_num_threads(), .cores = environment().cores, .other_load = load.cores()};
   return m;
@@ -125,11 +119,11 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
   json s{{"task", run.config.task}};
   s["student"] = model_json(run.student_summary, measures.student);
   if (const RunTeacher* teacher = run.teacher()) {
-    s["teacher"] = model_json(teacher->facts.summary, measures.teacher);
-    s["teacher"]["metrics"] = figures_json(measures.teacher.figures);
+    s["teacher"] = model_json(teacher->facts.summary, measures.teacher());
+    s["teacher"]["metrics"] = figures_json(measures.teacher().figures);
   }
   for (std::size_t i = 1; i < run.teachers.size(); ++i) {
-    const ModelMeasures& other = measures.of_teacher(i);
+    const ModelMeasures& other = measures.teachers.at(i);
     json teacher = model_json(run.teachers[i]->facts.summary, other);
     teacher["name"] = run.teachers[i]->name;
     teacher["metrics"] = figures_json(other.figures);

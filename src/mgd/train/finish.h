@@ -23,12 +23,14 @@ struct FinalMeasures {
   std::string split;                            // "test", "validation", or "" when there was neither
   const ImageSource* source = nullptr;          // its pictures, if any: picture i has row i of all logits
   std::shared_ptr<const ImageSource> readable;  // holds `source` when some could not be read and are left out
-  ModelMeasures student, teacher;
-  std::vector<ModelMeasures> other_teachers;  // behind the first, in the order of Run::teachers
+  ModelMeasures student;
+  std::vector<ModelMeasures> teachers;  // in the order of Run::teachers
   Circumstances circumstances;
 
-  const ModelMeasures& of_teacher(std::size_t place) const {  // in Run::teachers
-    return place == 0 ? teacher : other_teachers.at(place - 1);
+  // Of the one that reports compare with; empty in `train`.
+  const ModelMeasures& teacher() const {
+    static const ModelMeasures none;
+    return teachers.empty() ? none : teachers.front();
   }
 };
 
