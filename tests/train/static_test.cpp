@@ -117,6 +117,20 @@ TEST_F(Static, WhatIsLeftOutIsSaid) {
                            Contains(HasSubstr("tokens are not in " + kStatic + "corpus.txt"))));
 }
 
+TEST_F(Static, WhatIsRepairedOfTheCountsIsSaid) {
+  const std::string counts = folder / "counts.txt";
+  write_file_atomic(counts, "the cat\n\xFF sat \xE9\non the mat\n");
+  make({.components = 5, .counts = counts});
+  EXPECT_THAT(notes, Contains(counts + ": 2 places that are no UTF-8, read as U+FFFD"));
+  notes.clear();
+  write_file_atomic(counts, std::string(1 << 20, 'x') + " the cat sat\n");
+  make({.components = 5, .counts = counts});
+  EXPECT_THAT(notes, Contains(HasSubstr(counts + ": 1 lines of more than ")));
+  notes.clear();
+  make({.components = 5, .counts = kStatic + "corpus.txt"});
+  EXPECT_THAT(notes, testing::Not(Contains(testing::AnyOf(HasSubstr("UTF-8"), HasSubstr("in parts")))));
+}
+
 // Bags: neither the order of tokens nor unknown ones change a vector, and each is of length 1 or 0.
 TEST_F(Static, ATextIsABagOfItsKnownTokens) {
   make({.components = 5});
