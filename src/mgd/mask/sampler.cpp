@@ -12,13 +12,14 @@ namespace {
 struct BuiltinSampler {
   const char* name;
   std::unique_ptr<MaskSampler> (*make)(const MaskOptions& options);
+  bool of_maps, of_rows;  // which have its units
 };
 
 constexpr BuiltinSampler kSamplers[] = {
-    {"channel", make_channel_sampler},    {"spatial", make_spatial_sampler},
-    {"element", make_element_sampler},    {"token", make_token_sampler},
-    {"block", make_block_sampler},        {"student", make_importance_sampler},
-    {"teacher", make_importance_sampler},
+    {"channel", make_channel_sampler, true, true},     {"spatial", make_spatial_sampler, true, false},
+    {"element", make_element_sampler, true, true},     {"token", make_token_sampler, false, true},
+    {"block", make_block_sampler, true, false},        {"student", make_importance_sampler, true, false},
+    {"teacher", make_importance_sampler, true, false},
 };
 
 }  // namespace
@@ -46,14 +47,21 @@ double MaskOptions::ratio_at(double progress_frac) const {
 }
 
 std::unique_ptr<MaskSampler> make_sampler(const MaskOptions& options) {
-  for (const auto& [name, make] : kSamplers)
-    if (options.mask == name) return make(options);
+  for (const BuiltinSampler& sampler : kSamplers)
+    if (options.mask == sampler.name) return sampler.make(options);
   fail(ExitCode::usage, "mask: unknown sampler '{}'{}", options.mask,
        suggestion(options.mask, known_samplers()));
 }
 
 bool chooses_by_scores(const std::string& mask) {
   return mask == "student" || mask == "teacher";
+}
+
+std::vector<std::string> samplers_for(Axes axes) {
+  std::vector<std::string> names;
+  for (const auto& sampler : kSamplers)
+    if (axes == Axes::rows ? sampler.of_rows : sampler.of_maps) names.emplace_back(sampler.name);
+  return names;
 }
 
 std::vector<std::string> known_samplers() {

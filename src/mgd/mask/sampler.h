@@ -11,6 +11,7 @@
 
 #include "mgd/core/philox.h"
 #include "mgd/format/options.h"
+#include "mgd/types/value.h"
 
 namespace mgd {
 
@@ -62,6 +63,8 @@ struct MaskOptions {
 std::unique_ptr<MaskSampler> make_sampler(
     const MaskOptions& options);  // unknown name: Error(usage), nearest named
 std::vector<std::string> known_samplers();
+// Those whose units a node of these axes has: all of maps but token; of rows token, channel and element.
+std::vector<std::string> samplers_for(Axes axes);
 
 // Whether a mask of this name looks at MaskDraw::scores. How many positions it hides does not depend on them.
 bool chooses_by_scores(const std::string& mask);
