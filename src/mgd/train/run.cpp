@@ -5,9 +5,11 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/mask/mask_entry.h"
 #include "mgd/nn/device.h"
 #include "mgd/task/tasks.h"
 #include "mgd/teach/sliced_teacher.h"
+#include "mgd/train/no_gradient.h"
 #include "mgd/train/teacher_note.h"
 
 namespace mgd {
@@ -160,6 +162,7 @@ ActiveLoss activated(const Run& run, std::unique_ptr<Loss> loss, std::size_t tea
   if (const auto* request = active.loss->mask_request()) {
     MaskOptions options;
     read_options(request->options, options, "losses." + active.loss->label());
+    check_mask(request->options, "losses." + active.loss->label(), options, request->node.axes);
     active.mask.emplace(options, static_cast<std::uint64_t>(run.config.run.seed), active.loss->label());
   }
   if (Module* blocks = active.loss->trainable()) {
@@ -182,6 +185,7 @@ void open_losses(Run& run) {
       run.losses.push_back(activated(run, std::move(loss), heard));
     }
   }
+  refuse_no_weight(run);
   run.node_masks =
       make_node_masks(run.config.masks, student, static_cast<std::uint64_t>(run.config.run.seed));
   for (auto& mask : run.node_masks) mask->to(run.device);
