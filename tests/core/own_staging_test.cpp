@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <set>
+#include <string>
 
 #include "core/scratch.h"
 #include "mgd/core/error.h"
@@ -15,16 +16,13 @@ namespace {
 
 using OwnStaging = Scratch;
 
-std::vector<std::string> names_there(const fs::path& at) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(at)) names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
+std::set<std::string> names_there(const fs::path& at) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(at)) names.insert(entry.path().filename().string());
   return names;
 }
 
 TEST_F(OwnStaging, GoesWithAllThatIsInItAndNothingElseDoes) {
-  const std::string other = fmt::format(".tmp-other-{}-0", ::getpid());  // nobody holds it
-  fs::create_directory(folder / other);
   write_file_atomic(folder / "kept.txt", "kept");
   DirectoryPublisher model(folder / "model");
   for (int i = 0; i < 300; ++i) model.add(fmt::format("file{}.bin", i), "bytes");  // more than one call lists
@@ -32,6 +30,8 @@ TEST_F(OwnStaging, GoesWithAllThatIsInItAndNothingElseDoes) {
   OutputFile open = model.create("large.bin");
   FilePublisher graph(folder / "model.onnx");
   graph.write("half of it");
+  const std::string other = fmt::format(".tmp-other-{}-0", ::getpid());  // nobody holds it
+  fs::create_directory(folder / other);
   ASSERT_EQ(names_there(folder).size(), 4U);
   remove_own_staging();
   EXPECT_THAT(names_there(folder), testing::ElementsAre(other, "kept.txt"));

@@ -19,7 +19,7 @@ class NoGradients : public testing::Test {
  protected:
   // The lines of a run of these losses, and what it tells in its result.
   std::string told(const std::string& losses, const std::vector<std::string>& extra = {}) {
-    std::vector<std::string> all{toy::teacher(folder), "losses=[" + losses + "]"};
+    std::vector<std::string> all{toy::teacher(folder), "losses=[" + losses + "]", "train.epochs=3"};
     all.insert(all.end(), extra.begin(), extra.end());
     notes.lines.clear();
     run = make_run(toy::config(folder, all));
@@ -56,7 +56,8 @@ TEST_F(NoGradients, OneLossThatMovesItIsEnough) {
 // A resumed run goes on counting, and tells nothing twice.
 TEST_F(NoGradients, AResumedRunKnowsWhatWasSeen) {
   const auto part = [&](std::int64_t steps, RunFolder::Open open) {
-    Config config = toy::config(folder, {toy::teacher(folder), "losses=[{name: mgd, mask_ratio: 1}]"});
+    Config config =
+        toy::config(folder, {toy::teacher(folder), "losses=[{name: mgd, mask_ratio: 1}]", "train.epochs=3"});
     config.train.max_steps = steps;
     notes.lines.clear();
     run = make_run(config);
