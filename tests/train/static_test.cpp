@@ -20,8 +20,8 @@
 #include "mgd/eval/text_folder.h"
 #include "mgd/format/safetensors.h"
 #include "mgd/io/weights.h"
+#include "mgd/teach/distill_static.h"
 #include "mgd/text/pruned_vocabulary.h"
-#include "mgd/train/distill_static.h"
 #include "mgd/train/run.h"
 #include "train/toy.h"
 

@@ -1,4 +1,4 @@
-#include "mgd/train/distill_static.h"
+#include "mgd/teach/distill_static.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
@@ -16,9 +16,9 @@
 #include "mgd/io/static_folder.h"
 #include "mgd/nn/device.h"
 #include "mgd/ops/principal_components.h"
+#include "mgd/teach/static_vectors.h"
+#include "mgd/teach/token_weights.h"
 #include "mgd/text/pruned_vocabulary.h"
-#include "mgd/train/static_vectors.h"
-#include "mgd/train/token_weights.h"
 
 namespace mgd {
 

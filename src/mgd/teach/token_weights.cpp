@@ -1,4 +1,4 @@
-#include "mgd/train/token_weights.h"
+#include "mgd/teach/token_weights.h"
 
 #include <numeric>
 
