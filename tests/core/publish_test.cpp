@@ -239,9 +239,9 @@ TEST_F(Publish, ALinkNamedLikeStagingLosesOnlyItself) {
 }
 
 TEST_F(Publish, AFolderPutAsideComesBackOnlyWhereNoneStands) {
+  publish(folder / "there", "new");
   leave(".old-lost-12-0");
   leave(".old-there-12-0");
-  publish(folder / "there", "new");
   EXPECT_EQ(remove_stale_staging(folder), 2);
   EXPECT_THAT(names(folder), ElementsAre("lost", "there"));
   EXPECT_THAT(names(folder / "lost"), ElementsAre("x"));

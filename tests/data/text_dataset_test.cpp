@@ -9,6 +9,7 @@
 #include "data/text_toy.h"
 #include "expect_error.h"
 #include "mgd/core/file.h"
+#include "mgd/data/source_lines.h"
 
 namespace mgd {
 namespace {
@@ -52,7 +53,8 @@ TEST_F(TextData, SplitsAreFilesOfTheFolder) {
   EXPECT_THAT(texts(*data.validation), ElementsAre("c"));
   EXPECT_THAT(texts(*data.test), ElementsAre("d"));
   EXPECT_EQ(data.fingerprint.size(), 64U);
-  EXPECT_TRUE(data.report.empty());
+  EXPECT_TRUE(data.changes.empty());
+  EXPECT_TRUE(data.unread.empty());
 }
 
 TEST_F(TextData, ASplitMayBeAFolderOfFiles) {
@@ -205,14 +207,15 @@ TEST_F(TextData, WhatIsNotReadOrCutIsCounted) {
   write("train/x.json", "{}");
   write("train/y.json", "{}");
   const TextDataset data = open(config("mlm"));
-  EXPECT_EQ(data.report.at("train (a.txt)"), "2 blank lines left out");
+  EXPECT_EQ(data.changes.at("train (a.txt)"), "2 blank lines left out");
+  EXPECT_TRUE(data.unread.empty()) << "a blank line is no document that could not be read";
   EXPECT_THAT(data.notes, ElementsAre("files of other kinds are not read: 2 .json, 1 .md"));
   fs::remove_all(folder.file("data/train"));
   write("train.csv", "text,label\nabcdefgh,x\n,y\nabc,x\n");
   Config c = config("classify");
   c.text.max_length = 6;
   const TextDataset rows = open(c);
-  EXPECT_EQ(rows.report.at("train (train.csv)"), "1 texts without a token");
+  EXPECT_EQ(rows.changes.at("train (train.csv)"), "1 texts without a token");
   EXPECT_THAT(rows.notes, ElementsAre("1 of 3 training rows are longer than 6 tokens and lose their end"));
   EXPECT_EQ(rows.train->longest(), 6);
   c.text.max_length = 16;
@@ -276,14 +279,36 @@ TEST_F(TextData, RepairsAndLossesAreReported) {
       "b\n";
   for (int i = 0; i < 300; ++i) text += "a\n";
   write("train.txt", text);
-  EXPECT_EQ(open(config("mlm")).report.at("train (train.txt)"), "1 places that are no UTF-8, read as U+FFFD");
+  const TextDataset repaired = open(config("mlm"));
+  EXPECT_EQ(repaired.changes.at("train (train.txt)"), "1 places that are no UTF-8, read as U+FFFD");
+  EXPECT_TRUE(repaired.unread.empty());
   fs::remove(folder.file("data/train.txt"));
   std::string rows = "{\"text\": \"x\"}\nbroken\n";
   for (int i = 0; i < 300; ++i) rows += "{\"text\": \"x\"}\n";
   write("train.jsonl", rows);
   const TextDataset data = open(config("mlm"));
-  EXPECT_EQ(data.report.at("train (train.jsonl)"), "1 documents left out");
-  EXPECT_THAT(data.report.at("train.jsonl:2"), HasSubstr("not valid JSON"));
+  EXPECT_TRUE(data.changes.empty());
+  ASSERT_EQ(data.unread.size(), 1U);
+  EXPECT_EQ(data.unread[0].where, "train (train.jsonl)");
+  EXPECT_EQ(data.unread[0].documents, 1);
+  EXPECT_EQ(data.unread[0].of, 302);
+  EXPECT_THAT(data.unread[0].first.at("train.jsonl:2"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(unread_lines(data.unread[0]),
+              ElementsAre("1 of 302 documents of train (train.jsonl) could not be read and was left out:",
+                          HasSubstr("train.jsonl:2: not valid JSON")));
+}
+
+// Only the first are named; the count is that of all.
+TEST(UnreadLines, CountWhatIsNotNamedToo) {
+  UnreadDocuments unread{.where = "test (a.csv)", .documents = 9, .of = 2000};
+  for (const char* place : {"a.csv:1", "a.csv:2", "a.csv:3", "a.csv:4", "a.csv:5", "a.csv:6"})
+    unread.first[place] = "no column 'text'";
+  const std::vector<std::string> lines = unread_lines(unread);
+  ASSERT_EQ(lines.size(), 7U);
+  EXPECT_EQ(lines[0], "9 of 2000 documents of test (a.csv) could not be read and were left out:");
+  EXPECT_EQ(lines[1], "  a.csv:1: no column 'text'");
+  EXPECT_EQ(lines[6], "  ... and 4 more");
+  EXPECT_TRUE(unread_lines(UnreadDocuments{}).empty());
 }
 
 TEST_F(TextData, ADamagedCacheIsRebuiltAndNoted) {

@@ -129,11 +129,6 @@ TEST_F(TextStream, EachEpochHoldsEverySampleOnce) {
   EXPECT_NE(orders[0], orders[1]);
 }
 
-TEST_F(TextStream, WhatWasCorruptIsHandedOn) {
-  const TextLoader loader(*source, show, options(0), {{"corpus.txt:3", "not valid JSON"}});
-  EXPECT_EQ(loader.corrupt().at("corpus.txt:3"), "not valid JSON");
-}
-
 TEST_F(TextStream, AStoreThatBreaksInUseStopsTheStream) {
   TextLoader loader(*source, show, {.batch_size = 23, .threads = 2});
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path()))

@@ -55,6 +55,16 @@ class Faults(WithFolder):
                 self.assertEqual(rows(parts), rows(whole))
                 self.assertIsNotNone(json.loads((parts / "summary.json").read_text())["resumed_from"])
 
+    def test_a_run_that_learns_nothing_says_so(self):
+        """All of the student's map is hidden: the block of the loss learns, the student does not."""
+        write_recipe(self.folder, "idle.yaml", "teacher: {path: teacher/model}\n", "[{name: mgd, mask_ratio: 1}]")
+        done = mgd("distill", "idle.yaml", "--run-dir", "idle", "train.max_steps=3", cwd=self.folder)
+        self.expect(done, 0, "losses (mgd): the gradient is exactly zero at every parameter of the student in the first 3 steps")
+        self.assertIn("the gradient is exactly zero", (self.folder / "idle/report.html").read_text())
+        done = mgd("distill", "idle.yaml", "--run-dir", "none", "losses.0.weight=0", cwd=self.folder)
+        self.expect(done, 2, "losses: every loss has the weight 0")
+        self.assertFalse((self.folder / "none").exists() and any((self.folder / "none").rglob("*.safetensors")))
+
     def cached(self, run, *options, cache="t.cache", code=0):
         write_recipe(self.folder, "cached.yaml", "teacher: {path: teacher/model}\n", LOSSES)
         done = mgd("distill", "cached.yaml", "data.augment=[crop: 1, flip]", "data.views=2", f"train.teacher_cache={cache}",

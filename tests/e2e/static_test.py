@@ -7,8 +7,10 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from harness import MGD
@@ -53,6 +55,30 @@ class DistillStatic(unittest.TestCase):
                             "--json")
         self.assertEqual(measured.returncode, 0, measured.stderr)
         self.assertEqual(json.loads(measured.stdout)["samples"], 4)
+
+    def test_a_signal_leaves_nothing_staged(self):
+        """The tokens of a measure are staged as long as it lasts."""
+        self.make()
+        (self.folder / "pairs.jsonl").write_text(
+            "".join(json.dumps({"first": f"the cat {i}", "second": "a dog", "score": i % 6}) + "\n" for i in range(200_000)))
+        (self.folder / "scratch").mkdir()
+        for end in (signal.SIGTERM, signal.SIGINT):
+            process = subprocess.Popen([MGD, "eval", "static", "--data", "pairs.jsonl", "--columns", "first", "--columns", "second",
+                                        "--target", "score"], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(self.folder / "scratch")})
+            while not list((self.folder / "scratch").glob(".tmp-mgd-tokens-*/.tmp-*/tokens.bin")):
+                self.assertIsNone(process.poll())
+                time.sleep(0.01)
+            process.send_signal(end)
+            process.communicate(timeout=60)
+            self.assertEqual(process.returncode, -end, "as if nobody had watched")
+            self.assertEqual(list((self.folder / "scratch").iterdir()), [])
+
+    def test_what_a_killed_one_left_goes_with_the_next(self):
+        (self.folder / ".tmp-static-1-0").mkdir()
+        (self.folder / ".tmp-static-1-0/model.safetensors").write_bytes(b"half")
+        self.make()
+        self.assertEqual({path.name for path in self.folder.iterdir()}, {"static"})
 
     def test_what_stands_there_is_replaced_only_when_asked(self):
         self.make()

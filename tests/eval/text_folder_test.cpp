@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "expect_error.h"
+#include "mgd/core/error.h"
 #include "mgd/core/file.h"
 #include "mgd/io/weights.h"
 #include "mgd/nn/autocast.h"
@@ -184,6 +185,21 @@ TEST(TextFolder, AnotherHeadIsAddedToWhatIsThere) {
       EXPECT_TRUE(at::equal(entry.tensor, base.at(entry.name))) << entry.name;
     }
   }
+}
+
+// ModernBERT's layer 0 alone has no norm before its attention; other architectures have one shape of layer.
+TEST(TextFolder, LayersAreKeptFromAnyOfThemOnButModernBerts) {
+  const std::string folder = kFixtures + "modernbert_masked_lm";
+  const std::int64_t last = load_text_folder(folder).config.layers - 1;
+  ASSERT_GE(last, 1);
+  EXPECT_THAT(
+      error_of(ExitCode::usage, [&] { open_text_folder(folder, {.layers = {last}}); }),
+      HasSubstr(fmt::format("student.layers: got {} first, and only layer 0 can be first in a modernbert: it "
+                            "is the one without a norm before its attention; write layers: [0, {}]",
+                            last, last)));
+  EXPECT_EQ(open_text_folder(folder, {.layers = {0, last}}).model->config().layers, 2);
+  for (const char* other : {"bert_masked_lm", "gpt2_causal_lm"})
+    EXPECT_EQ(open_text_folder(kFixtures + other, {.layers = {1}}).model->config().layers, 1) << other;
 }
 
 TEST(TextFolder, WhatDoesNotFitIsListed) {

@@ -47,6 +47,20 @@ TEST(IdleKeys, WhatBelongsToSomethingElseIsSaid) {
                   HasSubstr("it belongs to the schedule step"), HasSubstr("train.final_lr_frac=0.1")));
 }
 
+TEST(IdleKeys, EachObjectiveHasItsOwn) {
+  EXPECT_THAT(
+      idle_of("task: mlm\nobjective: {span_mean: 2, permute_sentences: 0.5, span_p: 0.3, rule: exact}"),
+      ElementsAre(HasSubstr("objective.span_p=0.3 changes nothing: it belongs to objective.spans"),
+                  HasSubstr("objective.span_mean=2 changes nothing: it belongs to the task denoise"),
+                  HasSubstr("objective.permute_sentences=0.5")));
+  EXPECT_THAT(idle_of("task: mlm\nobjective: {spans: true, span_p: 0.3, span_max: 4, mask_frac: 0.9}"),
+              IsEmpty());
+  EXPECT_THAT(
+      idle_of("task: denoise\nobjective: {spans: true, mask_frac: 0.9, span_mean: 2, whole_word: true}"),
+      ElementsAre(HasSubstr("objective.spans=true changes nothing: it belongs to the task mlm"),
+                  HasSubstr("objective.mask_frac=0.9")));
+}
+
 TEST(IdleKeys, AResolvedRecipeHasNoOthers) {
   const Config config = read_config(parse_yaml("data: {views: 8}", "recipe.yaml"), "/tmp");
   EXPECT_EQ(idle_of(config_to_yaml(config)), idle_keys(config));

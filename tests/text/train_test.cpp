@@ -91,6 +91,16 @@ TEST_F(Training, CharactersAreTokens) {
   EXPECT_EQ(tokenizer.decode(encoding.ids), "\u00E9h\n");
 }
 
+TEST_F(Training, WhatOfTheTextIsRepairedOrLeftOutIsCounted) {
+  const fs::path text = file("caf\xE9 caf\xE9 ab ab\n" + std::string(2000, 'x') + "\n");
+  for (const char* kind : {"wordpiece", "bpe", "char"}) {
+    TrainingTexts read;
+    train_tokenizer(std::vector{text}, {.kind = kind, .vocab_size = 300}, &read);
+    EXPECT_EQ(read.num_invalid, 2) << kind;
+    EXPECT_EQ(read.num_long_words, std::string(kind) == "char" ? 0 : 1) << kind;
+  }
+}
+
 TEST_F(Training, SpecialTokensOfTheTextAreNotLearned) {
   const Tokenizer tokenizer =
       train_tokenizer(std::vector{file("<unk> <unk> <unk> ab ab\n")}, {.kind = "bpe", .vocab_size = 300});

@@ -20,8 +20,8 @@
 #include "mgd/eval/text_folder.h"
 #include "mgd/format/safetensors.h"
 #include "mgd/io/weights.h"
+#include "mgd/teach/distill_static.h"
 #include "mgd/text/pruned_vocabulary.h"
-#include "mgd/train/distill_static.h"
 #include "mgd/train/run.h"
 #include "train/toy.h"
 
@@ -115,6 +115,20 @@ TEST_F(Static, WhatIsLeftOutIsSaid) {
   EXPECT_THAT(notes, AllOf(Contains("3 placeholders [unusedN] are left out of the vocabulary"),
                            Contains("3 special and added tokens are left out of the vocabulary"),
                            Contains(HasSubstr("tokens are not in " + kStatic + "corpus.txt"))));
+}
+
+TEST_F(Static, WhatIsRepairedOfTheCountsIsSaid) {
+  const std::string counts = folder / "counts.txt";
+  write_file_atomic(counts, "the cat\n\xFF sat \xE9\non the mat\n");
+  make({.components = 5, .counts = counts});
+  EXPECT_THAT(notes, Contains(counts + ": 2 places that are no UTF-8, read as U+FFFD"));
+  notes.clear();
+  write_file_atomic(counts, std::string(1 << 20, 'x') + " the cat sat\n");
+  make({.components = 5, .counts = counts});
+  EXPECT_THAT(notes, Contains(HasSubstr(counts + ": 1 lines of more than ")));
+  notes.clear();
+  make({.components = 5, .counts = kStatic + "corpus.txt"});
+  EXPECT_THAT(notes, testing::Not(Contains(testing::AnyOf(HasSubstr("UTF-8"), HasSubstr("in parts")))));
 }
 
 // Bags: neither the order of tokens nor unknown ones change a vector, and each is of length 1 or 0.

@@ -109,7 +109,8 @@ TEST(Step, AccumulationIsExactForEveryLossAndMask) {
       entries.push_back(name == "pkd" ? kPkd : "{name: " + name + "}");
   for (const char* mask : {"channel", "spatial", "element", "block", "student", "teacher"})
     for (const char* on : {"all", "hidden"})
-      entries.push_back(fmt::format("{{name: mgd, mask: {}, size: 2, mask_ratio: 0.4, on: {}}}", mask, on));
+      entries.push_back(fmt::format("{{name: mgd, mask: {}{}, mask_ratio: 0.4, on: {}}}", mask,
+                                    std::string(mask) == "block" ? ", size: 2" : "", on));
   entries.emplace_back("{name: mgd, mask: student, mask_ratio: 0.5, on: hidden, target: standardized}");
   for (const auto& entry : entries) {
     auto run = make_run(toy::config(folder, {teacher, "losses=[" + entry + "]"}));

@@ -169,7 +169,7 @@ TEST(TextRecipes, WhatCannotFitIsRefusedWithItsPlace) {
   };
   EXPECT_THAT(
       message("mlm", {"losses=[{name: mgd, mask: spatial}]"}),
-      testing::AllOf(HasSubstr("losses.mgd: mask: spatial hides parts of a map"), HasSubstr("token, block")));
+      testing::AllOf(HasSubstr("losses.mgd: mask: got 'spatial', and the node has rows (H)"), HasSubstr("token, block")));
   EXPECT_THAT(message("mlm", {"losses=[cosine_similarity]"}), HasSubstr("it is for task: embed"));
   EXPECT_THAT(message("mlm", {"losses=[kd]", "student={from: teacher, layers: []}"}),
               HasSubstr("an empty list"));

@@ -199,8 +199,10 @@ TEST_F(TextModels, WhatWasReadIsCountedOnTheConsole) {
   std::ofstream text(folder / "train.txt", std::ios::app | std::ios::binary);
   text << "\n\nbad \xFF byte\n";
   text.close();
-  EXPECT_THAT(lines(*open_run("mlm", {})),
+  const auto run = open_run("mlm", {});
+  EXPECT_THAT(lines(*run),
               AllOf(HasSubstr("1 places that are no UTF-8"), HasSubstr("2 blank lines left out")));
+  EXPECT_TRUE(run->task->unread(*run->loader).empty()) << "all of it was read";
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "mgd/front/recipe_flags.h"
-#include "mgd/train/distill_static.h"
+#include "mgd/teach/distill_static.h"
 
 namespace mgd {
 

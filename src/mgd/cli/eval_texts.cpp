@@ -11,6 +11,7 @@
 #include "mgd/core/clock.h"
 #include "mgd/core/error.h"
 #include "mgd/core/staging.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/data/text_dataset.h"
 #include "mgd/eval/figures.h"
 #include "mgd/eval/text_figures.h"
@@ -126,9 +127,8 @@ Figures measure(NamedText& named, const Config& config, const TextDataset& data,
     objective = std::make_unique<Renumbered>(
         std::move(objective), class_numbers(named.model->config(), data.class_names, flags.classes));
   }
-  const auto stream =
-      stream_texts(*data.test, std::move(objective),
-                   {.batch_size = flags.batch_size > 0 ? flags.batch_size : kBatch}, data.report);
+  const auto stream = stream_texts(*data.test, std::move(objective),
+                                   {.batch_size = flags.batch_size > 0 ? flags.batch_size : kBatch});
   Figures figures = measure_texts(config.task, *named.model, *stream, named.tokenizer,
                                   {.precision = flags.precision, .device = device});
   if (flags.pseudo_perplexity)
@@ -173,8 +173,10 @@ int eval_texts(const std::string& model, const EvalFlags& flags) {
   console.note(fmt::format("{} at {}: {} samples of {}", named.model->architecture(), task, data.test->size(),
                            flags.data));
   for (const std::string& note : data.notes) console.note(note);
-  for (const auto& [where, what] : data.report)
+  for (const auto& [where, what] : data.changes)
     console.note(fmt::format("{}: {}", printable(where), printable(what)));
+  for (const UnreadDocuments& split : data.unread)
+    for (const std::string& line : unread_lines(split)) console.note(line);
   named.model->to(device);
   const Figures figures = measure(named, config, data, flags, device);
   require_finite_figures(figures, model, flags.data);

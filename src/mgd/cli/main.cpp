@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "mgd/cli/help_topics.h"
+#include "mgd/cli/signals.h"
 #include "mgd/cli/verbs.h"
 #include "mgd/front/command_table.h"
 #include "mgd/front/run_program.h"
@@ -35,6 +36,7 @@ std::vector<mgd::Verb> prepared(std::vector<mgd::Verb> verbs) {
 #ifndef __SANITIZE_ADDRESS__
       mgd::use_caching_allocator();
 #endif
+      const mgd::StagingWatch nothing_stays;
       return run(positionals);
     };
   return verbs;

@@ -13,8 +13,8 @@
 #include "mgd/cli/text_input.h"
 #include "mgd/core/error.h"
 #include "mgd/eval/text_eval.h"
-#include "mgd/mask/objectives.h"
 #include "mgd/nn/finite_rows.h"
+#include "mgd/types/token_rows.h"
 
 namespace mgd {
 

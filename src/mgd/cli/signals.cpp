@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
-#include <csignal>
+
+#include "mgd/core/own_staging.h"
 
 namespace mgd {
 
@@ -22,13 +22,38 @@ void handle(int signal) {
   if (signal == SIGUSR1) {
     requests->save();
   } else if (signal == SIGINT && requests->stop_reason() == StopReason::interrupted) {
+    remove_own_staging();
     _exit(130);
   } else if (signal == SIGTERM || signal == SIGINT) {
     requests->stop(signal == SIGINT ? StopReason::interrupted : StopReason::terminated);
   }
 }
 
+constexpr std::array kEnding{SIGTERM, SIGINT};
+
+// The signal is held back while it is handled, so the second one ends the process at the return.
+void end_without_staging(int signal) {
+  remove_own_staging();
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 }  // namespace
+
+StagingWatch::StagingWatch() {
+  struct sigaction action {};
+  action.sa_handler = end_without_staging;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  for (std::size_t i = 0; i < kEnding.size(); ++i) {
+    sigaction(kEnding[i], nullptr, &former_[i]);
+    if (former_[i].sa_handler != SIG_IGN) sigaction(kEnding[i], &action, nullptr);
+  }
+}
+
+StagingWatch::~StagingWatch() {
+  for (std::size_t i = 0; i < kEnding.size(); ++i) sigaction(kEnding[i], &former_[i], nullptr);
+}
 
 SignalWatch::SignalWatch(TrainRequests& requests) {
   watched = &requests;

@@ -79,10 +79,17 @@ int run_train(const std::vector<std::string>& args, const TokenizeFlags& flags) 
   if (flags.out.empty())
     fail(ExitCode::usage, "tokenize: --train needs --out DIR, the folder for the tokenizer");
   const std::vector<fs::path> files(args.begin(), args.end());
-  const Tokenizer tokenizer = train_tokenizer(files, {.kind = flags.kind,
-                                                      .vocab_size = flags.vocab_size,
-                                                      .min_frequency = flags.min_frequency,
-                                                      .lowercase = flags.lowercase});
+  TrainingTexts read;
+  const Tokenizer tokenizer = train_tokenizer(files,
+                                              {.kind = flags.kind,
+                                               .vocab_size = flags.vocab_size,
+                                               .min_frequency = flags.min_frequency,
+                                               .lowercase = flags.lowercase},
+                                              &read);
+  if (read.num_invalid > 0)
+    fmt::print(stderr, "{} places were no UTF-8 and count as U+FFFD\n", read.num_invalid);
+  if (read.num_long_words > 0)
+    fmt::print(stderr, "{} words of more than 1 KiB are left out\n", read.num_long_words);
   write_tokenizer(tokenizer, flags.out, flags.overwrite);
   if (flags.json)
     fmt::print("{}\n",

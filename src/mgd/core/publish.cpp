@@ -57,6 +57,7 @@ void take_back(Placed placed, const fs::path& staging, const fs::path& target, c
 DirectoryPublisher::DirectoryPublisher(fs::path target)
     : target_(target.has_filename() ? std::move(target) : target.parent_path()) {
   require_folder_or_nothing(target_);
+  remove_stale_staging(parent_of(target_));
   staging_ = make_staging(target_, StagingKind::folder);
 }
 

@@ -18,8 +18,9 @@ using Manifest = std::map<std::string, ManifestEntry>;  // file name -> what it 
 
 class DirectoryPublisher {
  public:
-  // Stages beside the target (see staging.h). Throws Error(cannot_create) when the parent cannot be written
-  // or when something that is no folder stands at the target.
+  // Stages beside the target, and removes there what killed writers left (see staging.h). Throws
+  // Error(cannot_create) when the parent cannot be written or when something that is no folder stands at the
+  // target.
   explicit DirectoryPublisher(fs::path target);
   ~DirectoryPublisher();  // removes the staged files unless they were published
   DirectoryPublisher(const DirectoryPublisher&) = delete;

@@ -13,6 +13,7 @@ FilePublisher::FilePublisher(fs::path target) : target_(std::move(target)) {
   if (fs::is_directory(target_))
     fail(ExitCode::cannot_create, "{}: cannot be created: a folder of that name stands there",
          target_.string());
+  remove_stale_staging(parent_of(target_));
   staging_ = make_staging(target_, StagingKind::file);
 }
 

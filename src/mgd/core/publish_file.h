@@ -10,7 +10,8 @@ namespace mgd {
 
 class FilePublisher {
  public:
-  // Stages beside the target (see staging.h). Throws Error(cannot_create), also when a folder stands there.
+  // Stages beside the target, and removes there what killed writers left (see staging.h). Throws
+  // Error(cannot_create), also when a folder stands there.
   explicit FilePublisher(fs::path target);
   ~FilePublisher();  // removes the staged file unless it was published
   FilePublisher(const FilePublisher&) = delete;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mgd/data/image_source.h"
+#include "mgd/data/text_dataset.h"
 
 namespace mgd {
 
@@ -19,5 +20,7 @@ std::vector<std::string> source_lines(const ImageSource& source);
 // none. `corrupt` holds what was wrong by name; `fate` says what became of them.
 std::vector<std::string> unread_lines(const std::map<std::string, std::string>& corrupt, std::int64_t samples,
                                       const std::string& fate);
+// The same for documents of texts, of which only the first are named.
+std::vector<std::string> unread_lines(const UnreadDocuments& unread);
 
 }  // namespace mgd

@@ -250,9 +250,12 @@ class TextOpener {
     if (info.num_empty > 0) what.push_back(fmt::format("{} texts without a token", info.num_empty));
     if (info.num_cut > 0)
       what.push_back(fmt::format("{} documents tokenised in parts of 1 MiB", info.num_cut));
-    if (info.num_corrupt > 0) what.push_back(fmt::format("{} documents left out", info.num_corrupt));
-    if (!what.empty()) out_.report[where] = fmt::format("{}", fmt::join(what, "; "));
-    out_.report.insert(info.corrupt.begin(), info.corrupt.end());
+    if (!what.empty()) out_.changes[where] = fmt::format("{}", fmt::join(what, "; "));
+    if (info.num_corrupt > 0)
+      out_.unread.push_back({.where = where,
+                             .documents = info.num_corrupt,
+                             .of = info.num_rows + info.num_corrupt,
+                             .first = info.corrupt});
   }
 
   Part whole(const TokenStore& store) const {

@@ -6,12 +6,21 @@
 
 namespace mgd {
 
+// Documents of a split that could not be read and are no samples of it.
+struct UnreadDocuments {
+  std::string where;                         // "train (a.jsonl)"
+  std::int64_t documents = 0, of = 0;        // unread ones, of all
+  std::map<std::string, std::string> first;  // the first of them: "FILE:LINE" -> what is wrong
+};
+
 struct TextDataset {
   std::shared_ptr<const TextSource> train, validation, test;  // the last two may be null
   std::vector<std::string> class_names;  // task classify: index = label; empty without labels
   std::string fingerprint;               // SHA-256 over the tokenizer, the bytes of all files, the options
-  std::map<std::string, std::string> report;  // what was repaired, cut or left out: file or place -> what
-  std::vector<std::string> notes;  // what a person may want to know of the stores: damaged, made new
+  // What was repaired, cut or left out by rule, each with its count: "train (a.txt)" -> "2 blank lines ...".
+  std::map<std::string, std::string> changes;
+  std::vector<UnreadDocuments> unread;  // of the splits that have any
+  std::vector<std::string> notes;       // what a person may want to know of the stores: damaged, made new
 };
 
 // Opens data.path for config.task: a file, or a folder in which data.train, text.validation and data.test

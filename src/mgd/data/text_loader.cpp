@@ -8,16 +8,14 @@ namespace {
 
 class TextWork final : public BatchWork {
  public:
-  TextWork(const TextSource& source, MakeTextBatch make, std::map<std::string, std::string> corrupt)
-      : source_(source),
-        held_(source.weak_from_this().lock()),
-        make_(std::move(make)),
-        corrupt_(std::move(corrupt)) {}
+  TextWork(const TextSource& source, MakeTextBatch make)
+      : source_(source), held_(source.weak_from_this().lock()), make_(std::move(make)) {}
 
   std::int64_t num_samples() const override { return source_.size(); }
   std::string sample_name(std::int64_t sample) const override { return fmt::format("sample {}", sample); }
   std::unique_ptr<Bench> make_bench() const override { return std::make_unique<Bench>(); }
-  std::map<std::string, std::string> corrupt() const override { return corrupt_; }
+  // A document that cannot be read is no sample: it was left out when the corpus was tokenised.
+  std::map<std::string, std::string> corrupt() const override { return {}; }
 
   Batch make(std::vector<std::int64_t> samples, std::int64_t epoch, Bench& bench) override {
     std::vector<TextSample> texts;
@@ -36,13 +34,11 @@ class TextWork final : public BatchWork {
   const TextSource& source_;
   const std::shared_ptr<const TextSource> held_;  // the same, when somebody shares it
   const MakeTextBatch make_;
-  const std::map<std::string, std::string> corrupt_;
 };
 
 }  // namespace
 
-TextLoader::TextLoader(const TextSource& source, MakeTextBatch make, const StreamOptions& options,
-                       std::map<std::string, std::string> corrupt)
-    : QueuedStream(std::make_shared<TextWork>(source, std::move(make), std::move(corrupt)), options) {}
+TextLoader::TextLoader(const TextSource& source, MakeTextBatch make, const StreamOptions& options)
+    : QueuedStream(std::make_shared<TextWork>(source, std::move(make)), options) {}
 
 }  // namespace mgd

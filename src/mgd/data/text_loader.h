@@ -20,8 +20,7 @@ using MakeTextBatch = std::function<Batch(std::span<const TextSample> samples, s
 class TextLoader final : public QueuedStream {
  public:
   // `source` must outlive the loader, and a thread of it that hangs: one held by a shared pointer does.
-  TextLoader(const TextSource& source, MakeTextBatch make, const StreamOptions& options,
-             std::map<std::string, std::string> corrupt = {});
+  TextLoader(const TextSource& source, MakeTextBatch make, const StreamOptions& options);
 };
 
 }  // namespace mgd

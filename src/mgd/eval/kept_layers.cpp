@@ -7,6 +7,7 @@
 
 #include "mgd/core/error.h"
 #include "mgd/model/text_names.h"
+#include "mgd/model/text_options.h"
 
 namespace mgd {
 
@@ -59,6 +60,18 @@ void require_layer(std::int64_t layer, std::int64_t count, const char* stack) {
          count - 1);
 }
 
+// Of ModernBERT: what is read first is normed already, so the first layer has no norm before its attention. A
+// later one cannot do without its own, and transformers opens no model whose first layer has one.
+void require_first_layer(const TextConfig& config, const std::vector<std::int64_t>& kept) {
+  const std::vector<LayerOptions> all = encoder_options(config).layers;
+  if (all.front().attention_norm == all[static_cast<std::size_t>(kept.front())].attention_norm) return;
+  fail(ExitCode::usage,
+       "student.layers: got {} first, and only layer 0 can be first in a {}: it is the one without a norm "
+       "before "
+       "its attention; write layers: [0, {}]",
+       kept.front(), config.model_type, fmt::join(kept, ", "));
+}
+
 // Of ModernBERT: which layers see everything is a matter of the place, and so it is afterwards.
 std::vector<bool> global_of(const std::vector<bool>& all, std::size_t count) {
   if (all.empty()) return {};
@@ -79,6 +92,7 @@ void keep_layers(TextFolder& content, const std::vector<std::int64_t>& layers,
   const TextNames& names = text_names(config.model_type);
   require_layer(layers.back(), config.layers, config.encoder_decoder() ? "encoder" : "model");
   if (config.encoder_decoder()) require_layer(layers.back(), config.decoder_layers, "decoder");
+  require_first_layer(config, layers);
   notes.push_back(fmt::format("keeps the layers {} of {}", fmt::join(layers, ", "), config.layers));
   const std::vector<bool> global = global_of(config.global_layer, layers.size());
   for (std::size_t i = 0; i < global.size(); ++i) {

@@ -11,7 +11,7 @@ namespace mgd {
 
 // The folder as if the model had only `layers` of it (ascending, from 0), renumbered; of both stacks of an
 // encoder-decoder. Every third layer of the rest sees everything where every third of all did. `notes` says
-// what is left out. Error(usage) for a layer that is not there.
+// what is left out. Error(usage) for a layer that is not there, and for one that cannot be the first.
 void keep_layers(TextFolder& content, const std::vector<std::int64_t>& layers,
                  std::vector<std::string>& notes);
 

@@ -31,14 +31,13 @@ std::int64_t count_characters(const std::string& utf8) {
 
 std::unique_ptr<BatchStream> stream_texts(const TextSource& source,
                                           std::shared_ptr<const Objective> objective,
-                                          const StreamOptions& options,
-                                          std::map<std::string, std::string> corrupt) {
+                                          const StreamOptions& options) {
   return std::make_unique<TextLoader>(
       source,
       [objective](std::span<const TextSample> samples, std::int64_t epoch) {
         return objective->make(samples, epoch);
       },
-      options, std::move(corrupt));
+      options);
 }
 
 Figures measure_texts(const std::string& task, Model& model, BatchStream& stream, const Tokenizer& tokenizer,

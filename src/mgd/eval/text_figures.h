@@ -1,7 +1,6 @@
 // The figures by which a text model is judged at its task.
 #pragma once
 
-#include <map>
 #include <memory>
 
 #include "mgd/data/queued_stream.h"
@@ -16,8 +15,7 @@ namespace mgd {
 // Batches of a source as an objective makes them. The source must outlive the stream.
 std::unique_ptr<BatchStream> stream_texts(const TextSource& source,
                                           std::shared_ptr<const Objective> objective,
-                                          const StreamOptions& options,
-                                          std::map<std::string, std::string> corrupt = {});
+                                          const StreamOptions& options);
 
 // One epoch of a stream of make_eval_objective(task). Language models: loss, perplexity, accuracy (of the
 // hidden or next token), for causal ones (task clm) bits_per_character. classify: accuracy, loss,

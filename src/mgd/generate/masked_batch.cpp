@@ -3,10 +3,9 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/tensor.h>
 
-#include <algorithm>
-
 #include "mgd/core/error.h"
 #include "mgd/generate/next_token.h"
+#include "mgd/types/token_rows.h"
 
 namespace mgd {
 
@@ -26,22 +25,18 @@ std::vector<TokenIds> moved_by_one(std::span<const TokenIds> sequences, std::int
 LmHead answer_masked(TextModel& model, std::span<const MaskedSequence> sequences, at::Device device) {
   const at::NoGradGuard no_grad;
   std::vector<TokenIds> ids;
-  TokenIds rows, types;
-  std::int64_t first = 0;
+  TokenIds asked;
+  TokenRows rows;
   for (const MaskedSequence& sequence : sequences) {
     ids.push_back(sequence.ids);
-    for (const std::int64_t place : sequence.asked) rows.push_back(first + place);
-    first += static_cast<std::int64_t>(sequence.ids.size());
-    types.insert(types.end(), sequence.type_ids.begin(), sequence.type_ids.end());
-    types.resize(static_cast<std::size_t>(first), 0);
+    const std::int64_t first = rows.add(sequence.ids, sequence.type_ids);
+    for (const std::int64_t place : sequence.asked) asked.push_back(first + place);
   }
   Batch batch;
-  batch.tokens = packed(ids, device);
-  if (std::any_of(types.begin(), types.end(), [](std::int64_t type) { return type != 0; }))
-    batch.tokens.type_ids = at::tensor(types, at::kLong).to(device);
+  batch.tokens = rows.tokens(device);
   if (model.config().encoder_decoder())
     batch.decoder_tokens = packed(moved_by_one(ids, model.config().decoder_start_id), device);
-  batch.target_rows = at::tensor(rows, at::kLong).to(device);
+  batch.target_rows = at::tensor(asked, at::kLong).to(device);
   Forward forward;
   return model.run(batch, forward).head;
 }

@@ -4,6 +4,7 @@
 #include <ATen/ops/tensor.h>
 
 #include "mgd/core/error.h"
+#include "mgd/types/token_rows.h"
 
 namespace mgd {
 
@@ -12,19 +13,12 @@ namespace {
 // The tokens from `first[s]` on.
 PackedTokens packed_from(std::span<const TokenIds> sequences, std::span<const std::int64_t> first,
                          at::Device device) {
-  TokenIds ids, positions;
-  PackedTokens out{.offsets = {0}};
+  TokenRows rows;
   for (std::size_t s = 0; s < sequences.size(); ++s) {
-    const auto size = static_cast<std::int64_t>(sequences[s].size());
-    for (std::int64_t t = first.empty() ? 0 : first[s]; t < size; ++t) {
-      ids.push_back(sequences[s][static_cast<std::size_t>(t)]);
-      positions.push_back(t);
-    }
-    out.offsets.push_back(static_cast<std::int64_t>(ids.size()));
+    const std::int64_t read = first.empty() ? 0 : first[s];
+    rows.add(std::span(sequences[s]).subspan(static_cast<std::size_t>(read)), {}, read);
   }
-  out.ids = at::tensor(ids, at::kLong).to(device);
-  out.positions = at::tensor(positions, at::kLong).to(device);
-  return out;
+  return rows.tokens(device);
 }
 
 // The last row of each sequence.

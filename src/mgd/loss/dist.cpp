@@ -37,7 +37,9 @@ at::Tensor pearson_distance(const at::Tensor& student, const at::Tensor& teacher
 class Correlation final : public LogitLoss {
  public:
   Correlation(const LossEntry& entry, const CorrelationOptions& options)
-      : LogitLoss(entry, options), beta_(options.beta), gamma_(options.gamma) {}
+      : LogitLoss(entry, options), beta_(options.beta), gamma_(options.gamma) {
+    entry.require_a_factor({"beta", beta_}, {"gamma", gamma_});
+  }
 
   Scope scope() const override { return Scope::step; }
 

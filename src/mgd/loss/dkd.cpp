@@ -32,7 +32,9 @@ at::Tensor target_or_not(const at::Tensor& logits, const at::Tensor& others, con
 class Decoupled final : public LogitLoss {
  public:
   Decoupled(const LossEntry& entry, const DecoupledOptions& options)
-      : LogitLoss(entry, options), alpha_(options.alpha), beta_(options.beta) {}
+      : LogitLoss(entry, options), alpha_(options.alpha), beta_(options.beta) {
+    entry.require_a_factor({"alpha", alpha_}, {"beta", beta_});
+  }
 
   bool reads_targets() const override { return true; }
 

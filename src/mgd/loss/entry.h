@@ -22,6 +22,8 @@ struct LossEntry {
   // Throws Error(usage): "recipe.yaml:12:5: losses.mgd: WHAT", with the place of `key` when the entry has it.
   [[noreturn]] void refuse(const std::string& what, const char* key = "name") const;
   void require_teacher() const;  // refuses where the recipe has none
+  // Refuses two factors that are both 0.
+  void require_a_factor(const NamedNumber& first, const NamedNumber& second) const;
 };
 
 struct LossOptions {

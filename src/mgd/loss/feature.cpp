@@ -14,6 +14,7 @@
 #include <array>
 
 #include "mgd/core/error.h"
+#include "mgd/format/idle_options.h"
 #include "mgd/ops/argument.h"
 #include "mgd/ops/phi_s.h"
 
@@ -159,6 +160,9 @@ std::vector<TapPair> resolve_taps(const LossEntry& entry, const FeatureOptions& 
                  .teacher_shape = teacher.sizes,
                  .teacher_info = teacher};
     check_pair(entry, taps, student, rules.any_size || options.resize);
+    refuse_idle(entry.node, entry.where(), options,
+                {{"resize", taps.rows(),
+                  fmt::format("'{}' has rows, which have neither height nor width", taps.teacher)}});
     for (const TapPair& other : pairs)
       if (other.label == taps.label)
         entry.refuse(fmt::format("student '{}' meets teacher '{}' twice", taps.student, taps.teacher),

@@ -1,3 +1,5 @@
+#include "mgd/core/error.h"
+#include "mgd/format/idle_options.h"
 #include "mgd/loss/logits.h"
 #include "mgd/ops/divergence.h"
 
@@ -34,6 +36,9 @@ class KnowledgeDistillation final : public LogitLoss {
       : LogitLoss(entry, options),
         options_(options),
         of_tokens_(entry.context.answers == AnswerKind::vocabulary) {
+    refuse_idle(entry.node, entry.where(), options,
+                {{"beta", options.divergence != "jsd",
+                  fmt::format("divergence: {} mixes nothing, it goes with jsd", options.divergence)}});
     if (standardises() && of_tokens_)
       entry.refuse("standardize: it is for logits of classes, and a language model's are of a vocabulary",
                    "standardize");

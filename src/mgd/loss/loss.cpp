@@ -38,6 +38,12 @@ void LossEntry::require_teacher() const {
   if (context.teacher.empty()) refuse("needs a teacher, and the recipe has none");
 }
 
+void LossEntry::require_a_factor(const NamedNumber& first, const NamedNumber& second) const {
+  if (first.second == 0 && second.second == 0)
+    refuse(fmt::format("{} and {} are both 0: nothing is compared", first.first, second.first),
+           first.first.c_str());
+}
+
 void LossOptions::visit(OptionVisitor& v) {
   v.option("label", label, {.help = "name in tables and metrics; empty: the name of the loss"});
   v.option("teacher", teacher,

@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "mgd/core/error.h"
+#include "mgd/format/idle_options.h"
 #include "mgd/loss/mgd_options.h"
 #include "mgd/ops/argument.h"
 #include "mgd/ops/conv3x3.h"
@@ -175,6 +176,11 @@ void refuse_what_maps_have_not(const LossEntry& entry, const TapPair& taps,
                  "generator");
 }
 
+// With a token the block reads every place. Of rows it still makes only those that are compared.
+bool skips_nothing(const TapPair& taps, const GenerativeOptions& options) {
+  return options.skip == "always" && options.fill == "token" && (!taps.rows() || options.on == "all");
+}
+
 void refuse_what_rows_have_not(const LossEntry& entry, const TapPair& taps,
                                const GenerativeOptions& options) {
   if (options.standardises())
@@ -196,9 +202,14 @@ LossList make_mgd_losses(const LossEntry& entry) {
   GenerativeOptions options;
   LossList losses;
   if (!read_entry(entry, options, ignore)) return losses;
-  if (options.generator != "transformer" && options.generator_heads != 0)
-    entry.refuse("generator_heads: it goes with generator: transformer", "generator_heads");
+  const bool conv = options.generator == "conv";
   for (TapPair& taps : resolve_taps(entry, options, {.rows = true})) {
+    refuse_idle(entry.node, entry.where(), options,
+                {{"generator_heads", conv, "it goes with generator: transformer"},
+                 {"winograd", taps.rows(),
+                  fmt::format("'{}' has rows, and Winograd's convolution is for maps", taps.teacher)},
+                 {"skip", conv && skips_nothing(taps, options),
+                  "fill: token puts a value where something is hidden, and nothing can be left out"}});
     if (!taps.rows()) {
       refuse_what_maps_have_not(entry, taps, options);
       losses.push_back(std::make_unique<MaskedGenerative>(entry, std::move(taps), options));

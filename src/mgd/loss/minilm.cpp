@@ -66,7 +66,11 @@ class Relations final : public NamedLoss {
       const auto found = std::find(kRelations.begin(), kRelations.end(), relation);
       if (found == kRelations.end())
         entry.refuse(fmt::format("relations: got '{}', expected query, key or value", relation), "relations");
-      kinds_.push_back(found - kRelations.begin());
+      const std::int64_t kind = found - kRelations.begin();
+      if (std::find(kinds_.begin(), kinds_.end(), kind) != kinds_.end())
+        entry.refuse(fmt::format("relations: '{}' is there twice; weight makes it count more", relation),
+                     "relations");
+      kinds_.push_back(kind);
     }
     if (kinds_.empty()) entry.refuse("relations: got none", "relations");
   }

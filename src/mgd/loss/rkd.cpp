@@ -81,10 +81,12 @@ at::Tensor angle_sum(const at::Tensor& student, const at::Tensor& teacher) {
 // et al., "Relational Knowledge Distillation", section 3.
 class Relational final : public FeatureLoss {
  public:
-  Relational(const LossEntry&, TapPair pair, const RelationalOptions& options)
+  Relational(const LossEntry& entry, TapPair pair, const RelationalOptions& options)
       : FeatureLoss(std::move(pair), options),
         distance_weight_(options.distance_weight),
-        angle_weight_(options.angle_weight) {}
+        angle_weight_(options.angle_weight) {
+    entry.require_a_factor({"distance_weight", distance_weight_}, {"angle_weight", angle_weight_});
+  }
 
   Scope scope() const override { return Scope::step; }
   double count(const CountInput& input) const override { return static_cast<double>(input.batch_size); }

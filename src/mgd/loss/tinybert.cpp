@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/format/idle_options.h"
 #include "mgd/loss/layer_losses.h"
 
 namespace mgd {
@@ -134,8 +135,12 @@ LossList make_tinybert_losses(const LossEntry& entry) {
   LossList losses;
   if (!read_entry(entry, options)) return losses;
   refuse_what_has_no_scores(entry);
-  if (options.attention_weight == 0 && options.hidden_weight == 0)
-    entry.refuse("attention_weight and hidden_weight are both 0: nothing is compared", "attention_weight");
+  entry.require_a_factor({"attention_weight", options.attention_weight},
+                         {"hidden_weight", options.hidden_weight});
+  const char* const no_rows = "hidden_weight: 0 compares no hidden rows";
+  refuse_idle(
+      entry.node, entry.where(), options,
+      {{"embeddings", options.hidden_weight == 0, no_rows}, {"align", options.hidden_weight == 0, no_rows}});
   const std::vector<LayerPair> layers = layer_pairs(entry, options.layers);
   const std::string base = options.label.empty() ? entry.name : options.label;
   LossOptions part = options;

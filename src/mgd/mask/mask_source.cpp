@@ -1,20 +1,6 @@
 #include "mgd/mask/mask_source.h"
 
-#include <fmt/ranges.h>
-
-#include <algorithm>
-
-#include "mgd/core/error.h"
-
 namespace mgd {
-
-void refuse_other_axes(const MaskOptions& options, const NodeInfo& node, const std::string& where) {
-  const std::vector<std::string> fit = known_samplers(node.axes);
-  if (std::ranges::find(fit, options.mask) != fit.end()) return;
-  fail(ExitCode::usage, "{}: mask: {} hides parts of {}, and the node has {}; use one of {}", where,
-       options.mask, axes_name(node.axes == Axes::rows ? Axes::map : Axes::rows), axes_name(node.axes),
-       fmt::join(fit, ", "));
-}
 
 MaskSource::MaskSource(MaskOptions options, std::uint64_t seed, const std::string& label)
     : options_(std::move(options)),

@@ -8,9 +8,6 @@
 
 namespace mgd {
 
-// Throws Error(usage), after `where`, for a sampler whose units the node has not.
-void refuse_other_axes(const MaskOptions& options, const NodeInfo& node, const std::string& where);
-
 class MaskSource {
  public:
   // `label` is unique in a run. Throws Error(usage) for an unknown sampler.

@@ -3,6 +3,7 @@
 
 #include "mgd/core/philox.h"
 #include "mgd/mask/objective.h"
+#include "mgd/types/token_rows.h"
 
 namespace mgd {
 
@@ -10,23 +11,6 @@ struct ObjectiveContext {
   ObjectiveConfig config;
   TokenRoles roles;
   std::uint64_t seed = 1;
-};
-
-// Sequences laid end to end, and the rows of them that are to be predicted.
-class TokenRows {
- public:
-  // Positions are 0 ... T - 1. Returns the row of the first token.
-  std::int64_t add(std::span<const std::int64_t> ids, std::span<const std::int64_t> type_ids = {});
-  void add_target(std::int64_t row, std::int64_t id);
-
-  PackedTokens tokens() const;
-  at::Tensor target_rows() const;  // (n); undefined when they are all rows
-  at::Tensor target() const;       // (n)
-
- private:
-  std::vector<std::int64_t> ids_, positions_, type_ids_, target_rows_, target_;
-  std::vector<std::int64_t> offsets_ = {0};
-  bool has_types_ = false;
 };
 
 // A batch with the numbers of its samples and sequences.

@@ -12,13 +12,13 @@ namespace {
 struct BuiltinSampler {
   const char* name;
   std::unique_ptr<MaskSampler> (*make)(const MaskOptions& options);
-  bool maps, rows;  // what it hides parts of
+  bool of_maps, of_rows;  // which have its units
 };
 
 constexpr BuiltinSampler kSamplers[] = {
     {"channel", make_channel_sampler, true, true},     {"spatial", make_spatial_sampler, true, false},
     {"element", make_element_sampler, true, true},     {"token", make_token_sampler, false, true},
-    {"block", make_block_sampler, true, true},         {"student", make_importance_sampler, true, false},
+    {"block", make_block_sampler, true, true},        {"student", make_importance_sampler, true, false},
     {"teacher", make_importance_sampler, true, false},
 };
 
@@ -48,7 +48,7 @@ double MaskOptions::ratio_at(double progress_frac) const {
 }
 
 std::unique_ptr<MaskSampler> make_sampler(const MaskOptions& options) {
-  for (const auto& sampler : kSamplers)
+  for (const BuiltinSampler& sampler : kSamplers)
     if (options.mask == sampler.name) return sampler.make(options);
   fail(ExitCode::usage, "mask: unknown sampler '{}'{}", options.mask,
        suggestion(options.mask, known_samplers()));
@@ -58,17 +58,18 @@ bool chooses_by_scores(const std::string& mask) {
   return mask == "student" || mask == "teacher";
 }
 
+std::vector<std::string> samplers_for(Axes axes) {
+  std::vector<std::string> names;
+  for (const auto& sampler : kSamplers)
+    if (axes == Axes::rows ? sampler.of_rows : sampler.of_maps) names.emplace_back(sampler.name);
+  return names;
+}
+
 std::vector<std::string> known_samplers() {
   std::vector<std::string> names;
   for (const auto& sampler : kSamplers) names.emplace_back(sampler.name);
   return names;
 }
 
-std::vector<std::string> known_samplers(Axes axes) {
-  std::vector<std::string> names;
-  for (const auto& sampler : kSamplers)
-    if (axes == Axes::rows ? sampler.rows : sampler.maps) names.emplace_back(sampler.name);
-  return names;
-}
 
 }  // namespace mgd

@@ -150,6 +150,7 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
         "several seeds each (mgd compare puts them side by side).");
   }
   if (run.task->pictures("train") == nullptr) collect_figures(run, m, data);
+  if (!result.no_gradient.empty()) data.findings.push_back(result.no_gradient + ".");
   for (const TermShare& term : result.shares.terms)
     if (!term.told.empty()) data.findings.push_back(term.told + ".");
   const RunTeacher* teacher = run.teacher();

@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include "mgd/core/error.h"
-#include "mgd/data/source_lines.h"
 #include "mgd/format/flat_config.h"
 #include "mgd/ops/allocator.h"
 #include "mgd/report/collect.h"
@@ -93,11 +92,7 @@ void note_changes(const Run& run, const fs::path& folder, const std::vector<std:
 
 // At the end, where nothing scrolls it away.
 void tell_unread(const Run& run, const Observers& tell) {
-  const auto corrupt = run.loader->corrupt(), left_out = run.task->left_out();
-  for (const auto& line : unread_lines(corrupt, run.task->num_samples(), "passed over in training"))
-    tell.note(line);
-  for (const auto& line : unread_lines(left_out, run.task->num_measured(), "left out of the measures"))
-    tell.note(line);
+  for (const auto& line : run.task->unread(*run.loader)) tell.note(line);
 }
 
 void check_run(Run& run, const RunOptions& options, const Observers& tell) {

@@ -2,8 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
 #include <set>
+
+#include "mgd/data/source_lines.h"
 
 namespace mgd {
 
@@ -19,6 +23,13 @@ double figure(const Figures& figures, const std::string& name) {
   for (const auto& [key, value] : figures)
     if (key == name) return value;
   return std::numeric_limits<double>::quiet_NaN();
+}
+
+std::vector<std::string> Task::unread(const BatchStream& training) const {
+  std::vector<std::string> lines = unread_lines(training.corrupt(), num_samples(), "passed over in training");
+  std::ranges::move(unread_lines(left_out(), num_measured(), "left out of the measures"),
+                    std::back_inserter(lines));
+  return lines;
 }
 
 std::string figures_text(const Figures& figures) {

@@ -98,6 +98,8 @@ class Task {
 
   // Samples that measures could not read and left out: name -> what was wrong.
   virtual std::map<std::string, std::string> left_out() const { return {}; }
+  // Told at the end of a run: what could not be read, counted in what was lost by it. `training`: its stream.
+  virtual std::vector<std::string> unread(const BatchStream& training) const;
 
   // What a run's memory and time are estimated from.
   virtual std::optional<Rehearsal> rehearsal() const { return std::nullopt; }

@@ -3,9 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "mgd/core/error.h"
+#include "mgd/data/source_lines.h"
 #include "mgd/eval/summary.h"
 #include "mgd/eval/text_figures.h"
 #include "mgd/eval/text_folder.h"
@@ -99,8 +101,7 @@ std::unique_ptr<BatchStream> TextTask::training_stream() const {
                        .shuffle = true,
                        .drop_last = true,
                        .seed = static_cast<std::uint64_t>(config_.run.seed),
-                       .threads = config_.data.loader_threads},
-                      dataset_.report);
+                       .threads = config_.data.loader_threads});
 }
 
 std::unique_ptr<BatchStream> TextTask::ordered_stream(std::int64_t batch) const {
@@ -160,9 +161,8 @@ const TextSource* TextTask::source(const std::string& split) const {
 }
 
 Figures TextTask::measure(Model& model, const std::string& split) const {
-  const auto stream =
-      stream_texts(*source(split), eval_objective_,
-                   {.batch_size = kEvalBatch, .threads = config_.data.loader_threads}, dataset_.report);
+  const auto stream = stream_texts(*source(split), eval_objective_,
+                                   {.batch_size = kEvalBatch, .threads = config_.data.loader_threads});
   return measure_texts(config_.task, model, *stream, tokenizer_, eval_options());
 }
 
@@ -197,19 +197,21 @@ std::vector<std::string> TextTask::describe() const {
       fmt::format("{:<10} {} training tokens in an epoch, vocabulary of {}", "", dataset_.train->num_tokens(),
                   tokenizer_.vocab_size())};
   for (const auto& note : dataset_.notes) lines.push_back(fmt::format("{:<10} {}", "", note));
-  constexpr std::size_t kMostShown = 5;
-  for (const auto& [where, what] : dataset_.report) {
-    if (lines.size() >= 2 + dataset_.notes.size() + kMostShown) {
-      lines.push_back(fmt::format("{:<10} ... and {} more places, in data_report.json", "",
-                                  dataset_.report.size() - kMostShown));
-      break;
-    }
+  for (const auto& [where, what] : dataset_.changes)
     lines.push_back(fmt::format("{:<10} {}: {}", "", printable(where), printable(what)));
-  }
+  for (const UnreadDocuments& split : dataset_.unread)
+    for (const std::string& line : unread_lines(split)) lines.push_back(fmt::format("{:<10} {}", "", line));
   return lines;
 }
 
-std::string TextTask::data_report_json(const BatchStream& stream) const {
+std::vector<std::string> TextTask::unread(const BatchStream& /*training*/) const {
+  std::vector<std::string> lines;
+  for (const UnreadDocuments& split : dataset_.unread)
+    std::ranges::move(unread_lines(split), std::back_inserter(lines));
+  return lines;
+}
+
+std::string TextTask::data_report_json(const BatchStream& /*stream*/) const {
   const auto split = [](const TextSource* s) -> json {
     if (s == nullptr) return nullptr;
     return {{"samples", s->size()}, {"tokens", s->num_tokens()}};
@@ -220,7 +222,10 @@ std::string TextTask::data_report_json(const BatchStream& stream) const {
               {"train", split(dataset_.train.get())},
               {"validation", split(dataset_.validation.get())},
               {"test", split(dataset_.test.get())}};
-  report["corrupt"] = stream.corrupt();
+  report["changes"] = dataset_.changes;
+  json& unread = report["unread"] = json::object();
+  for (const UnreadDocuments& split : dataset_.unread)
+    unread[split.where] = {{"documents", split.documents}, {"of", split.of}, {"first", split.first}};
   return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

@@ -42,6 +42,7 @@ class TextTask final : public Task {
   const Tokenizer* tokenizer() const override { return &tokenizer_; }
   std::map<std::string, std::string> identity() const override;
   std::vector<std::string> describe() const override;
+  std::vector<std::string> unread(const BatchStream& training) const override;
   std::string data_report_json(const BatchStream& stream) const override;
   void export_model(const Model& student, const fs::path& folder) const override;
 

@@ -19,28 +19,35 @@ constexpr std::size_t kMaxWordBytes = 1024;
 // BERT's own vocabulary has about this many characters; the rest of a text's are rare, and unknown.
 constexpr std::size_t kMaxAlphabet = 1000;
 
+// Lines in UTF-8, repaired where they are none.
 template <class F>
-void each_line(std::span<const fs::path> files, const F& use) {
+void each_line(std::span<const fs::path> files, TrainingTexts& read, const F& use) {
   std::string line;
   for (const fs::path& file : files)
-    for (LineReader reader(file); reader.next(line);) use(line);
+    for (LineReader reader(file); reader.next(line);) {
+      if (valid_utf8_prefix(line) < line.size()) line = valid_utf8(line, &read.num_invalid);
+      use(line);
+    }
 }
 
-WordCounts count_words(std::span<const fs::path> files, const Tokenizer& stages) {
+WordCounts count_words(std::span<const fs::path> files, const Tokenizer& stages, TrainingTexts& read) {
   WordCounts out;
-  each_line(files, [&](const std::string& line) {
-    for (std::string& word : stages.words(line))
-      if (word.size() <= kMaxWordBytes) ++out[std::move(word)];
+  each_line(files, read, [&](const std::string& line) {
+    for (std::string& word : stages.words(line)) {
+      if (word.size() <= kMaxWordBytes)
+        ++out[std::move(word)];
+      else
+        ++read.num_long_words;
+    }
   });
   return out;
 }
 
 // The most frequent characters, in the order of their code points.
 std::vector<std::string> count_characters(std::span<const fs::path> files, const TokenizerTraining& options,
-                                          std::size_t room) {
+                                          std::size_t room, TrainingTexts& read) {
   std::map<char32_t, std::int64_t> counts;
-  each_line(files, [&](const std::string& line) {
-    const std::string text = valid_utf8(line);
+  each_line(files, read, [&](const std::string& text) {
     for (std::size_t at = 0; at < text.size();) ++counts[next_code_point(text, at)];
   });
   std::vector<std::pair<std::int64_t, char32_t>> ranked;
@@ -55,12 +62,12 @@ std::vector<std::string> count_characters(std::span<const fs::path> files, const
 }
 
 LearnedMerges learn(std::span<const fs::path> files, const TokenizerTraining& options,
-                    const std::vector<std::string>& special) {
+                    const std::vector<std::string>& special, TrainingTexts& read) {
   const auto size = static_cast<std::size_t>(options.vocab_size);
   LearnedMerges out;
   if (options.kind == "char") {
     out.vocab = special;
-    for (std::string& c : count_characters(files, options, size - special.size()))
+    for (std::string& c : count_characters(files, options, size - special.size(), read))
       out.vocab.push_back(std::move(c));
     return out;
   }
@@ -75,18 +82,21 @@ LearnedMerges learn(std::span<const fs::path> files, const TokenizerTraining& op
     training.max_alphabet = kMaxAlphabet;
     training.prefix = "##";
   }
-  return learn_merges(count_words(files, stages), training);
+  return learn_merges(count_words(files, stages, read), training);
 }
 
 }  // namespace
 
-Tokenizer train_tokenizer(std::span<const fs::path> files, const TokenizerTraining& options) {
+Tokenizer train_tokenizer(std::span<const fs::path> files, const TokenizerTraining& options,
+                          TrainingTexts* read) {
   const std::vector<std::string> special = template_special_tokens(options.kind);
   if (options.vocab_size <= static_cast<std::int64_t>(special.size()))
     fail(ExitCode::usage, "vocab_size: got {}, expected more than the {} special tokens", options.vocab_size,
          special.size());
   if (files.empty()) fail(ExitCode::usage, "training a tokenizer: no files");
-  const LearnedMerges learned = learn(files, options, special);
+  TrainingTexts here;
+  const LearnedMerges learned = learn(files, options, special, here);
+  if (read != nullptr) *read = here;
   const std::size_t given = special.size() + (options.kind == "bpe" ? 256 : 0);
   if (learned.vocab.size() <= given && learned.merges.empty() &&
       options.vocab_size > static_cast<std::int64_t>(given))

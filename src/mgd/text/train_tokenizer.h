@@ -16,11 +16,19 @@ struct TokenizerTraining {
   bool lowercase = true;           // wordpiece: case and accents are dropped
 };
 
+// What of the texts was repaired or left out.
+struct TrainingTexts {
+  std::int64_t num_invalid = 0;     // places that are no UTF-8, read as U+FFFD
+  std::int64_t num_long_words = 0;  // of more than 1 KiB; none of kind char
+};
+
 // Reads each file once, line by line; only the counts of words (of characters for char) are kept. Words of
 // more than 1 KiB teach nothing and are left out. The result depends on the text and the options alone.
-// Throws like LineReader, Error(usage) for a kind that is not known and for a vocabulary that cannot hold the
-// special tokens, Error(bad_data) when the files hold no text.
-Tokenizer train_tokenizer(std::span<const fs::path> files, const TokenizerTraining& options);
+// `read`, where given, tells what of the texts counts otherwise than it stands there. Throws like LineReader,
+// Error(usage) for a kind that is not known and for a vocabulary that cannot hold the special tokens,
+// Error(bad_data) when the files hold no text.
+Tokenizer train_tokenizer(std::span<const fs::path> files, const TokenizerTraining& options,
+                          TrainingTexts* read = nullptr);
 
 // tokenizer.json, and tokenizer_config.json with the names of the special tokens, into a folder that is made
 // where it is not there. Throws Error(cannot_create) when one of the two is there, unless `overwrite`.

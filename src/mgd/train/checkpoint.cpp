@@ -62,6 +62,8 @@ json state_json(const Checkpoint& c) {
             {"rollbacks", c.guard.rollbacks},
             {"updates_since_roll_back", c.guard.updates_since_roll_back}}},
           {"gradient_shares", shares_json(c.shares)},
+          {"no_gradient",
+           {{"steps", c.no_gradient.steps}, {"learns", c.no_gradient.learns}, {"told", c.no_gradient.told}}},
           {"best_epoch", c.best_epoch},
           {"best_value", c.best_value},
           {"evaluations_without_better", c.evaluations_without_better},
@@ -84,6 +86,8 @@ Checkpoint parse_state(const json& s) {
              // A checkpoint of an earlier version does not say.
              .updates_since_roll_back = guard.value("updates_since_roll_back", std::int64_t{1})};
   c.shares = parse_shares(s.value("gradient_shares", json::array()));  // nor of this
+  if (const auto zero = s.find("no_gradient"); zero != s.end())
+    c.no_gradient = {.steps = zero->at("steps"), .learns = zero->at("learns"), .told = zero->at("told")};
   c.best_epoch = s.at("best_epoch");
   // JSON has no NaN: a figure that could not be computed is null.
   c.best_value = s.at("best_value").is_null() ? std::nan("") : s.at("best_value").get<double>();

@@ -9,6 +9,7 @@
 #include "mgd/core/file.h"
 #include "mgd/io/weights.h"
 #include "mgd/train/guard.h"
+#include "mgd/train/no_gradient.h"
 #include "mgd/train/term_shares.h"
 
 namespace mgd {
@@ -23,6 +24,7 @@ struct Checkpoint {
   double best_value = -1;  // of the task's headline figure; meaningless before the first evaluation
   std::int64_t evaluations_without_better = 0;
   TermShares shares;
+  NoGradient no_gradient;
   std::vector<std::string> skipped_steps;  // "step 17: loss is nan; samples 3, 9, ..."
   std::map<std::string, std::string>
       identity;       // what must not change on resume: student, teacher, data, losses, ...

@@ -4,6 +4,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "mgd/core/error.h"
+#include "mgd/mask/mask_entry.h"
 
 namespace mgd {
 
@@ -51,11 +52,11 @@ std::vector<std::unique_ptr<NodeMask>> make_node_masks(const std::vector<Node>& 
       fail(ExitCode::usage, "{}: {}.node: '{}' is {} {}; only maps (C, Y, X) can be masked",
            entries[i].origin.text(), where, options.node, axes_name(it->second.axes),
            sizes_text(it->second.sizes));
-    refuse_other_axes(options.mask, it->second, fmt::format("{}: {}", entries[i].origin.text(), where));
     if (chooses_by_scores(options.mask.mask))
       fail(ExitCode::usage,
            "{}: {}.mask: '{}' chooses positions by what student and teacher say, in the loss mgd only",
            entries[i].origin.text(), where, options.mask.mask);
+    check_mask(entries[i], where, options.mask, it->second.axes);
     masks.push_back(
         std::make_unique<NodeMask>(options, it->second, fmt::format("node{}/{}", i, options.node), seed));
   }

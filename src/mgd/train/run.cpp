@@ -5,9 +5,11 @@
 #include <algorithm>
 
 #include "mgd/core/error.h"
+#include "mgd/mask/mask_entry.h"
 #include "mgd/nn/device.h"
 #include "mgd/task/tasks.h"
 #include "mgd/teach/sliced_teacher.h"
+#include "mgd/train/no_gradient.h"
 #include "mgd/train/teacher_note.h"
 
 namespace mgd {
@@ -168,9 +170,8 @@ ActiveLoss activated(const Run& run, std::unique_ptr<Loss> loss, std::size_t tea
   ActiveLoss active{.loss = std::move(loss), .mask = std::nullopt, .teacher = teacher};
   if (const auto* request = active.loss->mask_request()) {
     MaskOptions options;
-    const std::string where = "losses." + active.loss->label();
-    read_options(request->options, options, where);
-    refuse_other_axes(options, request->node, request->options.origin.text() + ": " + where);
+    read_options(request->options, options, "losses." + active.loss->label());
+    check_mask(request->options, "losses." + active.loss->label(), options, request->node.axes);
     active.mask.emplace(options, static_cast<std::uint64_t>(run.config.run.seed), active.loss->label());
   }
   if (Module* blocks = active.loss->trainable()) {
@@ -194,6 +195,7 @@ void open_losses(Run& run) {
       run.losses.push_back(activated(run, std::move(loss), heard));
     }
   }
+  refuse_no_weight(run);
   run.node_masks =
       make_node_masks(run.config.masks, student, static_cast<std::uint64_t>(run.config.run.seed));
   for (auto& mask : run.node_masks) mask->to(run.device);

@@ -190,6 +190,7 @@ TrainResult Trainer::train() {
   result_.wait_frac = run_.loader->wait_seconds() / std::max(elapsed(), 1e-9);
   result_.skipped_steps = static_cast<std::int64_t>(state_.skipped_steps.size());
   result_.shares = state_.shares;
+  result_.no_gradient = state_.no_gradient.told;
   return result_;
 }
 
@@ -206,6 +207,7 @@ void Trainer::train_step() {
     optimizer_.step(lr);
     if (ema_) ema_->update(state_.step);
     for (const auto& line : state_.shares.add(state_.step + 1, result.gradients)) note(line);
+    for (const auto& line : state_.no_gradient.add(run_, state_.step + 1 == run_.total_steps)) note(line);
   } else {
     handle_bad_step(problem, result);
   }

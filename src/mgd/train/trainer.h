@@ -40,7 +40,8 @@ struct TrainResult {
   double wait_frac = 0;
   std::string resumed_from;  // checkpoint path, "" for a fresh run
   std::int64_t skipped_steps = 0;
-  TermShares shares;  // of the gradient, a loss each; empty where they were not measured
+  TermShares shares;        // of the gradient, a loss each; empty where they were not measured
+  std::string no_gradient;  // what was told of a student that no loss moves; ""
 };
 
 struct TrainOptions {

@@ -1,4 +1,4 @@
-#include "mgd/train/distill_static.h"
+#include "mgd/teach/distill_static.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
@@ -10,14 +10,15 @@
 
 #include "mgd/core/clock.h"
 #include "mgd/core/error.h"
+#include "mgd/data/text_pieces.h"
 #include "mgd/eval/text_folder.h"
 #include "mgd/format/static_config.h"
 #include "mgd/io/static_folder.h"
 #include "mgd/nn/device.h"
 #include "mgd/ops/principal_components.h"
+#include "mgd/teach/static_vectors.h"
+#include "mgd/teach/token_weights.h"
 #include "mgd/text/pruned_vocabulary.h"
-#include "mgd/train/static_vectors.h"
-#include "mgd/train/token_weights.h"
 
 namespace mgd {
 
@@ -145,7 +146,14 @@ class StaticDistiller {
     if (options_.weights == "none") return std::vector<double>(pruned.ids.size(), 1.0);
     if (options_.counts.empty()) return smooth_weights(zipf_shares(tokens), options_.sif);
     const Tokenizer counting = Tokenizer::from_json(pruned.tokenizer, teacher_);
-    std::vector<std::int64_t> counts = count_tokens(options_.counts, counting);
+    TokenCounts counted = count_tokens(options_.counts, counting);
+    if (counted.num_invalid > 0)
+      note_(fmt::format("{}: {} places that are no UTF-8, read as U+FFFD", options_.counts,
+                        counted.num_invalid));
+    if (counted.num_cut > 0)
+      note_(fmt::format("{}: {} lines of more than {} bytes came in parts", options_.counts, counted.num_cut,
+                        kMaxPieceBytes));
+    std::vector<std::int64_t>& counts = counted.counts;
     counts.resize(pruned.ids.size(), 0);
     outcome.unseen = std::count(counts.begin(), counts.end(), 0);
     note_(fmt::format("{} of {} tokens are not in {} and have the weight 1", outcome.unseen, tokens,

@@ -1,4 +1,4 @@
-#include "mgd/train/token_weights.h"
+#include "mgd/teach/token_weights.h"
 
 #include <numeric>
 
@@ -23,21 +23,26 @@ std::vector<double> smooth_weights(std::span<const double> shares, double a) {
   return weights;
 }
 
-std::vector<std::int64_t> count_tokens(const fs::path& file, const Tokenizer& tokenizer) {
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(tokenizer.vocab_size()), 0);
+TokenCounts count_tokens(const fs::path& file, const Tokenizer& tokenizer) {
+  TokenCounts out;
+  out.counts.assign(static_cast<std::size_t>(tokenizer.vocab_size()), 0);
   const std::int64_t unknown = tokenizer.unknown_id().value_or(-1);
   PieceReader reader(file, PieceEnd::line);
   std::int64_t total = 0;
+  bool within_line = false;
   for (TextPiece piece; reader.next(piece);) {
+    out.num_cut += !piece.ends && !within_line ? 1 : 0;
+    within_line = !piece.ends;
     const Encoding encoding = tokenizer.encode(piece.text, {.add_special = false, .file_limits = false});
+    out.num_invalid += encoding.num_invalid;
     for (const std::int64_t id : encoding.ids) {
       if (id == unknown) continue;
-      ++counts[static_cast<std::size_t>(id)];
+      ++out.counts[static_cast<std::size_t>(id)];
       ++total;
     }
   }
   if (total == 0) fail(ExitCode::bad_data, "{}: no token of the vocabulary is in it", file.string());
-  return counts;
+  return out;
 }
 
 std::vector<double> shares_of_counts(std::span<const std::int64_t> counts) {

@@ -1,4 +1,4 @@
-#include "mgd/train/static_vectors.h"
+#include "mgd/teach/static_vectors.h"
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
@@ -7,8 +7,8 @@
 
 #include "mgd/core/error.h"
 #include "mgd/eval/text_eval.h"
-#include "mgd/mask/objectives.h"
 #include "mgd/model/text_names.h"
+#include "mgd/types/token_rows.h"
 
 namespace mgd {
 
