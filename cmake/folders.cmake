@@ -48,6 +48,18 @@ function(mgd_share_headers target links)
   endif()
 endfunction()
 
+# The same for tests: half of what compiling one takes.
+function(mgd_share_test_headers target)
+  get_property(first GLOBAL PROPERTY MGD_FIRST_TEST_WITH_TORCH)
+  if(first)
+    target_precompile_headers(${target} REUSE_FROM ${first})
+  else()
+    target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h> <ATen/TensorOperators.h> <ATen/core/Tensor.h>
+      <fmt/core.h> <map> <string> <vector>)
+    set_property(GLOBAL PROPERTY MGD_FIRST_TEST_WITH_TORCH ${target})
+  endif()
+endfunction()
+
 function(mgd_folder_tests name)
   file(GLOB tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp")
   if(NOT tests)
@@ -63,8 +75,10 @@ function(mgd_folder_tests name)
   target_link_libraries(test_${name} PRIVATE mgd_${name} mgd_warnings GTest::gtest GTest::gmock)
   # What is tested is optimised; the tests themselves are compiled for the sake of those who wait for them.
   target_compile_options(test_${name} PRIVATE -O0)
-  target_compile_definitions(test_${name} PRIVATE
-    MGD_FIXTURES="${PROJECT_SOURCE_DIR}/tests/${name}/fixtures" MGD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(test_${name} PRIVATE MGD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(TARGET mgd_types AND NOT MGD_SANITIZE)
+    mgd_share_test_headers(test_${name})
+  endif()
   # One ctest entry a program: discovering single tests would start LibTorch once for each.
   add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1 WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
   # Programs run side by side; threads that wait for a core by spinning would slow all of them. What is about threads asks for them.

@@ -247,7 +247,9 @@ TEST(Augment, ChainIsAFunctionOfSeedEpochAndSample) {
 }
 
 TEST(Resize, IsWithinOneLevelOfPillow) {
-  std::ifstream file(MGD_FIXTURES "/resize.json");
+  std::ifstream file(MGD_SOURCE_DIR
+                     "/tests/data/fixtures"
+                     "/resize.json");
   for (const auto& one : nlohmann::json::parse(file)) {
     const Image image{one["height"], one["width"], one["channels"],
                       one["pixels"].get<std::vector<std::uint8_t>>()};

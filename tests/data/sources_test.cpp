@@ -237,7 +237,9 @@ TEST(Cifar, BothFlavours) {
 }
 
 TEST(Npz, ShapesTypesAndSplits) {
-  DataConfig config = config_of(MGD_FIXTURES "/arrays.npz");  // scripts/fixtures/make_dataset.py
+  DataConfig config = config_of(MGD_SOURCE_DIR
+                                "/tests/data/fixtures"
+                                "/arrays.npz");  // scripts/fixtures/make_dataset.py
   config.validation = 0;
   const auto splits = open_splits(config);
   ASSERT_EQ(splits.train->size(), 6);

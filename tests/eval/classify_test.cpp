@@ -29,7 +29,8 @@ at::Tensor to_tensor(const std::vector<std::vector<double>>& rows) {
 
 // The expected numbers come from scikit-learn and numpy: scripts/fixtures/make_metrics.py.
 TEST(ClassifyMetrics, AgreesWithScikitLearn) {
-  const auto cases = nlohmann::json::parse(read_file(fs::path(MGD_FIXTURES) / "metrics.json"));
+  const auto cases =
+      nlohmann::json::parse(read_file(fs::path(MGD_SOURCE_DIR "/tests/eval/fixtures") / "metrics.json"));
   ASSERT_EQ(cases.size(), 4U);
   for (const auto& c : cases) {
     const auto m = classify_metrics(to_tensor(c["logits"].get<std::vector<std::vector<double>>>()),

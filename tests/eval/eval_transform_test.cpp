@@ -18,7 +18,9 @@ namespace mgd {
 namespace {
 
 std::map<std::string, std::string> members() {
-  const auto tree = open_file_tree(MGD_FIXTURES "/eval_transform.tar.xz");
+  const auto tree = open_file_tree(MGD_SOURCE_DIR
+                                   "/tests/eval/fixtures"
+                                   "/eval_transform.tar.xz");
   std::map<std::string, std::string> all;
   for (std::size_t i = 0; i < tree->entries().size(); ++i) all[tree->entries()[i].name] = tree->read(i);
   return all;

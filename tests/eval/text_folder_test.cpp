@@ -23,7 +23,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kFixtures = std::string(MGD_FIXTURES) + "/text/";
+const std::string kFixtures = std::string(MGD_SOURCE_DIR "/tests/eval/fixtures") + "/text/";
 
 std::vector<std::int64_t> numbers(const at::Tensor& tensor) {
   const at::Tensor values = tensor.to(at::kLong).contiguous();

@@ -20,7 +20,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using Rename = std::function<std::string(const std::string&)>;
 
-const std::string kFixtures = std::string(MGD_FIXTURES) + "/text/";
+const std::string kFixtures = std::string(MGD_SOURCE_DIR "/tests/eval/fixtures") + "/text/";
 
 class TextLayouts : public testing::Test {
  protected:

@@ -100,7 +100,8 @@ TEST(Csv, HeaderAndPlace) {
 }
 
 std::string fixture(const std::string& name) {
-  std::ifstream file(std::string(MGD_FIXTURES) + "/arrays/" + name, std::ios::binary);
+  std::ifstream file(std::string(MGD_SOURCE_DIR "/tests/format/fixtures") + "/arrays/" + name,
+                     std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

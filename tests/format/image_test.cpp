@@ -15,7 +15,8 @@ namespace mgd {
 namespace {
 
 std::string fixture(const std::string& name) {
-  std::ifstream file(std::string(MGD_FIXTURES) + "/image/" + name, std::ios::binary);
+  std::ifstream file(std::string(MGD_SOURCE_DIR "/tests/format/fixtures") + "/image/" + name,
+                     std::ios::binary);
   EXPECT_TRUE(file) << name;
   return {std::istreambuf_iterator<char>(file), {}};
 }

@@ -17,7 +17,8 @@ namespace {
 using testing::HasSubstr;
 
 std::string fixture(const std::string& name) {
-  std::ifstream file(std::string(MGD_FIXTURES) + "/image/" + name, std::ios::binary);
+  std::ifstream file(std::string(MGD_SOURCE_DIR "/tests/format/fixtures") + "/image/" + name,
+                     std::ios::binary);
   EXPECT_TRUE(file) << name;
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -88,7 +89,8 @@ std::string with_bmp_side(std::string bmp, std::uint32_t side) {
 
 TEST(PictureFormats, HeadersAreReadWithoutPixels) {
   int seen = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(MGD_FIXTURES) + "/image")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(MGD_SOURCE_DIR "/tests/format/fixtures") + "/image")) {
     const std::string name = entry.path().filename().string(), ending = entry.path().extension().string();
     if (ending == ".rgb" || ending == ".grey" || ending == ".bad") continue;
     const auto header = read_image_header(fixture(name));

@@ -19,7 +19,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const fs::path kFolder = fs::path(MGD_FIXTURES) / "safetensors";
+const fs::path kFolder = fs::path(MGD_SOURCE_DIR "/tests/format/fixtures") / "safetensors";
 
 std::string fixture(const std::string& name) {
   return read_file(kFolder / name);

@@ -13,8 +13,8 @@ namespace {
 using testing::HasSubstr;
 
 const nlohmann::json& cases() {
-  static const nlohmann::json all =
-      nlohmann::json::parse(read_file(std::string(MGD_FIXTURES) + "/rules.json"));
+  static const nlohmann::json all = nlohmann::json::parse(
+      read_file(std::string(MGD_SOURCE_DIR "/tests/generate/fixtures") + "/rules.json"));
   return all;
 }
 

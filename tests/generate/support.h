@@ -22,7 +22,7 @@ struct TinyModel {
 
 inline TinyModel tiny(const std::string& name) {
   at::set_num_threads(1);  // such small sums are faster alone
-  const std::string folder = std::string(MGD_FIXTURES) + "/" + name;
+  const std::string folder = std::string(MGD_SOURCE_DIR "/tests/generate/fixtures") + "/" + name;
   TextFolder content = load_text_folder(folder);
   auto model = make_text_model(content.config, 1);
   load_state(*model, adapt_weights(*model, std::move(content.tensors)).tensors, folder);
@@ -30,8 +30,8 @@ inline TinyModel tiny(const std::string& name) {
 }
 
 inline const nlohmann::json& expected() {
-  static const nlohmann::json all =
-      nlohmann::json::parse(read_file(std::string(MGD_FIXTURES) + "/expected.json"));
+  static const nlohmann::json all = nlohmann::json::parse(
+      read_file(std::string(MGD_SOURCE_DIR "/tests/generate/fixtures") + "/expected.json"));
   return all;
 }
 

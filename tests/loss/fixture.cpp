@@ -18,7 +18,8 @@
 namespace mgd::test {
 
 Tensors read_fixture(const std::string& name) {
-  std::ifstream file(std::string(MGD_FIXTURES) + "/" + name + ".safetensors", std::ios::binary);
+  std::ifstream file(std::string(MGD_SOURCE_DIR "/tests/loss/fixtures") + "/" + name + ".safetensors",
+                     std::ios::binary);
   if (!file) throw std::runtime_error("no fixture " + name);
   const std::string bytes(std::istreambuf_iterator<char>(file), {});
   std::uint64_t header_bytes = 0;

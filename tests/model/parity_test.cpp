@@ -22,7 +22,8 @@ using Names = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
 
 std::vector<std::string> fixtures() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(MGD_FIXTURES "/parity"))
+  for (const auto& entry : std::filesystem::directory_iterator(MGD_SOURCE_DIR "/tests/model/fixtures"
+                                                                              "/parity"))
     names.push_back(entry.path().stem());
   std::sort(names.begin(), names.end());
   return names;

@@ -16,7 +16,7 @@
 namespace mgd {
 
 inline nlohmann::json read_fixture(const std::string& architecture) {
-  std::ifstream file(std::string(MGD_FIXTURES) + "/" + architecture + ".json");
+  std::ifstream file(std::string(MGD_SOURCE_DIR "/tests/model/fixtures") + "/" + architecture + ".json");
   EXPECT_TRUE(file) << architecture;
   return nlohmann::json::parse(file);
 }

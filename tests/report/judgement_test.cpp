@@ -49,8 +49,8 @@ struct Case {
     m.student.logits = logits_of(student, sure);
     m.student.classes = classify_metrics(m.student.logits, labels);
     if (!teacher.empty()) {
-      m.teacher.logits = logits_of(teacher, 0.9);
-      m.teacher.classes = classify_metrics(m.teacher.logits, labels);
+      m.teachers.emplace_back().logits = logits_of(teacher, 0.9);
+      m.teachers.front().classes = classify_metrics(m.teachers.front().logits, labels);
     }
     ReportData data;
     judge_student(m, baseline, data);
@@ -131,7 +131,7 @@ TEST(Answers, GoThroughTheirFileUnchanged) {
   FinalMeasures m;
   m.source = &source;
   m.student.logits = logits_of({0, 2}, 0.75);
-  m.teacher.logits = logits_of({1, 1}, 0.5);
+  m.teachers.emplace_back().logits = logits_of({1, 1}, 0.5);
   const auto answers = parse_answers(answers_jsonl(m), "answers.jsonl");
   ASSERT_EQ(answers.size(), 2U);
   EXPECT_TRUE(answers.at("test/0").right());

@@ -12,7 +12,8 @@ namespace mgd {
 
 inline const nlohmann::json& tokenizer_fixture() {
   static const nlohmann::json fixture = nlohmann::json::parse(
-      gunzip(read_file(fs::path(MGD_FIXTURES) / "tokenizers.json.gz"), "tokenizers.json.gz"));
+      gunzip(read_file(fs::path(MGD_SOURCE_DIR "/tests/text/fixtures") / "tokenizers.json.gz"),
+             "tokenizers.json.gz"));
   return fixture;
 }
 

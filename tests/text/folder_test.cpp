@@ -15,7 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-const fs::path kFolders = fs::path(MGD_FIXTURES) / "folders";
+const fs::path kFolders = fs::path(MGD_SOURCE_DIR "/tests/text/fixtures") / "folders";
 
 class TokenizerFolder : public testing::Test {
  protected:

@@ -87,9 +87,9 @@ TEST_F(CachedRuns, ACompleteCacheNeedsNoTeacher) {
   EXPECT_EQ(fingerprint_of(*run->student), building.student);
   const FinalMeasures noted = measure_final(*run);
   EXPECT_FALSE(run->teacher()->live->loaded()) << "from the first line to the last";
-  EXPECT_EQ(noted.teacher.figures, measured.teacher.figures);
-  EXPECT_EQ(noted.teacher.bytes, measured.teacher.bytes);
-  EXPECT_EQ(noted.teacher.classes.samples, measured.teacher.classes.samples);
+  EXPECT_EQ(noted.teacher().figures, measured.teacher().figures);
+  EXPECT_EQ(noted.teacher().bytes, measured.teacher().bytes);
+  EXPECT_EQ(noted.teacher().classes.samples, measured.teacher().classes.samples);
   const std::string summary = summary_json(*run, result, noted, "student");
   EXPECT_THAT(summary, HasSubstr("\"teacher_loaded\": false"));
   EXPECT_THAT(summary, HasSubstr("\"complete\": true"));
@@ -202,7 +202,7 @@ TEST_F(CachedRuns, ATeacherOfAnotherSizeIsAskedOnceWithACache) {
       << "the teacher says something else";
   EXPECT_EQ(plain.run->teacher()->facts.summary.node_infos().at("layer1").sizes[1], 16);
   EXPECT_EQ(plain.run->student_summary.node_infos().at("layer1").sizes[1], 8);
-  EXPECT_GT(measure_final(*full.run).teacher.figures.size(), 0U);
+  EXPECT_GT(measure_final(*full.run).teacher().figures.size(), 0U);
 }
 
 TEST_F(CachedRuns, ATeacherOfAnotherSizeNeedsPartsThatCanBeShownToBoth) {

@@ -65,8 +65,8 @@ TEST(Classes, ATeacherInAnotherOrderTeachesTheSame) {
   EXPECT_EQ(preflight(*first).at(0).teacher_accuracy, preflight(*second).at(0).teacher_accuracy);
   toy::expect_equal(toy::train_all(distilling(folder, plain), folder / "run1"),
                     toy::train_all(distilling(folder, other), folder / "run2"));
-  EXPECT_EQ(figure(measure_final(*first).teacher.figures, "accuracy"),
-            figure(measure_final(*second).teacher.figures, "accuracy"));
+  EXPECT_EQ(figure(measure_final(*first).teacher().figures, "accuracy"),
+            figure(measure_final(*second).teacher().figures, "accuracy"));
 }
 
 TEST(Classes, OfABiggerTeacherTheDatasClassesCount) {
@@ -84,7 +84,7 @@ TEST(Classes, OfABiggerTeacherTheDatasClassesCount) {
   const auto fewer = make_run(distilling(folder, plain));
   EXPECT_TRUE(says(*fewer, "has 3 classes, 2 of them the data's"));
   EXPECT_EQ(teacher_logits(*fewer).size(1), 2);
-  EXPECT_GT(figure(measure_final(*fewer).teacher.figures, "accuracy"), 0.9);
+  EXPECT_GT(figure(measure_final(*fewer).teacher().figures, "accuracy"), 0.9);
 }
 
 TEST(Classes, AnUnknownNameIsRefusedWithTheNearest) {

@@ -49,7 +49,7 @@ TEST(FineTuning, FollowsPlainPyTorchFrozenAndNot) {
   const toy::TempFolder folder;
   write_pictures(folder.path() / "pictures");
   write_weights(folder.path() / "body.safetensors");
-  std::ifstream file(std::string(MGD_FIXTURES) + "/fine_tuning.json");
+  std::ifstream file(std::string(MGD_SOURCE_DIR "/tests/train/fixtures") + "/fine_tuning.json");
   const auto fixture = nlohmann::json::parse(file);  // outlives its items
   for (const auto& [freeze, expected] : fixture.items()) {
     Node tree = parse_yaml(

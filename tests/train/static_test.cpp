@@ -33,7 +33,7 @@ using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
 
-const std::string kStatic = std::string(MGD_FIXTURES) + "/static/";
+const std::string kStatic = std::string(MGD_SOURCE_DIR "/tests/train/fixtures") + "/static/";
 
 std::vector<std::string> texts() {
   return json::parse(read_file(kStatic + "texts.json")).get<std::vector<std::string>>();

@@ -167,9 +167,9 @@ TEST(TextRecipes, WhatCannotFitIsRefusedWithItsPlace) {
     return error_of(ExitCode::usage,
                     [&] { make_run(toy::text_config(folder, task, with({teacher}, extra))); });
   };
-  EXPECT_THAT(
-      message("mlm", {"losses=[{name: mgd, mask: spatial}]"}),
-      testing::AllOf(HasSubstr("losses.mgd: mask: got 'spatial', and the node has rows (H)"), HasSubstr("token, block")));
+  EXPECT_THAT(message("mlm", {"losses=[{name: mgd, mask: spatial}]"}),
+              testing::AllOf(HasSubstr("losses.mgd: mask: got 'spatial', and the node has rows (H)"),
+                             HasSubstr("token, block")));
   EXPECT_THAT(message("mlm", {"losses=[cosine_similarity]"}), HasSubstr("it is for task: embed"));
   EXPECT_THAT(message("mlm", {"losses=[kd]", "student={from: teacher, layers: []}"}),
               HasSubstr("an empty list"));

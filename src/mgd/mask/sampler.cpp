@@ -18,7 +18,7 @@ struct BuiltinSampler {
 constexpr BuiltinSampler kSamplers[] = {
     {"channel", make_channel_sampler, true, true},     {"spatial", make_spatial_sampler, true, false},
     {"element", make_element_sampler, true, true},     {"token", make_token_sampler, false, true},
-    {"block", make_block_sampler, true, true},        {"student", make_importance_sampler, true, false},
+    {"block", make_block_sampler, true, true},         {"student", make_importance_sampler, true, false},
     {"teacher", make_importance_sampler, true, false},
 };
 
@@ -70,6 +70,5 @@ std::vector<std::string> known_samplers() {
   for (const auto& sampler : kSamplers) names.emplace_back(sampler.name);
   return names;
 }
-
 
 }  // namespace mgd

@@ -64,7 +64,8 @@ struct MaskOptions {
 std::unique_ptr<MaskSampler> make_sampler(
     const MaskOptions& options);  // unknown name: Error(usage), nearest named
 std::vector<std::string> known_samplers();
-// Those whose units a node of these axes has: of maps all but token; of rows token, block, channel and element.
+// Those whose units a node of these axes has: of maps all but token; of rows token, block, channel and
+// element.
 std::vector<std::string> samplers_for(Axes axes);
 
 // Whether a mask of this name looks at MaskDraw::scores. How many positions it hides does not depend on them.
