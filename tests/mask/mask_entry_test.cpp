@@ -47,9 +47,9 @@ TEST(MaskEntry, FitsWhereItsSamplerDraws) {
 
 TEST(MaskEntry, RefusesWhatTheNodeHasNotWithWhatItHas) {
   EXPECT_EQ(
-      refusal("{mask: block}", Axes::rows),
-      "recipe.yaml:1:8: masks.0: mask: got 'block', and the node has rows (H), expected one of channel, "
-      "element, token");
+      refusal("{mask: spatial}", Axes::rows),
+      "recipe.yaml:1:8: masks.0: mask: got 'spatial', and the node has rows (H), expected one of channel, "
+      "element, token, block");
   EXPECT_THAT(refusal("{mask: token}", Axes::map),
               testing::HasSubstr("expected one of channel, spatial, element, block, student, teacher"));
 }
@@ -60,6 +60,7 @@ TEST(MaskEntry, RefusesASizeThatNothingHas) {
       testing::HasSubstr("recipe.yaml:1:23: masks.0: size: got 2, which changes nothing: it is the edge of a "
                          "block, and mask: spatial has none"));
   EXPECT_EQ(refusal("{mask: block, size: 2}", Axes::map), "nothing");
+  EXPECT_EQ(refusal("{mask: block, size: 2}", Axes::rows), "nothing");
   EXPECT_EQ(refusal("{mask: channel, size: 4}", Axes::map), "nothing");
 }
 
