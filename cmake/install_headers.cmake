@@ -12,7 +12,7 @@ set(open
   loss/entry.h loss/loss.h
   model/block.h model/image_model.h model/text_model.h
   io/model_folder.h io/text_folder.h io/weights.h
-  data/dataset.h data/loader.h
+  data/dataset.h data/loader.h data/own_pictures.h
   eval/classify.h eval/summary.h eval/text_eval.h eval/text_folder.h
   generate/fill_mask.h generate/generate.h generate/generate_text.h
   export/image_graph.h export/onnx_file.h

@@ -1,8 +1,10 @@
 // Networks that a program brings along, beside those of the table of architectures.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mgd/core/philox.h"
@@ -17,6 +19,16 @@ struct OwnModel {
   std::string version = "1";
   std::int64_t side = 32;  // of the pictures that it is used to see
 };
+
+// Of a class with the constructor M(const ModelSpec&, RandomStream&).
+template <class M>
+OwnModel own_model(std::string name, std::string version = "1") {
+  return {.name = std::move(name),
+          .build = [](const ModelSpec& spec, RandomStream& random) -> std::unique_ptr<ImageModel> {
+            return std::make_unique<M>(spec, random);
+          },
+          .version = std::move(version)};
+}
 
 // Null: none of that name.
 const OwnModel* find_own(std::span<const OwnModel> own, const std::string& name);
