@@ -76,14 +76,7 @@ void check_origin_of_student(Config& config) {
       refuse(config, "student.from", "got another model as well; give one of the two");
     student.path = config.teacher.path;
   }
-  if (student.layers.empty()) {
-    const Node* of_student = config.tree.find("student");
-    const Node* given = of_student == nullptr ? nullptr : of_student->find("layers");
-    if (given != nullptr && given->kind == Node::Kind::list)
-      refuse(config, "student.layers",
-             "got an empty list; list the layers that are kept, or leave it out to keep all");
-    return;
-  }
+  if (student.layers.empty()) return;  // all of them; a stored configuration says so with an empty list
   if (student.path.empty()) {
     constexpr std::int64_t kMost = 1000;
     if (student.layers.size() != 1 || student.layers[0] < 0 || student.layers[0] > kMost)

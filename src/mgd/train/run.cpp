@@ -345,7 +345,7 @@ std::unique_ptr<Run> make_run(const Config& config, std::unique_ptr<Task> task, 
   auto run = std::make_unique<Run>();
   run->config = config;
   run->host = host;
-  run->group = host.group ? host.group : std::make_shared<Group>();
+  if (host.group) run->group = host.group;
   run->device = open_device(config.run.device, "run.device");
   run->task = std::move(task);
   std::vector<OpenedTeacher> teachers = open_models(*run);

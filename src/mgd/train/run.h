@@ -40,8 +40,8 @@ struct RunTeacher {
 
 struct Run {
   Config config;
-  Host host;                     // empty in the command
-  std::shared_ptr<Group> group;  // never null
+  Host host;                                                 // empty in the command
+  std::shared_ptr<Group> group = std::make_shared<Group>();  // never null
   at::Device device = at::kCPU;
 
   std::unique_ptr<Task> task;
