@@ -5,7 +5,8 @@
 #
 # ENCODER: folder of all-MiniLM-L6-v2. DATA: sentences.txt (the sentences of STS-B's training part without their scores, and those of
 # WikiText-2's validation part, each once), dev.jsonl and test.jsonl with `first`, `second` and `score`. Every run is resumable: start the
-# script again and it goes on. In the environment can be given: SEEDS, EPOCHS (2), WEIGHT of the second loss (0.1) and MGD (the program).
+# script again and it goes on. In the environment can be given: SEEDS, EPOCHS (2), WEIGHT of the second loss (0.1), CACHE (a folder
+# for the teacher's outputs; without it the teacher runs in every step) and MGD (the program).
 set -euo pipefail
 encoder=$(realpath "$1") data=$(realpath "$2") out=$3
 shift 3
@@ -28,6 +29,6 @@ for seed in ${SEEDS:-1 2 3}; do
     [ "$arm" = embedding ] || losses="$losses, {name: $arm, weight: ${WEIGHT:-0.1}}"
     [ ! -f "$run/summary.json" ] || continue
     [ ! -d "$run/checkpoints" ] || resume=(--resume)
-    "${MGD:-build/release/mgd}" distill "$out/recipe.yaml" "losses=[$losses]" --run-dir "$run" --seed "$seed" "${resume[@]}"
+    "${MGD:-build/release/mgd}" distill "$out/recipe.yaml" "losses=[$losses]" ${CACHE:+"train.teacher_cache=$(realpath -m "$CACHE")"} --run-dir "$run" --seed "$seed" "${resume[@]}"
   done
 done

@@ -33,11 +33,11 @@ TEST(MaskContractOfRows, Line11_RowsAreDrawnForEachSequence) {
     EXPECT_TRUE(at::equal(whole.narrow(0, 6, 7), part)) << mask;
     EXPECT_FALSE(at::equal(whole, source.draw(rows_of(kTeacher), all, 5, 0))) << mask;
   }
-  const MaskSource block({.mask = "spatial"}, 3, "mgd");
+  const MaskSource spatial({.mask = "spatial"}, 3, "mgd");
   Batch batch;
   batch.sample_ids = {7, 8, 9};
   batch.tokens.offsets = kOffsets;
-  EXPECT_THROW(block.draw(rows_of(kTeacher), batch, 0, 0), Error);
+  EXPECT_THROW(spatial.draw(rows_of(kTeacher), batch, 0, 0), Error);
 }
 
 // Sequences of 7 and 2 tokens have stretches of 3, 3, 1 and 2.
