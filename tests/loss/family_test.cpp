@@ -252,7 +252,7 @@ TEST(StepLosses, SayThatTheySeeTheStepAtOnce) {
   std::set<std::string> at_once;
   for (const std::string& name : known_losses()) {
     if (name == "embedding" || name == "minilm" || name == "tinybert") continue;  // of texts
-    const auto context = context_of({7, 6, 5}, {7, 6, 5});
+    const auto context = context_for(name, {7, 6, 5}, {7, 6, 5});
     if (make_loss(entry_of(name), context)->scope() == Scope::step) at_once.insert(name);
   }
   EXPECT_EQ(at_once, (std::set<std::string>{"dist", "pkd", "rkd"}));

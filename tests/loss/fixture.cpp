@@ -95,6 +95,13 @@ LossContext context_of(std::vector<std::int64_t> student, std::vector<std::int64
   return context;
 }
 
+LossContext context_for(const std::string& name, std::vector<std::int64_t> student,
+                        std::vector<std::int64_t> teacher, std::uint64_t seed) {
+  LossContext context = context_of(std::move(student), std::move(teacher), seed);
+  if (name == "cosine_similarity") context.answers = AnswerKind::embedding;
+  return context;
+}
+
 std::unique_ptr<Loss> make_loss(const Node& entry, const LossContext& context) {
   auto losses = make_losses(entry, context);
   if (losses.size() != 1) throw std::runtime_error("expected one loss");

@@ -28,6 +28,10 @@ Node entry_of(const std::string& name, const std::vector<std::pair<std::string, 
 LossContext context_of(std::vector<std::int64_t> student, std::vector<std::int64_t> teacher,
                        std::uint64_t seed = 1);
 
+// The same for a loss that may be of sentence encoders: with the answers that it compares.
+LossContext context_for(const std::string& name, std::vector<std::int64_t> student,
+                        std::vector<std::int64_t> teacher, std::uint64_t seed = 1);
+
 std::unique_ptr<Loss> make_loss(const Node& entry, const LossContext& context);  // exactly one
 
 // With what the entry is refused, which has to be Error(usage).

@@ -28,7 +28,7 @@ Case fitting() {
 }
 
 std::string refusal(const char* name, const std::function<void(Case&)>& spoil) {
-  const auto loss = make_loss(entry_of(name), context_of({4, 6, 5}, {8, 6, 5}));
+  const auto loss = make_loss(entry_of(name), context_for(name, {4, 6, 5}, {8, 6, 5}));
   Case c = fitting();
   if (std::string(name) == "cosine_similarity") c.batch.target = at::zeros({2});
   EXPECT_NO_THROW(loss->sum(c.input()));

@@ -16,6 +16,7 @@ namespace {
 using namespace test;
 
 const auto kContext = context_of({5, 6, 5}, {7, 6, 5});
+const auto kPairs = context_for("cosine_similarity", {5, 6, 5}, {7, 6, 5});
 
 TEST(Kd, AgreesWithPyTorch) {
   const Tensors fixture = read_fixture("logits");
@@ -71,7 +72,7 @@ TEST(CrossEntropy, NeedsNoTeacher) {
 
 // Cosines 1, 0 and -1 by construction.
 TEST(CosineSimilarity, IsTheSquaredDistanceFromTheScore) {
-  const auto loss = make_loss(entry_of("cosine_similarity", {{"max_score", "5"}}), kContext);
+  const auto loss = make_loss(entry_of("cosine_similarity", {{"max_score", "5"}}), kPairs);
   Case c;
   c.batch.sample_ids = {0, 1, 2};
   c.student_embedding = at::tensor({3.0, 4.0, 6.0, 8.0, 1.0, 0.0, 0.0, 2.0, 1.0, 1.0, -2.0, -2.0},
@@ -81,7 +82,7 @@ TEST(CosineSimilarity, IsTheSquaredDistanceFromTheScore) {
   EXPECT_NEAR(scalar(loss->sum(c.input())), 0 + 0.25 + 1, 1e-12);
   EXPECT_EQ(loss->count(c.count_input()), 3);
   try {
-    make_loss(entry_of("cosine_similarity"), kContext)->sum(c.input());
+    make_loss(entry_of("cosine_similarity"), kPairs)->sum(c.input());
     FAIL();
   } catch (const Error& e) {
     EXPECT_STREQ(e.what(),

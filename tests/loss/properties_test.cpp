@@ -39,7 +39,8 @@ class EveryLoss : public testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Loss> make(std::uint64_t seed = 1,
                              const std::vector<std::int64_t>& student = kStudent) const {
-    auto loss = make_loss(entry(), context_of(compares_channels() ? kTeacher : student, kTeacher, seed));
+    auto loss =
+        make_loss(entry(), context_for(GetParam(), compares_channels() ? kTeacher : student, kTeacher, seed));
     if (loss->trainable()) loss->trainable()->to(at::kDouble);
     if (loss->wants_survey()) {
       loss->survey(inputs(student).input());
@@ -283,7 +284,7 @@ TEST_P(EveryLoss, SumsInFloatAtLeast) {
 
 TEST_P(EveryLoss, TakesItsWeightAndLabelFromTheEntry) {
   auto loss = make_loss(entry_of(GetParam(), {{"weight", "0.125"}, {"label", "mine"}}),
-                        context_of(compares_channels() ? kTeacher : kStudent, kTeacher));
+                        context_for(GetParam(), compares_channels() ? kTeacher : kStudent, kTeacher));
   EXPECT_EQ(loss->weight(), 0.125);
   EXPECT_EQ(loss->label(), "mine");
   EXPECT_THAT(loss->describe(), testing::HasSubstr("weight 0.125"));
@@ -300,7 +301,7 @@ TEST_P(EveryLoss, RefusesWhatItDoesNotKnow) {
     }
     return std::string("no error");
   };
-  const auto context = context_of(kStudent, kTeacher);
+  const auto context = context_for(GetParam(), kStudent, kTeacher);
   EXPECT_THAT(
       message({{"wieght", "1"}}, context),
       testing::AllOf(testing::HasSubstr("wieght"), testing::HasSubstr("did you mean 'weight'?"),
