@@ -5,26 +5,21 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/gather.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/log.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/max.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/where.h>
-#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
 
-#include <algorithm>
-#include <functional>
 #include <limits>
 
 #include "mgd/core/error.h"
+#include "mgd/ops/head_loss.h"
 #include "mgd/ops/softmax_kl.h"
 
 namespace mgd {
@@ -50,79 +45,20 @@ at::Tensor divergence(const at::Tensor& student, const at::Tensor& given, const 
 
 namespace {
 
-at::Tensor logits_of_piece(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& bias) {
-  const at::Tensor logits = at::linear(hidden, weight.to(hidden.scalar_type()));
-  const at::Tensor wide = logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
-  return bias.numel() > 0 ? wide + bias : wide;
-}
-
-struct PieceDivergence {
-  at::Tensor sum, gradient;  // scalar, and that of the student's logits (count, V); undefined: not asked for
-};
-// Of rows [first, first + count), from the student's logits (count, V) there.
-using OfPiece =
-    std::function<PieceDivergence(std::int64_t first, const at::Tensor& student, bool need_gradient)>;
-
-// Where the gradient of a piece's logits is at hand, so are the products that need it.
-class HeadDivergence : public torch::autograd::Function<HeadDivergence> {
- public:
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& hidden,
-                            const at::Tensor& weight, const at::Tensor& bias, const OfPiece& of_piece,
-                            std::int64_t max_logits, bool need_gradient) {
-    const auto type = hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    at::Tensor total = at::zeros({}, hidden.options().dtype(type));
-    at::Tensor grad_hidden = at::zeros_like(hidden);
-    at::Tensor grad_weight = at::zeros_like(weight), grad_bias = at::zeros_like(bias);
-    const std::int64_t rows =
-        std::max<std::int64_t>(16, max_logits / std::max<std::int64_t>(weight.size(0), 1));
-    for (std::int64_t first = 0; first < hidden.size(0); first += rows) {
-      const std::int64_t count = std::min(rows, hidden.size(0) - first);
-      const at::Tensor piece = hidden.narrow(0, first, count);
-      const auto [sum, grad] = of_piece(first, logits_of_piece(piece, weight, bias).detach(), need_gradient);
-      total += sum;
-      if (!need_gradient) continue;
-      const at::NoGradGuard no_gradient;
-      const at::Tensor narrow = grad.to(hidden.scalar_type());
-      grad_hidden.narrow(0, first, count).copy_(at::mm(narrow, weight.to(hidden.scalar_type())));
-      grad_weight += at::mm(narrow.t(), piece).to(weight.scalar_type());
-      if (bias.numel() > 0) grad_bias += at::sum(grad, {0}).to(bias.scalar_type());
-    }
-    if (need_gradient) ctx->save_for_backward({grad_hidden, grad_weight, grad_bias});
-    return total;
-  }
-
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
-                                                 torch::autograd::variable_list grads) {
-    torch::autograd::variable_list result(6);
-    const auto saved = ctx->get_saved_variables();
-    for (std::size_t i = 0; i < saved.size(); ++i) result[i] = saved[i] * grads[0];
-    return result;
-  }
-};
-
 LmHead of_targets(const LmHead& head) {
   if (!head.rows.defined()) return head;
   return {.hidden = head.hidden.index_select(0, head.rows), .weight = head.weight, .bias = head.bias};
 }
 
 // By the operators' own gradients.
-PieceDivergence of_logits(const at::Tensor& student, const at::Tensor& teacher,
-                          const DivergenceOptions& options, bool need_gradient) {
+PieceLoss of_logits(const at::Tensor& student, const at::Tensor& teacher, const DivergenceOptions& options,
+                    bool need_gradient) {
   const at::AutoGradMode with_gradient(need_gradient);
   at::Tensor logits = student;
   logits.set_requires_grad(need_gradient);
   const at::Tensor sum = divergence(logits, teacher.to(logits.scalar_type()), options);
   if (!need_gradient) return {.sum = sum, .gradient = {}};
   return {.sum = sum.detach(), .gradient = torch::autograd::grad({sum}, {logits}).front()};
-}
-
-at::Tensor divergence_of_head(const LmHead& student, const OfPiece& of_piece, std::int64_t max_logits) {
-  const bool need =
-      at::GradMode::is_enabled() && (student.hidden.requires_grad() || student.weight.requires_grad() ||
-                                     (student.bias.defined() && student.bias.requires_grad()));
-  // The autograd machinery wants a tensor in every place.
-  const at::Tensor bias = student.bias.defined() ? student.bias : at::empty({0}, student.weight.options());
-  return HeadDivergence::apply(student.hidden, student.weight, bias, of_piece, max_logits, need);
 }
 
 // Without the entries of `ids` (n, k), the logarithm of the sum of exponentials of (n, V): (n).
@@ -147,24 +83,26 @@ at::Tensor filled_in(const TopScores& teacher, std::int64_t first, std::int64_t 
 // the teacher and q_r the student's share of the rest,
 //   sum p (ln p - ln q) + r (ln r - ln q_r),   gradient by student / T: q - p, and q (1 - r / q_r) of the
 //   rest.
-PieceDivergence forward_of_bins(const TopScores& teacher, std::int64_t first, const at::Tensor& student,
-                                bool need_gradient) {
+PieceLoss forward_of_bins(const TopScores& teacher, std::int64_t first, const at::Tensor& student,
+                          bool need_gradient) {
   const std::int64_t count = student.size(0);
   const at::Tensor ids = teacher.ids.narrow(0, first, count);
   const at::Tensor log_p = teacher.log_p.narrow(0, first, count).to(student.scalar_type());
   const at::Tensor log_r = teacher.log_rest.narrow(0, first, count).to(student.scalar_type());
   const double temperature = teacher.temperature;
-  const at::Tensor log_q = at::log_softmax(temperature == 1 ? student : student / temperature, -1);
-  const at::Tensor p = at::exp(log_p), log_q_known = at::gather(log_q, 1, ids);
-  at::Tensor q = at::exp(log_q).scatter_(1, ids, 0.0);  // of the rest, from here on
+  const at::Tensor scores = temperature == 1 ? student : student / temperature;
+  const at::Tensor lse = at::logsumexp(scores, {1}, true);
+  const at::Tensor log_q_known = at::gather(scores, 1, ids).sub_(lse);
+  const at::Tensor q = scores.sub_(lse).exp_().scatter_(1, ids, 0.0);  // of the rest
   // A student who is so sure that nothing is left: as if one rounding were.
   const at::Tensor q_r = at::sum(q, {1}).clamp_min(student.scalar_type() == at::kDouble ? 1e-300 : 1e-38);
-  const at::Tensor r = at::exp(log_r), known = at::sum(p * (log_p - log_q_known));
+  const at::Tensor p = at::exp(log_p), r = at::exp(log_r);
+  const at::Tensor known = at::sum(p * (log_p - log_q_known));
   const at::Tensor rest = at::sum(at::where(r > 0, r * (log_r - at::log(q_r)), at::zeros_like(r)));
-  PieceDivergence piece{.sum = (known + rest) * (temperature * temperature), .gradient = {}};
-  if (need_gradient)
-    piece.gradient =
-        q.mul_((1 - r / q_r).unsqueeze(1)).scatter_(1, ids, at::exp(log_q_known) - p).mul_(temperature);
+  PieceLoss piece{.sum = (known + rest) * (temperature * temperature), .gradient = {}};
+  if (!need_gradient) return piece;
+  piece.gradient = q.mul_((1 - r / q_r).unsqueeze(1)).scatter_(1, ids, at::exp(log_q_known).sub_(p));
+  if (temperature != 1) piece.gradient.mul_(temperature);
   return piece;
 }
 
@@ -177,17 +115,20 @@ at::Tensor head_divergence(const LmHead& of_student, const LmHead& of_teacher,
     fail(ExitCode::usage,
          "head_divergence: got {} rows over {} entries of a vocabulary and {} over {}, expected the same",
          student.hidden.size(0), student.weight.size(0), given.hidden.size(0), given.weight.size(0));
-  const LmHead teacher{
-      .hidden = given.hidden.detach(),
-      .weight = given.weight.detach(),
-      .bias = given.bias.defined() ? given.bias.detach() : at::empty({0}, given.weight.options())};
-  return divergence_of_head(
-      student,
-      [&](std::int64_t first, const at::Tensor& logits, bool need_gradient) {
-        const at::Tensor rows = teacher.hidden.narrow(0, first, logits.size(0));
-        return of_logits(logits, logits_of_piece(rows, teacher.weight, teacher.bias), options, need_gradient);
-      },
-      max_logits);
+  const LmHead teacher{.hidden = given.hidden.detach(),
+                       .weight = given.weight.detach().to(given.hidden.scalar_type()),
+                       .bias = given.bias.defined() ? given.bias.detach() : at::Tensor()};
+  return head_loss(student, max_logits,
+                   [&](std::int64_t first, const at::Tensor& logits, bool need_gradient) {
+                     const std::int64_t count = logits.size(0);
+                     at::Tensor wanted;
+                     for_head_pieces({.hidden = teacher.hidden.narrow(0, first, count),
+                                      .weight = teacher.weight,
+                                      .bias = teacher.bias},
+                                     count * logits.size(1),
+                                     [&](std::int64_t, const at::Tensor& piece) { wanted = piece; });
+                     return of_logits(logits, wanted, options, need_gradient);
+                   });
 }
 
 at::Tensor head_divergence(const LmHead& of_student, const TopScores& teacher,
@@ -204,14 +145,12 @@ at::Tensor head_divergence(const LmHead& of_student, const TopScores& teacher,
          "and "
          "of these entries",
          student.hidden.size(0), student.weight.size(0), teacher.ids.size(0));
-  return divergence_of_head(
-      student,
-      [&](std::int64_t first, const at::Tensor& logits, bool need_gradient) {
+  return head_loss(
+      student, max_logits, [&](std::int64_t first, const at::Tensor& logits, bool need_gradient) {
         if (options.kind == Divergence::forward)
           return forward_of_bins(teacher, first, logits, need_gradient);
         return of_logits(logits, filled_in(teacher, first, logits.size(0), logits), options, need_gradient);
-      },
-      max_logits);
+      });
 }
 
 TopScores top_scores(const LmHead& of_targets_and_others, std::int64_t k, double temperature,
@@ -227,17 +166,14 @@ TopScores top_scores(const LmHead& of_targets_and_others, std::int64_t k, double
                 .log_p = at::empty({all, k}, numbers),
                 .log_rest = at::empty({all}, numbers),
                 .temperature = temperature};
-  const at::Tensor bias = head.bias.defined() ? head.bias : at::empty({0}, head.weight.options());
-  const std::int64_t rows = std::max<std::int64_t>(16, max_logits / std::max<std::int64_t>(entries, 1));
-  for (std::int64_t first = 0; first < all; first += rows) {
-    const std::int64_t count = std::min(rows, all - first);
-    const at::Tensor log_p = at::log_softmax(
-        logits_of_piece(head.hidden.narrow(0, first, count), head.weight, bias) / temperature, -1);
+  for_head_pieces(head, max_logits, [&](std::int64_t first, const at::Tensor& logits) {
+    const std::int64_t count = logits.size(0);
+    const at::Tensor log_p = at::log_softmax(logits / temperature, -1);
     const auto [values, ids] = at::topk(log_p, k, 1);
     top.ids.narrow(0, first, count).copy_(ids);
     top.log_p.narrow(0, first, count).copy_(values);
     top.log_rest.narrow(0, first, count).copy_(log_sum_of_rest(log_p, ids));
-  }
+  });
   return top;
 }
 
