@@ -20,6 +20,7 @@ namespace {
 DataConfig data_of(const ProposalRequest& request) {
   DataConfig data;
   data.path = request.data;
+  data.labels = request.labels;
   return data;
 }
 
@@ -85,6 +86,7 @@ ProposalFacts look_for_proposal(const ProposalRequest& request) {
   }
   const auto train = open_images(data, Split::train);
   facts.pictures = train->size();
+  facts.labelled = !train->class_names().empty();
   if (!model.empty()) {
     facts.given = config_of(model);
     facts.side = side_of(opened, fs::is_directory(model));
@@ -92,8 +94,9 @@ ProposalFacts look_for_proposal(const ProposalRequest& request) {
     facts.given_parameters = summary.parameters;
     facts.given_macs = summary.macs;
     if (!request.teacher.empty())
-      facts.taps = look_for_taps(facts, static_cast<std::int64_t>(train->class_names().size()),
-                                 train->channels(), summary);
+      facts.taps =
+          look_for_taps(facts, facts.labelled ? static_cast<std::int64_t>(train->class_names().size()) : 1,
+                        train->channels(), summary);
     if (facts.taps) facts.taps->mean_square = mean_square_of(facts.taps->teacher, opened, *train, facts.side);
     return facts;
   }
@@ -109,6 +112,7 @@ ProposalFacts look_for_proposal(const ProposalRequest& request) {
 
 bool knows_the_classes(const ProposalRequest& request) {
   const auto train = open_images(data_of(request), Split::train);
+  if (train->class_names().empty()) return true;
   const ModelDefaults defaults{.num_classes = static_cast<std::int64_t>(train->class_names().size()),
                                .in_channels = train->channels(),
                                .classes = {.use = HeadUse::teach, .data = train->class_names()}};

@@ -8,17 +8,18 @@
 namespace mgd {
 
 struct ProposalRequest {
-  std::string data;     // folder, archive or array file
-  std::string from;     // `train`: folder or weights to start from; "" = from scratch
-  std::string teacher;  // `distill`: folder or weights
-  std::string student;  // architecture; "" = by rule
+  std::string data;             // folder, archive or array file
+  std::string from;             // `train`: folder or weights to start from; "" = from scratch
+  std::string teacher;          // `distill`: folder or weights
+  std::string student;          // architecture; "" = by rule
+  std::string labels = "auto";  // data.labels
 };
 
 // Looks into data and models. Throws as opening them does.
 ProposalFacts look_for_proposal(const ProposalRequest& request);
 
 // Whether the teacher's classes are those of the data, so that its logits can teach; otherwise it must be
-// fine-tuned first.
+// fine-tuned first. Of pictures without labels there are no other classes than its own.
 bool knows_the_classes(const ProposalRequest& request);
 
 }  // namespace mgd

@@ -14,7 +14,7 @@ namespace {
 
 void print_result(const RunResult& result) {
   const std::string& headline = result.headline.name;
-  const bool per_cent = headline == "accuracy";
+  const bool per_cent = shown_in_per_cent(headline);
   const auto row = [&](const RunModel& model) {
     const double value = figure(model.measures.figures, headline);
     const double latency = model.measures.latency_ms;  // -1: noted by another run
@@ -26,7 +26,10 @@ void print_result(const RunResult& result) {
                                  : fmt::format("{:.4f}", value));
   };
   fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9} {:>9} {:>8}\n", "", "", "parameters", "MACs", "size KiB",
-             "ms/sample", per_cent ? "% right" : headline);
+             "ms/sample",
+             headline == "accuracy" ? "% right"
+             : per_cent             ? "% " + headline
+                                    : headline);
   for (const RunModel& teacher : result.teachers) row(teacher);
   row(result.student);
   fmt::print("measured on the {} split; {} steps in {:.0f} s, {:.0f} samples/s\n",

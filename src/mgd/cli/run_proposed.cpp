@@ -132,8 +132,12 @@ std::optional<ProposalRequest> proposal_request(const std::vector<std::string>& 
   if (!flags.from.empty() && !flags.student.empty())
     fail(ExitCode::usage,
          "--from and --student contradict each other: given weights know their architecture");
-  return ProposalRequest{
+  ProposalRequest request{
       .data = split.recipe, .from = flags.from, .teacher = flags.teacher, .student = flags.student};
+  constexpr std::string_view kLabels = "data.labels=";
+  for (const std::string& assignment : split.overrides)
+    if (assignment.starts_with(kLabels)) request.labels = assignment.substr(kLabels.size());
+  return request;
 }
 
 int run_proposed(const ProposalRequest& request, const std::vector<std::string>& overrides,

@@ -74,6 +74,22 @@ bool held_out(std::int64_t i, double frac) {
   return std::floor(static_cast<double>(i + 1) * frac) > std::floor(static_cast<double>(i) * frac);
 }
 
+// In the order of names what they show may come in turns, and every tenth could be of one kind: those whose
+// names have the smallest hashes are held out.
+std::vector<LabelledItem> unlabelled_items_of(const Dataset& data, double held_out_frac, Split split) {
+  std::vector<std::string> hashes;
+  for (const LabelledItem& item : data.train) hashes.push_back(sha256_hex(data.store->name(item.item)));
+  std::vector<std::string> ordered = hashes;
+  std::sort(ordered.begin(), ordered.end());
+  const auto count = static_cast<std::size_t>(held_out_frac * static_cast<double>(hashes.size()));
+  std::vector<LabelledItem> chosen;
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    const bool held_out = count > 0 && hashes[i] <= ordered[count - 1];
+    if (held_out == (split == Split::validation)) chosen.push_back(data.train[i]);
+  }
+  return chosen;
+}
+
 }  // namespace
 
 ImageHeader ImageSource::header(std::int64_t index) const {
@@ -90,6 +106,14 @@ void hold_out_test(Dataset& data, const std::string& train_name, const std::stri
   data.train = train_name == "test" ? std::move(test) : std::move(train);
 }
 
+void forget_labels(Dataset& data) {
+  data.classes.clear();
+  for (auto* items : {&data.train, &data.test, data.validation ? &*data.validation : nullptr}) {
+    if (items == nullptr) continue;
+    for (LabelledItem& item : *items) item.label = -1;
+  }
+}
+
 void require_classes(const Dataset& data, const std::string& path, const std::string& hint) {
   if (data.classes.size() >= 2) return;
   if (data.classes.empty()) fail(ExitCode::bad_data, "{}: no classes{}", path, hint);
@@ -98,11 +122,12 @@ void require_classes(const Dataset& data, const std::string& path, const std::st
 }
 
 void check_labels(Dataset& data, const std::string& path) {
+  if (data.train.empty()) fail(ExitCode::bad_data, "{}: no training pictures", path);
+  if (data.classes.empty()) return;
   std::vector<std::int64_t> counts(data.classes.size());
   for (const LabelledItem& item : data.train) ++counts[static_cast<std::size_t>(item.label)];
   std::vector<std::string> empty, filled;
   for (std::size_t c = 0; c < counts.size(); ++c) (counts[c] > 0 ? filled : empty).push_back(data.classes[c]);
-  if (data.train.empty()) fail(ExitCode::bad_data, "{}: no training pictures", path);
   if (filled.size() < 2)
     fail(ExitCode::bad_data,
          "{}: all {} training pictures are of one class, '{}', with nothing to tell it from", path,
@@ -165,6 +190,7 @@ std::vector<LabelledItem> items_of(const Dataset& data, const DataConfig& config
   if (split == Split::test) return data.test;
   if (split == Split::validation && data.validation) return *data.validation;
   const double held_out_frac = data.validation ? 0 : config.validation;
+  if (data.classes.empty()) return unlabelled_items_of(data, held_out_frac, split);
   std::vector<std::int64_t> seen(data.classes.size()), kept(data.classes.size());
   std::vector<LabelledItem> chosen;
   for (const LabelledItem& item : data.train) {

@@ -38,7 +38,7 @@ struct LabelledItem {
 struct Dataset {
   std::shared_ptr<const PictureStore> store;
   std::int64_t channels = 3;
-  std::vector<std::string> classes;
+  std::vector<std::string> classes;       // none: the labels are -1
   std::vector<LabelledItem> train, test;  // in the order of the file
   // Where the files have a validation part of their own; otherwise it is held out of train.
   std::optional<std::vector<LabelledItem>> validation;
@@ -53,13 +53,17 @@ void hold_out_test(Dataset& data, const std::string& train_name, const std::stri
 
 // Throws Error(bad_data) for fewer than two classes by name; `hint` ends the message.
 void require_classes(const Dataset& data, const std::string& path, const std::string& hint);
-// The same by the samples of train; classes without a sample there are noted.
+// The same by the samples of train, of which there must be some; classes without a sample there are noted. Of
+// pictures without labels nothing is asked.
 void check_labels(Dataset& data, const std::string& path);
 
 // The splits that somebody wants: the others need not exist.
 struct WantedSplits {
   bool train = false, test = false;
 };
+
+// Takes the labels away.
+void forget_labels(Dataset& data);
 
 // How many of `items` are one of `others`, byte for byte, and the first such pair. Only what agrees in size
 // and first bytes with the other side is read as a whole; what cannot be read is no copy.

@@ -1,51 +1,18 @@
 // SPLIT/CLASS/picture, or CLASS/picture, in a folder or an archive.
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 
 #include "mgd/core/error.h"
 #include "mgd/data/folder_layout.h"
+#include "mgd/data/folder_store.h"
 #include "mgd/data/picture_names.h"
 #include "mgd/data/source_lines.h"
 #include "mgd/data/sources.h"
-#include "mgd/format/archive_tree.h"
 #include "mgd/format/composed_name.h"
 
 namespace mgd {
 namespace {
-
-class FolderStore final : public PictureStore {
- public:
-  FolderStore(std::shared_ptr<const FileTree> tree, std::int64_t channels, ImageLimits limits)
-      : tree_(std::move(tree)), channels_(channels), limits_(limits) {}
-  Image image(std::int64_t item) const override {
-    return decode_image(tree_->read(static_cast<std::size_t>(item)), channels_, limits_);
-  }
-  ImageHeader header(std::int64_t item) const override {
-    const auto index = static_cast<std::size_t>(item);
-    const auto header = read_image_header(tree_->read_start(index, kHeaderBytes));
-    return header ? *header : header_of(tree_->read(index));
-  }
-  std::string name(std::int64_t item) const override { return entry(item).name; }
-  std::string identity(std::int64_t item) const override { return std::to_string(entry(item).size); }
-  std::string content(std::int64_t item) const override {
-    return tree_->read(static_cast<std::size_t>(item));
-  }
-  std::string content_start(std::int64_t item) const override {
-    constexpr std::size_t kStart = 4096;
-    return tree_->read_start(static_cast<std::size_t>(item), kStart);
-  }
-  std::uint64_t content_size(std::int64_t item) const override { return entry(item).size; }
-
- private:
-  const ArchiveEntry& entry(std::int64_t item) const {
-    return tree_->entries().at(static_cast<std::size_t>(item));
-  }
-  std::shared_ptr<const FileTree> tree_;
-  std::int64_t channels_;
-  ImageLimits limits_;
-};
 
 // The folder that name/a.jpg lies in below the prefix: "cat" for train/cat/a.jpg and train/; "" when it lies
 // in none there.
@@ -82,9 +49,7 @@ class FolderReader {
     if (wanted.test && layout_.test) data_.test = items(*layout_.test);
     if (layout_.hold_out) hold_out_test(data_, config_.train, config_.test);
     data_.has_test = layout_.test || layout_.hold_out;
-    data_.channels = config_.channels > 0 ? config_.channels : (all_grey() ? 1 : 3);
-    const auto max_pixels = static_cast<std::int64_t>(std::llround(config_.max_megapixels * 1e6));
-    data_.store = std::make_shared<FolderStore>(tree_, data_.channels, ImageLimits{.max_pixels = max_pixels});
+    open_store(data_, config_, tree_);
     return std::move(data_);
   }
 
@@ -141,12 +106,13 @@ class FolderReader {
     if (data_.classes.empty())
       return "; pictures lie right in the folder: expected a folder for each class, so give the folder above "
              "this one, "
-             "or sort them";
+             "sort them, or take them without labels: data.labels=none";
     const std::string folder = layout_.train + data_.classes[0] + "/";
     std::vector<std::string> inside;
     for (const auto& name : picture_classes(folder)) inside.push_back(printable(name));
     if (inside.size() < 2)
-      return "; expected a folder for each class: give the folder above this one, or add the other classes";
+      return "; expected a folder for each class: give the folder above this one, add the other classes, or "
+             "take the pictures without labels: data.labels=none";
     inside.resize(2);
     const std::string wanted =
         printable(folder.substr(layout_.root.size(), folder.size() - layout_.root.size() - 1));
@@ -182,23 +148,6 @@ class FolderReader {
         ++data_.unused[top.empty() ? "pictures in no class folder" : "pictures in '" + top + "'"];
       }
     });
-  }
-
-  // By the headers of all: one stamp of colour among grey scans must not be lost. Stops at the first colour.
-  bool all_grey() const {
-    constexpr std::size_t kStart = 4096;
-    bool any = false;
-    const auto colour = [&](const LabelledItem& item) {
-      const auto index = static_cast<std::size_t>(item.item);
-      auto header = read_image_header(tree_->read_start(index, kStart));
-      if (!header) header = read_image_header(tree_->read(index));
-      any = any || header;  // the loader counts the damaged ones
-      return header && header->channels == 3;
-    };
-    const std::vector<LabelledItem> none;
-    for (const auto* split : {&data_.train, &data_.test, data_.validation ? &*data_.validation : &none})
-      if (std::any_of(split->begin(), split->end(), colour)) return false;
-    return any;
   }
 
   const DataConfig& config_;

@@ -45,15 +45,19 @@ enum class Split { train, validation, test };
 //   npz          pairs of arrays (data/array_names.h); (N, Y, X), (N, Y, X, 1|3), (N, 1|3, Y, X) or (N, P)
 //   with P a
 //                square. Integers 0 ... 255; fractions 0 ... 1, or 0 ... 255 when any is above 1
+//   list         a text file, a path a line (data/sources.h); such pictures have no labels
 //   csv          a row a picture: a square number of grey pixels and a label (data/label_column.h); .gz too.
 //   Every
 //                fifth row of each class is test. Pixels are scaled so that the largest becomes 255.
+// config.labels none: what says a class is not looked at, all labels are -1, class_names() is empty, and a
+// folder's pictures count at any depth. So it is for training pictures that lie right in a
+// folder.
 // SPLIT is config.train or config.test. Labels of idx, npz and csv are 0 ... 9,999; classes are named by
 // them. config.channels converts what the files hold.
 //
 // `validation` and `train` share the training images: within each class, sample i of n is held out iff
 // floor((i+1) f) > floor(i f) with f = config.validation; per_class then keeps the first N of each class in
-// `train`.
+// `train`. Of pictures without labels the n f whose names have the smallest SHA-256 are held out.
 //
 // Throws Error(missing_input) when path or split is not there (the splits that are get named),
 // Error(bad_data) for content that does not fit and fewer than two classes to train on, Error(refused) for

@@ -40,8 +40,14 @@ std::string head_of(const std::string& path) {
   return out;
 }
 
+std::string first_line(std::string_view head) {
+  std::string line(head.substr(0, head.find('\n')));
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
 bool is_table_text(std::string_view head) {
-  const auto line = head.substr(0, head.find('\n'));
+  const std::string line = first_line(head);
   return line.find(',') != line.npos && std::none_of(line.begin(), line.end(), [](char c) {
            return static_cast<unsigned char>(c) < 32 && c != '\r' && c != '\t';
          });
@@ -65,7 +71,7 @@ WantedSplits wanted_by(Split split) {
   return {.train = split != Split::test, .test = split == Split::test};
 }
 
-Dataset read_format(const DataConfig& config, WantedSplits wanted) {
+Dataset read_format(const DataConfig& config, WantedSplits wanted, bool flat_is_unlabelled) {
   std::error_code error;
   if (!fs::exists(config.path, error))
     fail(ExitCode::missing_input, "{}: no such file or folder", config.path);
@@ -73,6 +79,7 @@ Dataset read_format(const DataConfig& config, WantedSplits wanted) {
   std::string format = config.format;
   if (automatic) format = fs::is_directory(config.path, error) ? "imagefolder" : detect_format(config.path);
   if (format == "csv") return read_csv_images(config, wanted);
+  if (format == "list") return read_unlabelled(config, {open_list(config.path)}, wanted);
   if (format == "npz") return read_npz_images(config, wanted);
   const OpenedTree opened = open_tree(config, wanted);
   if (automatic) format = detect_format(opened, config.path);
@@ -83,8 +90,11 @@ Dataset read_format(const DataConfig& config, WantedSplits wanted) {
       ++data.unused[ending_of(name).empty() ? "without an ending" : ending_of(name)];
     return data;
   }
-  if (format == "imagefolder") return read_image_folder(config, opened, wanted);
-  const std::vector<std::string> known = {"auto", "cifar", "csv", "idx", "imagefolder", "npz"};
+  if (format == "imagefolder")
+    return config.labels == "none" || (flat_is_unlabelled && lies_flat(*opened.tree))
+               ? read_unlabelled(config, opened, wanted)
+               : read_image_folder(config, opened, wanted);
+  const std::vector<std::string> known = {"auto", "cifar", "csv", "idx", "imagefolder", "list", "npz"};
   fail(ExitCode::usage, "data.format: got '{}', which is not known{}", format, suggestion(format, known));
 }
 
@@ -111,6 +121,7 @@ std::string detect_format(const std::string& path) {
     fail(ExitCode::bad_data,
          "{}: a single IDX file; give data.path the folder that holds pictures and labels", path);
   if (read_image_header(head)) fail(ExitCode::bad_data, "{}: a single picture, expected a dataset", path);
+  if (is_picture_name(first_line(head))) return "list";
   if (is_table_text(head)) return "csv";
   if (is_cifar_name(path))
     fail(ExitCode::bad_data, "{}: a single CIFAR file; give data.path the folder that holds all of them",
@@ -176,8 +187,11 @@ void note_shared(Dataset& data, const DataConfig& config, Split part) {
                   shared.count > 1 ? ", ..." : ""));
 }
 
-Dataset read_dataset(const DataConfig& config, WantedSplits wanted) {
-  Dataset data = read_format(config, wanted);
+Dataset read_dataset(const DataConfig& config, WantedSplits wanted, bool flat_is_unlabelled) {
+  Dataset data = read_format(config, wanted, flat_is_unlabelled);
+  if (config.labels == "none") forget_labels(data);
+  if (data.classes.empty() && config.per_class > 0)
+    fail(ExitCode::usage, "data.per_class: {}: the pictures have no labels", config.path);
   if (wanted.train) check_labels(data, config.path);
   if (config.channels > 0) data.channels = config.channels;
   return data;
@@ -186,11 +200,13 @@ Dataset read_dataset(const DataConfig& config, WantedSplits wanted) {
 }  // namespace
 
 std::shared_ptr<const ImageSource> open_images(const DataConfig& config, Split split) {
-  return select_split(read_dataset(config, wanted_by(split)), config, split);
+  return select_split(read_dataset(config, wanted_by(split), /*flat_is_unlabelled=*/split != Split::test),
+                      config, split);
 }
 
 OpenedSplits open_splits(const DataConfig& config) {
-  Dataset data = read_dataset(config, {.train = true, .test = !config.test.empty()});
+  Dataset data =
+      read_dataset(config, {.train = true, .test = !config.test.empty()}, /*flat_is_unlabelled=*/true);
   for (const Split part : {Split::validation, Split::test}) note_shared(data, config, part);
   OpenedSplits out;
   out.train = select_split(data, config, Split::train);

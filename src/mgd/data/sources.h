@@ -37,6 +37,16 @@ std::string validation_name(const DataConfig& config, const std::vector<std::str
                             std::vector<std::string>& notes);
 
 Dataset read_image_folder(const DataConfig& config, const OpenedTree& opened, WantedSplits wanted);
+// Every picture at any depth, without labels. The folders config.train, config.test and that of validation
+// are the parts where they are there; otherwise all is train, and no test part is made.
+Dataset read_unlabelled(const DataConfig& config, const OpenedTree& opened, WantedSplits wanted);
+// Whether all pictures lie right in the folder, so that nothing says a class.
+bool lies_flat(const FileTree& tree);
+// Every line of a text file names a picture, by a path from the file's folder; empty lines do not count.
+// Throws Error(bad_data) for a line that comes twice or names no picture, Error(missing_input) for what is
+// not there, each with its line.
+std::unique_ptr<FileTree> open_list(const std::string& path);
+
 Dataset read_cifar(const DataConfig& config, const OpenedTree& opened, WantedSplits wanted);
 Dataset read_idx_images(const DataConfig& config, const OpenedTree& opened, WantedSplits wanted);
 Dataset read_npz_images(const DataConfig& config, WantedSplits wanted);

@@ -6,10 +6,15 @@ namespace mgd {
 void DataConfig::visit(OptionVisitor& v) {
   v.option("path", path,
            {.help = "folder of class folders, .tar(.xz|.zst|.gz|.bz2), .zip, CIFAR binary, IDX, .npz or "
-                    ".csv(.gz); texts: a file, or a folder of them"});
+                    ".csv(.gz), or a list of pictures, a path a line; texts: a file, or a folder of them"});
   v.option("format", format,
            {.help = "what path holds; auto looks",
-            .choices = {"auto", "imagefolder", "cifar", "idx", "npz", "csv"}});
+            .choices = {"auto", "imagefolder", "cifar", "idx", "npz", "csv", "list"}});
+  v.option(
+      "labels", labels,
+      {.help = "none: whatever says a class is not looked at, and every picture below the folder counts; "
+               "auto: those of the files, and none where pictures lie right in the folder",
+       .choices = {"auto", "none"}});
   v.option("train", train, {.help = "name of the training split inside path"});
   v.option("test", test, {.help = "name of the test split inside path"});
   v.option("validation_split", validation_split,

@@ -10,8 +10,10 @@
 namespace mgd {
 
 struct DataConfig {
-  std::string path;             // folder, .tar(.gz|.xz|.zst|.bz2), .zip, CIFAR binary, IDX, .npz, .csv(.gz)
-  std::string format = "auto";  // auto | imagefolder | cifar | idx | npz | csv
+  // Folder, .tar(.gz|.xz|.zst|.bz2), .zip, CIFAR binary, IDX, .npz, .csv(.gz), list of pictures.
+  std::string path;
+  std::string format = "auto";  // auto | imagefolder | cifar | idx | npz | csv | list
+  std::string labels = "auto";  // auto: a run goes without where pictures lie right in the folder; none
   std::string train = "train";  // name of each split inside `path`
   std::string test = "test";
   std::string validation_split = "auto";  // auto: val, valid, validation or dev where one is there; "" = none

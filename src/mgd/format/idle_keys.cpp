@@ -34,9 +34,9 @@ std::vector<Rule> rules_for(const Config& config) {
   const bool falls = train.schedule == "cosine" || train.schedule == "linear";
   return {
       {texts,
-       {"data.format", "data.validation_split", "data.label_column", "data.channels", "data.max_megapixels",
-        "data.augment", "data.views", "data.image_size", "data.crop_pct", "data.crop_mode",
-        "data.interpolation", "data.mean", "data.std"},
+       {"data.format", "data.labels", "data.validation_split", "data.label_column", "data.channels",
+        "data.max_megapixels", "data.augment", "data.views", "data.image_size", "data.crop_pct",
+        "data.crop_mode", "data.interpolation", "data.mean", "data.std"},
        "it is for pictures, and this task reads texts"},
       {!texts,
        {"text", "objective"},

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "mgd/core/error.h"
+#include "mgd/eval/figures.h"
 
 namespace mgd {
 
@@ -157,7 +158,7 @@ Comparison compare_runs(std::vector<RunRecord> runs, const std::string& against)
   check_comparable(runs);
   Comparison comparison{.headline = runs.front().headline, .split = runs.front().split};
   comparison.higher_is_better = runs.front().higher_is_better();
-  comparison.is_share = comparison.headline == "accuracy";
+  comparison.is_share = shown_in_per_cent(comparison.headline);
   comparison.groups = group_by_recipe(std::move(runs));
   comparison.reference = find_reference(comparison.groups, against);
   for (std::size_t g = 0; g < comparison.groups.size(); ++g)

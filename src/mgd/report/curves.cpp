@@ -25,7 +25,8 @@ bool is_share(const std::string& name) {
 }
 
 bool is_fraction(const std::string& name) {
-  return name.ends_with("accuracy") || name.ends_with("top5") || name.ends_with("top1") || is_share(name);
+  return name.ends_with("accuracy") || name.ends_with("top5") || name.ends_with("top1") ||
+         name.ends_with("agreement") || is_share(name);
 }
 
 ReportCurve& curve_named(std::vector<ReportCurve>& curves, const std::string& name) {

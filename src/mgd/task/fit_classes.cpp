@@ -59,10 +59,13 @@ FittedClasses fit_classes(const std::vector<std::string>& names, std::int64_t nu
   }
   if (wanted.use == HeadUse::learn && (wanted.fresh || num_classes == 0))
     return fresh_head(num_classes, wanted);
+  const bool any_will_do = wanted.use == HeadUse::teach && wanted.data.empty();
+  if (any_will_do && num_classes > 0) return own;
   if (num_classes == 0) {
     if (wanted.use == HeadUse::own)
       fail(ExitCode::bad_data, "{}: the weights have no classifier; mgd train gives them one", role);
     own = fresh_head(0, wanted);
+    if (any_will_do) own.num_classes = 1;  // of which nobody asks anything
     return features_only(std::move(own), fmt::format("{} has no classifier", role));
   }
   if (wanted.use == HeadUse::own) return own;

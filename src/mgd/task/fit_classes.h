@@ -18,7 +18,7 @@ enum class HeadUse {
 
 struct WantedClasses {
   HeadUse use = HeadUse::own;
-  std::vector<std::string> data = {};     // names of the classes of the data
+  std::vector<std::string> data = {};     // names of the classes of the data; none: it has no labels
   std::vector<std::string> unnamed = {};  // names for weights that come without (data.classes)
   bool fresh = false;                     // a fresh head in any case
 };

@@ -73,6 +73,8 @@ ImageTask::ImageTask(const Config& config, at::Device device, const Host& host)
   validation_ = std::move(splits.validation);
   test_ = std::move(splits.test);
   if (train_->size() == 0) fail(ExitCode::bad_data, "data.path: {}: no training images", data_name());
+  unlabelled_ = train_->class_names().empty();
+  if (unlabelled_ && config.all_teachers().empty()) require_targets();
   if (viewers.empty()) return;  // opening the student says so
   survey_ = survey_pictures(*train_);
   rules_ = settle_pictures(data, viewers, survey_, train_->channels());
@@ -114,6 +116,8 @@ OpenedTeacher ImageTask::open_teacher(const ModelConfig& wanted, const std::stri
   OpenedModel teacher = cached ? outline_model(wanted, defaults, role) : open_model(wanted, defaults, role);
   for (std::string& line : marked(role, teacher.notes)) notes_.push_back(std::move(line));
   teacher_named_ = teacher_named_ || teacher.named;
+  const bool judges = unlabelled_ && train_->class_names().empty();
+  if (judges) take_classes_of(teacher);
   OpenedTeacher opened;
   opened.facts = {.summary = summarize(*teacher.model, teacher_size_.height, teacher_size_.width),
                   .default_tap = teacher.model->default_tap(),
@@ -122,6 +126,7 @@ OpenedTeacher ImageTask::open_teacher(const ModelConfig& wanted, const std::stri
                   .num_outputs = teacher.model->spec().num_classes,
                   .no_logits = teacher.no_logits};
   opened.open = [wanted, defaults, role] { return std::move(open_model(wanted, defaults, role).model); };
+  if (judges) open_judge_ = opened.open;
   if (!cached) opened.model = std::move(teacher.model);
   return opened;
 }
@@ -235,6 +240,7 @@ std::unique_ptr<BatchStream> ImageTask::survey_stream(std::int64_t batch, bool s
 }
 
 Figures ImageTask::measure(Model& model, const std::string& split) const {
+  if (unlabelled_) return beside_teacher(model, split, Role::student);
   EvalOptions options = eval_options_for(Role::student);
   const bool prepared = split == "validation" && prepared_ != nullptr;
   options.view.ready_as_is = prepared;  // scaled and cut already
@@ -244,6 +250,7 @@ Figures ImageTask::measure(Model& model, const std::string& split) const {
 }
 
 ModelAnswers ImageTask::answers(Model& model, const std::string& split, Role role) const {
+  if (unlabelled_) return {.figures = beside_teacher(model, split, role)};
   const Answers all = answer_all(model, *source(split), eval_options_for(role));
   left_out_.insert(all.corrupt.begin(), all.corrupt.end());
   ModelAnswers answers{.figures = {},
@@ -353,7 +360,14 @@ std::map<std::string, std::string> ImageTask::identity() const {
 }
 
 void ImageTask::export_model(const Model& student, const fs::path& folder) const {
-  save_model_folder(folder.string(), info_, state_of(student));
+  TensorMap state = state_of(student);
+  ModelFolderInfo info = info_;
+  if (!head_learns_) {
+    std::erase_if(state, [&](const auto& entry) { return student.of_head(entry.first); });
+    info.num_classes = 0;
+    info.label_names.clear();
+  }
+  save_model_folder(folder.string(), info, state);
 }
 
 }  // namespace mgd

@@ -38,15 +38,23 @@ class ImageTask final : public Task {
     return static_cast<std::int64_t>(train_->class_names().size());
   }
   std::vector<std::string> class_names() const override { return train_->class_names(); }
+  bool labelled() const override { return !unlabelled_; }
+  void require_targets() const override;
+  void student_answers_learn(bool learn) override { head_learns_ = learn || !unlabelled_; }
   std::string input_text() const override;
-  Headline headline() const override { return {.name = "accuracy"}; }
+  // Without labels: how near the student comes to the first teacher (eval/agreement.h).
+  Headline headline() const override {
+    return {.name = !unlabelled_ ? "accuracy" : head_learns_ ? "agreement" : "feature_similarity"};
+  }
   bool has_split(const std::string& split) const override { return source(split) != nullptr; }
   Figures measure(Model& model, const std::string& split) const override;
   ModelAnswers answers(Model& model, const std::string& split, Role role) const override;
   double latency_ms(Model& model, Role role) const override;
   std::string fingerprint(const std::string& split) const override { return source(split)->fingerprint(); }
   Batch samples(const std::string& split, const std::vector<std::int64_t>& indices) const override;
-  const ImageSource* pictures(const std::string& split) const override { return source(split); }
+  const ImageSource* pictures(const std::string& split) const override {
+    return unlabelled_ ? nullptr : source(split);
+  }
   std::map<std::string, std::string> left_out() const override { return left_out_; }
   std::optional<Rehearsal> rehearsal() const override;
   std::unique_ptr<ShortCut> short_cut(Model& student, const ModelSummary& summary,
@@ -67,6 +75,10 @@ class ImageTask final : public Task {
   bool teacher_sees_another_size() const { return teacher_size_ != rules_.size; }
   PictureSize size_for(Role role) const { return role == Role::teacher ? teacher_size_ : rules_.size; }
   EvalOptions eval_options_for(Role role) const;
+  void take_classes_of(const OpenedModel& teacher);
+  Figures beside_teacher(Model& model, const std::string& split, Role role) const;
+  Answers answers_with_features(Model& model, const std::string& split, Role role) const;
+  const Answers& teacher_answers(const std::string& split) const;
   at::Tensor noise_of(PictureSize size, std::int64_t samples) const;  // (B, C, Y, X)
   const Config config_;
   const at::Device device_;
@@ -79,6 +91,10 @@ class ImageTask final : public Task {
   PictureSize teacher_size_;        // that of the rules, unless teacher.image_size says another
   std::vector<std::string> notes_;  // on the models, for the console
   bool teacher_named_ = false;      // OpenedModel::named
+  bool unlabelled_ = false;         // the classes are those of the first teacher
+  bool head_learns_ = true;
+  LiveTeacher::Open open_judge_;                            // the first teacher of pictures without labels
+  mutable std::map<std::string, Answers> teacher_answers_;  // its, by split
   mutable std::map<std::string, std::string> left_out_;
   ModelFolderInfo info_;  // what the exported folder will say; holds the normalisation of the run
 };

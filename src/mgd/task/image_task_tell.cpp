@@ -21,21 +21,24 @@ std::vector<std::int64_t> pictures_of_classes(const ImageSource& source) {
   return counts;
 }
 
-json split_json(const ImageSource* source) {
+json split_json(const ImageSource* source, bool labelled) {
   if (!source) return nullptr;
+  json split{{"samples", source->size()},
+             {"unused_files", source->unused_files()},
+             {"notes", source->notes()},
+             {"classes", nullptr},
+             {"fingerprint", source->fingerprint()}};
+  if (!labelled) return split;
   const std::vector<std::int64_t> counts = pictures_of_classes(*source);
   json classes = json::object();
   for (std::size_t c = 0; c < counts.size(); ++c) classes[source->class_names()[c]] = counts[c];
-  return {{"samples", source->size()},
-          {"unused_files", source->unused_files()},
-          {"notes", source->notes()},
-          {"classes", classes},
-          {"fingerprint", source->fingerprint()}};
+  split["classes"] = std::move(classes);
+  return split;
 }
 
 // Of a class that is not measured nobody learns how well it is known.
 std::string missing_classes_line(const char* part, const ImageSource* source) {
-  if (source == nullptr || source->size() == 0) return "";
+  if (source == nullptr || source->size() == 0 || source->label(0) < 0) return "";
   const std::vector<std::int64_t> counts = pictures_of_classes(*source);
   std::vector<std::string> missing;
   for (std::size_t c = 0; c < counts.size(); ++c)
@@ -53,9 +56,10 @@ std::string missing_classes_line(const char* part, const ImageSource* source) {
 std::vector<std::string> ImageTask::describe() const {
   const auto size = [](const ImageSource* s) { return s ? s->size() : 0; };
   std::vector<std::string> lines = describe_pictures(rules_, survey_, info_.in_channels);
-  lines.insert(lines.begin(), fmt::format("{:<10} {}: {} train, {} validation, {} test; {} classes", "data",
-                                          data_name(), train_->size(), size(validation_.get()),
-                                          size(test_.get()), info_.label_names.size()));
+  lines.insert(lines.begin(),
+               fmt::format("{:<10} {}: {} train, {} validation, {} test; {}", "data", data_name(),
+                           train_->size(), size(validation_.get()), size(test_.get()),
+                           unlabelled_ ? "no labels" : fmt::format("{} classes", info_.label_names.size())));
   if (teacher_sees_another_size())
     lines.push_back(fmt::format("{:<10} the teacher sees the same parts of them at {} x {}", "",
                                 teacher_size_.height, teacher_size_.width));
@@ -67,14 +71,19 @@ std::vector<std::string> ImageTask::describe() const {
     if (std::string line = missing_classes_line(part, source); !line.empty())
       lines.push_back(std::move(line));
   lines.insert(lines.end(), notes_.begin(), notes_.end());
+  if (!head_learns_)
+    lines.push_back(
+        fmt::format("{:<10} no loss looks at its answers: it is exported without a classifier, and mgd train "
+                    "gives it one",
+                    "student"));
   return lines;
 }
 
 std::string ImageTask::data_report_json(const BatchStream& stream) const {
   json report{{"path", data_name()},
-              {"train", split_json(train_.get())},
-              {"validation", split_json(validation_.get())},
-              {"test", split_json(test_.get())}};
+              {"train", split_json(train_.get(), labelled())},
+              {"validation", split_json(validation_.get(), labelled())},
+              {"test", split_json(test_.get(), labelled())}};
   report["corrupt"] = stream.corrupt();
   report["left_out_of_measures"] = left_out_;
   return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";

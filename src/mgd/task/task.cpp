@@ -4,26 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
-#include <limits>
-#include <set>
 
 #include "mgd/data/source_lines.h"
 
 namespace mgd {
-
-namespace {
-
-// Shown as per cent; everything else as it is.
-const std::set<std::string> kFractions = {"accuracy", "top5", "calibration_error", "masked_accuracy",
-                                          "macro_f1"};
-
-}  // namespace
-
-double figure(const Figures& figures, const std::string& name) {
-  for (const auto& [key, value] : figures)
-    if (key == name) return value;
-  return std::numeric_limits<double>::quiet_NaN();
-}
 
 std::vector<std::string> Task::unread(const BatchStream& training) const {
   std::vector<std::string> lines = unread_lines(training.corrupt(), num_samples(), "passed over in training");
@@ -36,8 +20,8 @@ std::string figures_text(const Figures& figures) {
   std::string text;
   for (const auto& [name, value] : figures) {
     if (!text.empty()) text += ", ";
-    text += kFractions.contains(name) ? fmt::format("{} {:.2f} %", name, 100 * value)
-                                      : fmt::format("{} {:.4f}", name, value);
+    text += shown_in_per_cent(name) ? fmt::format("{} {:.2f} %", name, 100 * value)
+                                    : fmt::format("{} {:.4f}", name, value);
   }
   return text;
 }

@@ -20,8 +20,6 @@
 
 namespace mgd {
 
-double figure(const Figures& figures, const std::string& name);  // NaN when it is not there
-
 // The figure that decides which weights are the best.
 struct Headline {
   std::string name;  // "accuracy", "loss", "spearman"
@@ -72,12 +70,16 @@ class Task {
   virtual std::string why_no_views() const { return "every epoch makes new samples"; }
   virtual bool views_of_seed() const { return false; }    // whether runs of other seeds have other variants
   virtual std::int64_t num_classes() const { return 0; }  // of classifiers
+  virtual bool labelled() const { return num_classes() > 0; }  // whether its samples say their class
   virtual std::vector<std::string> class_names() const { return {}; }
   virtual std::optional<ScoreRange> scores() const { return std::nullopt; }  // of targets that are scores
   virtual std::string input_text() const { return ""; }  // how samples become numbers: "mean ..., std ..."
 
   // For losses that read the targets of the training samples: Error(usage) where there are none.
   virtual void require_targets() const {}
+  // Told once, before the first step, whether any loss looks at the student's logits. What none looks at does
+  // not learn; a task whose samples have no labels leaves it out of measures and of the exported model.
+  virtual void student_answers_learn(bool /*learn*/) {}
 
   virtual Headline headline() const = 0;
   virtual bool has_split(const std::string& split) const = 0;  // "validation", "test"

@@ -29,7 +29,7 @@ Preflight show_first_batch(Run& run, RunTeacher& teacher) {
       fail(ExitCode::usage,
            "{}: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong",
            teacher.name, teacher.facts.summary.architecture, run.task->input_text());
-    if (teacher.facts.no_logits.empty())
+    if (teacher.facts.no_logits.empty() && run.task->labelled())
       right += logits.argmax(1).cpu().eq(batch.target).sum().item<double>();
     samples += batch.size();
   }
@@ -59,7 +59,7 @@ std::vector<Preflight> preflight(Run& run) {
     Preflight result = loaded ? show_first_batch(run, *teacher) : noted_preflight(*teacher).value();
     if (loaded) note_preflight(*teacher, result);
     result.noted = !loaded;
-    const bool judged = teacher->facts.no_logits.empty();
+    const bool judged = teacher->facts.no_logits.empty() && run.task->labelled();
     if (judged) refuse_untrained(run, *teacher, result);
     all.push_back(judged ? result : Preflight{});
   }

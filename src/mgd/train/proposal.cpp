@@ -221,6 +221,7 @@ Proposal propose_distillation(const ProposalFacts& facts) {
   Writer writer(proposal);
   writer.set("task", text("classify"));
   writer.set("data.path", text(facts.data));
+  if (!facts.labelled) writer.set("data.labels", text("none"));
   if (facts.side > kStudentSide)
     writer.set("data.image_size", number(kStudentSide),
                "a third of the work of 224, for a few points of accuracy");
@@ -235,17 +236,18 @@ Proposal propose_distillation(const ProposalFacts& facts) {
                "what it learned at; it sees the same parts of the pictures as the student");
   set_student(writer, facts);
   Node losses = Node::make_list();
-  losses.items.push_back(entry("cross_entropy", {{"weight", kLabels}}));
-  losses.items.push_back(entry("kd", {{"weight", kAnswers}, {"temperature", kTemperature}}));
+  if (facts.labelled) losses.items.push_back(entry("cross_entropy", {{"weight", kLabels}}));
+  losses.items.push_back(
+      entry("kd", {{"weight", facts.labelled ? kAnswers : 1}, {"temperature", kTemperature}}));
   if (facts.taps) losses.items.push_back(mgd_entry(*facts.taps));
-  writer.set(
-      "losses", std::move(losses),
-      facts.taps
-          ? fmt::format("weights of docs/results.md; of the maps, {} of the student shall make {} of the "
-                        "teacher{}",
-                        facts.taps->student, facts.taps->teacher,
-                        facts.taps->same_size ? ", of equal size" : ", sizes nearest")
-          : "weights of docs/results.md; no mgd: the two have no maps of 4 x 4 and more for it");
+  const std::string weights =
+      facts.labelled ? "weights of docs/results.md" : "none that reads labels, as there are none";
+  writer.set("losses", std::move(losses),
+             facts.taps ? fmt::format("{}; of the maps, {} of the student shall make {} of the "
+                                      "teacher{}",
+                                      weights, facts.taps->student, facts.taps->teacher,
+                                      facts.taps->same_size ? ", of equal size" : ", sizes nearest")
+                        : weights + "; no mgd: the two have no maps of 4 x 4 and more for it");
   set_course(writer, epochs, "about 80,000 pictures in all", batch_for(facts, 64), 2e-3, "", 0.05);
   set_winograd(writer, facts);
   return proposal;

@@ -16,6 +16,7 @@ struct ProposalFacts {
   ModelConfig given;  // the teacher, or the model that training starts from; empty: from scratch
   std::int64_t given_parameters = 0, given_macs = 0;  // macs: of one picture of side x side
   std::int64_t pictures = 0;                          // for training
+  bool labelled = true;
   std::int64_t side = 0;             // of the square that the given model, or the student, wants to see
   std::string student;               // architecture that the user asked for; "" = by rule
   std::optional<ProposedTaps> taps;  // of proposed_student() and the given teacher

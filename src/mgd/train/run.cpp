@@ -196,6 +196,10 @@ void open_losses(Run& run) {
     }
   }
   refuse_no_weight(run);
+  run.task->student_answers_learn(
+      std::any_of(run.losses.begin(), run.losses.end(), [](const ActiveLoss& active) {
+        return active.loss->reads_targets() || active.loss->reads_teacher_logits();
+      }));
   run.node_masks =
       make_node_masks(run.config.masks, student, static_cast<std::uint64_t>(run.config.run.seed));
   for (auto& mask : run.node_masks) mask->to(run.device);

@@ -264,7 +264,7 @@ StepResult forward_backward_here(Run& run, const StepBatches& batches, std::int6
     if (!joins && loss.defined() && loss.requires_grad()) loss.backward();
     if (joins && loss.defined()) total = total.defined() ? total + loss : loss;
     if (loss.defined()) result.loss += loss.item<double>();
-    if (run.task->num_classes() > 0)
+    if (run.task->labelled())
       result.correct += output.student.logits.argmax(1).eq(batch.target).sum().item<std::int64_t>();
     result.samples += batch.size();
     result.sample_ids.insert(result.sample_ids.end(), batch.sample_ids.begin(), batch.sample_ids.end());

@@ -345,7 +345,7 @@ void Trainer::log_step(const StepResult& result, double lr, double grad_norm) {
   MetricRow row{{"loss", result.loss}};
   for (const auto& [label, value] : result.parts) row.emplace_back("loss/" + label, value);
   std::ranges::copy(state_.shares.row(state_.step), std::back_inserter(row));
-  if (run_.task->num_classes() > 0)
+  if (run_.task->labelled())
     row.emplace_back("train/accuracy", static_cast<double>(result.correct) /
                                            static_cast<double>(std::max<std::int64_t>(result.samples, 1)));
   row.emplace_back("lr", lr);
