@@ -28,6 +28,12 @@ LoaderOptions loader_options(const EvalOptions& options) {
   return loader;
 }
 
+// (B, C, ...) -> (B, C) float on the CPU.
+at::Tensor mean_over_positions(const at::Tensor& activation) {
+  const at::Tensor rows = activation.to(at::kCPU, at::kFloat);
+  return rows.dim() > 2 ? rows.flatten(2).mean(2) : rows;
+}
+
 }  // namespace
 
 Answers answer_all(Model& model, const ImageSource& source, const EvalOptions& options) {
@@ -44,9 +50,12 @@ Answers answer_all(Model& model, const ImageSource& source, const EvalOptions& o
       const AutocastGuard autocast(bf16, options.device);
       Forward forward(false);
       forward.keep_input_of(options.keep_input_of);
+      if (!options.keep_mean_of.empty()) forward.capture(options.keep_mean_of);
       const at::Tensor logits = model.run(batch_to(batch, options.device), forward).logits;
       parts.push_back(logits.to(at::kCPU, at::kFloat));
       if (forward.kept_input().defined()) inputs.push_back(forward.kept_input().to(at::kCPU, at::kFloat));
+      if (!options.keep_mean_of.empty())
+        inputs.push_back(mean_over_positions(forward.captured().at(options.keep_mean_of)));
       const at::Tensor target = batch.target.contiguous();
       const auto* label = target.const_data_ptr<std::int64_t>();
       answers.labels.insert(answers.labels.end(), label, label + target.numel());

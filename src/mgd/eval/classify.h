@@ -38,10 +38,11 @@ struct EvalOptions {
   std::string precision = "fp32";  // fp32 | bf16
   at::Device device = at::kCPU;
   std::string keep_input_of = {};  // path of a linear layer; what it is given is kept in Answers::inputs
+  std::string keep_mean_of = {};   // or a node, averaged over its positions
 };
 
 struct Answers {
-  at::Tensor inputs = {};  // (N, F) float, on the CPU: see EvalOptions::keep_input_of
+  at::Tensor inputs = {};  // (N, F) float, on the CPU: see EvalOptions::keep_...
   at::Tensor logits;  // (N, K) float, on the CPU, in the order of the source, without its corrupt samples
   std::vector<std::int64_t> labels;            // N
   std::vector<std::int64_t> samples;           // N, their numbers in the source

@@ -79,6 +79,11 @@ void ModelConfig::visit(OptionVisitor& v) {
   v.option("weights", weights, {.help = "safetensors file for `model`; empty = fresh (a teacher needs one)"});
   v.option("path", path, {.help = "a model folder; instead of model and weights"});
   v.option(
+      "script", script,
+      {.help = "of a teacher of pictures: a TorchScript file, which is a program; instead of the others"});
+  v.option("trust", trust,
+           {.help = "the SHA-256 of `script`, which says that this program may run here; --trust writes it"});
+  v.option(
       "from", from,
       {.help = "teacher: a student of text that begins as its teacher, usually with some of its `layers`",
        .choices = {"", "teacher"}});

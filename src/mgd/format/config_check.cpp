@@ -37,7 +37,25 @@ void check_objective(const Config& config) {
                        number_text(objective.random_frac), number_text(objective.mask_frac)));
 }
 
+void check_script(const Config& config, const ModelConfig& model, const std::string& role) {
+  if (!model.trust.empty() && model.script.empty())
+    refuse(config, role + ".trust", "it belongs to a TorchScript file, and there is no " + role + ".script");
+  if (model.script.empty()) return;
+  if (role == "student")
+    refuse(config, "student.script", "a TorchScript file has an end, but no layers to train: it can teach");
+  if (config.reads_text())
+    refuse(config, role + ".script", "it is for teachers of pictures, and this task reads texts");
+  for (const auto& [key, given] : {std::pair{"model", !model.model.empty()},
+                                   {"weights", !model.weights.empty()},
+                                   {"path", !model.path.empty()},
+                                   {"width", model.width != 1.0}})
+    if (given)
+      refuse(config, join_path(role, key),
+             fmt::format("got both {} and script ({}), give one of the two", key, model.script));
+}
+
 void check_model(const Config& config, const ModelConfig& model, const std::string& role) {
+  check_script(config, model, role);
   if (model.path.empty()) {
     if (model.model.empty() && !model.weights.empty() && config.reads_text())
       refuse(config, role + ".weights", fmt::format("weights need an architecture; add {}.model", role));
@@ -165,8 +183,9 @@ void check_teachers(Config& config, const std::filesystem::path& base) {
     if (teacher.model.image_size > 0)
       refuse(config, join_path(teacher.where, "image_size"),
              "several teachers see pictures of the student's size");
-    for (const auto& [key, path] :
-         {std::pair{"path", &teacher.model.path}, {"weights", &teacher.model.weights}}) {
+    for (const auto& [key, path] : {std::pair{"path", &teacher.model.path},
+                                    {"weights", &teacher.model.weights},
+                                    {"script", &teacher.model.script}}) {
       if (path->empty()) continue;
       make_absolute(config, join_path(teacher.where, key).c_str(), *path, base);
       node.set(key, Node::make_scalar(*path));  // what the run's folder keeps of the recipe
@@ -270,6 +289,7 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   make_absolute(config, "train.teacher_cache.path", config.train.teacher_cache.path, base_folder);
   make_absolute(config, "teacher.weights", config.teacher.weights, base_folder);
   make_absolute(config, "teacher.path", config.teacher.path, base_folder);
+  make_absolute(config, "teacher.script", config.teacher.script, base_folder);
   check_teachers(config, base_folder);
   make_absolute(config, "student.weights", config.student.weights, base_folder);
   make_absolute(config, "student.path", config.student.path, base_folder);

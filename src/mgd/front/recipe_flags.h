@@ -14,6 +14,7 @@ struct RecipeFlags {
   bool strict = false;
   bool cache = true;
   bool winograd = false;  // false: as in the recipe
+  bool trust = false;     // false: as in the recipe
   bool skip = true;       // true: as in the recipe
   // Beside data, in place of a recipe: a model to start from (train), a teacher (distill), a student's
   // architecture.

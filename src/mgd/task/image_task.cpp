@@ -108,7 +108,7 @@ ModelDefaults ImageTask::model_defaults(HeadUse use) const {
 }
 
 OpenedTeacher ImageTask::open_teacher(const ModelConfig& wanted, const std::string& role) {
-  if (wanted.path.empty() && wanted.weights.empty())
+  if (wanted.path.empty() && wanted.weights.empty() && wanted.script.empty())
     fail(ExitCode::usage, "{}: {} has no weights; write {}: {{model: {}, weights: FILE.safetensors}}", role,
          wanted.model, role, wanted.model);
   const ModelDefaults defaults = model_defaults(HeadUse::teach);

@@ -33,6 +33,7 @@ void ImageTask::take_classes_of(const OpenedModel& teacher) {
 Answers ImageTask::answers_with_features(Model& model, const std::string& split, Role role) const {
   EvalOptions options = eval_options_for(role);
   options.keep_input_of = model.head_path();
+  if (options.keep_input_of.empty()) options.keep_mean_of = model.default_tap();
   const bool prepared = split == "validation" && prepared_ != nullptr && role == Role::student;
   options.view.ready_as_is = prepared;  // scaled and cut already
   Answers answers = answer_all(model, prepared ? *prepared_ : *source(split), options);

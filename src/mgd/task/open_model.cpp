@@ -11,6 +11,7 @@
 #include "mgd/io/weight_names.h"
 #include "mgd/model/architectures.h"
 #include "mgd/task/identify.h"
+#include "mgd/task/trusted_script.h"
 
 namespace mgd {
 
@@ -130,6 +131,7 @@ TensorMap load_image_tensors(const std::string& file, std::vector<std::string>& 
 }
 
 OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults, const std::string& role) {
+  if (!config.script.empty()) return open_trusted_script(config, defaults, role);
   if (!config.path.empty()) return open_folder(config, defaults, role);
   if (config.model.empty() && config.weights.empty())
     fail(ExitCode::usage, "{0}: no model given; write {0}: {{model: NAME}} or {0}: MODEL_FOLDER", role);
@@ -162,7 +164,7 @@ OpenedModel open_model(const ModelConfig& config, const ModelDefaults& defaults,
 }
 
 OpenedModel outline_model(const ModelConfig& config, const ModelDefaults& defaults, const std::string& role) {
-  if (config.path.empty()) return open_model(config, defaults, role);
+  if (config.path.empty()) return open_model(config, defaults, role);  // a script tells only when it runs
   OpenedModel opened;
   opened.info = load_model_config(config.path);
   FittedClasses fitted =
@@ -177,6 +179,7 @@ OpenedModel outline_model(const ModelConfig& config, const ModelDefaults& defaul
 }
 
 std::string hash_of_weights(const ModelConfig& config) {
+  if (!config.script.empty()) return sha256_file(config.script);
   const fs::path file = config.path.empty() ? fs::path(config.weights) : weights_of_folder(config.path);
   std::string hashes = sha256_file(file);
   if (!config.path.empty()) hashes += sha256_file(fs::path(config.path) / "config.json");
