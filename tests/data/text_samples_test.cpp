@@ -211,6 +211,9 @@ TEST_F(Rows, TextsMayLoseTheirBeginning) {
   EXPECT_EQ(tokenizer.decode(short_ones->sample(0, 0).sequences[1].ids, false), "[CLS]uvw [SEP]");
   EXPECT_EQ(framed->num_cut(), 1);
   EXPECT_EQ(apart->num_cut(), 0);
+  EXPECT_EQ(framed->num_tokens(), 5) << "d e f and v w: what is cut off is not read";
+  EXPECT_EQ(apart->num_tokens(), 11);
+  EXPECT_EQ(short_ones->num_tokens(), 6);
   EXPECT_EQ(apart->longest(), 8);
   EXPECT_EQ(short_ones->longest(), 5);
 }

@@ -1,5 +1,6 @@
 #include "mgd/format/config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -114,8 +115,33 @@ TEST(Config, TextOptionsAreCheckedWithPlaceAndSuggestion) {
             "r.yaml:1:17: text.columns: got 3 columns, expected that of the text, or two of a pair");
   EXPECT_EQ(refusal("objective: {mask_ratio: -0.5}"),
             "r.yaml:1:25: objective.mask_ratio: got -0.5, expected 0 ... 1, or -1 for the task's own");
+  EXPECT_EQ(refusal("task: mlm\nobjective: {mask_ratio: 0}"),
+            "r.yaml:2:25: objective.mask_ratio: got 0, but a masked model learns from what is hidden");
   EXPECT_EQ(refusal("objective: {random_frac: 0.3}"),
             "r.yaml:1:26: objective.random_frac: got 0.3 with mask_frac 0.8, expected at most 1 together");
+}
+
+TEST(Config, AFolderKnowsItsSizes) {
+  EXPECT_THAT(refusal("{task: mlm, student: {path: /m, dropout: 0.5}}"),
+              testing::HasSubstr("student.dropout: got 0.5, but /m knows its sizes"));
+  EXPECT_THAT(refusal("{task: mlm, teacher: {path: /m}, student: {from: teacher, heads: 4}}"),
+              testing::HasSubstr("student.heads: got 4, but /m knows its sizes"));
+  EXPECT_THAT(refusal("{task: mlm, teachers: [{name: a, path: /m, hidden_size: 8}]}"),
+              testing::HasSubstr("teachers.0.hidden_size: got 8, but /m knows"));
+  EXPECT_EQ(read("{task: mlm, student: {path: /m, dropout: -1}}").student.path, "/m") << "the default";
+}
+
+TEST(Config, AScriptTeachesPictures) {
+  EXPECT_EQ(read("teacher: {script: t.pt, trust: abc}").teacher.script, "/recipes/t.pt");
+  EXPECT_THAT(refusal("student: {script: /t.pt}"), testing::HasSubstr("student.script: it can teach"));
+  EXPECT_THAT(refusal("teacher: {script: /t.pt, model: resnet18}"),
+              testing::HasSubstr("teacher.model: got both model and script"));
+  EXPECT_THAT(refusal("{task: mlm, teacher: {script: /t.pt}}"), testing::HasSubstr("this task reads texts"));
+  EXPECT_EQ(read("teacher: {answers: a.safetensors}").teacher.answers, "/recipes/a.safetensors");
+  EXPECT_THAT(refusal("teacher: {script: /t.pt, answers: /a}"),
+              testing::HasSubstr("both answers and script"));
+  EXPECT_THAT(refusal("teacher: {model: resnet18, weights: /w, trust: abc}"),
+              testing::HasSubstr("teacher.trust: it belongs to a TorchScript file"));
 }
 
 TEST(Config, ValuesMustAgree) {

@@ -59,6 +59,47 @@ Made made(const SoftmaxKlKernel& kernel, const Floats& student, const Floats& te
   return {kl, grad};
 }
 
+// Against k known entries and the rest, in double.
+void check_bins(const SoftmaxKlKernel& kernel, std::int64_t width, std::int64_t known, float inverse) {
+  const Floats student = drawn(width, 3, "student"), teacher = drawn(width, 3, "teacher");
+  const auto log_q = log_softmax(student, static_cast<double>(inverse)),
+             log_t = log_softmax(teacher, static_cast<double>(inverse));
+  std::vector<std::int64_t> ids;
+  Floats log_p, scratch(static_cast<std::size_t>(known));
+  double r = 1, left = 1, expected = 0;
+  std::vector<double> p(student.size(), -1);
+  for (std::int64_t k = 0; k < known; ++k) {
+    const auto id = static_cast<std::size_t>((k + 3) % width);
+    ids.push_back(static_cast<std::int64_t>(id));
+    log_p.push_back(static_cast<float>(log_t[id]));
+    p[id] = std::exp(log_t[id]);
+    r -= p[id], left -= std::exp(log_q[id]);
+    expected += p[id] * (log_t[id] - log_q[id]);
+  }
+  const bool all = known == width;
+  if (!all) expected += r * (std::log(r) - std::log(left));
+  constexpr float kUntouched = 77;
+  Floats logits = student;
+  logits.push_back(kUntouched);
+  SoftmaxBinsRow row{
+      .logits = logits.data(),
+      .width = width,
+      .inverse_temperature = inverse,
+      .ids = ids.data(),
+      .log_p = log_p.data(),
+      .known = known,
+      .log_rest = all ? -std::numeric_limits<float>::infinity() : static_cast<float>(std::log(r)),
+      .scratch = scratch.data(),
+      .grad_factor = 3};
+  const double got = kernel.bins(row);
+  EXPECT_NEAR(got, expected, 1e-5 * (1 + std::abs(expected)));
+  EXPECT_EQ(logits.back(), kUntouched);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double q = std::exp(log_q[i]);
+    ASSERT_NEAR(static_cast<double>(logits[i]), 3 * (p[i] >= 0 ? q - p[i] : q * (1 - r / left)), 4e-6) << i;
+  }
+}
+
 void check(const SoftmaxKlKernel& kernel, std::int64_t width, double deviation, float inverse) {
   const Floats student = drawn(width, deviation, "student"), teacher = drawn(width, deviation, "teacher");
   const auto log_s = log_softmax(student, static_cast<double>(inverse)),
@@ -89,6 +130,14 @@ TEST(SoftmaxKlKernel, EveryInstructionSetOnOddSizes) {
         }
   }
   EXPECT_GE(run, 100);
+}
+
+TEST(SoftmaxBins, AgreesWithPlainLoops) {
+  for (const auto& state : usable_isas())
+    for (const std::int64_t width : {2, 7, 16, 17, 65, 1030})
+      for (const std::int64_t known : {std::int64_t{1}, std::int64_t{2}, std::min<std::int64_t>(width, 16)})
+        for (const float inverse : {1.0F, 0.5F})
+          check_bins(softmax_kl_kernel(state.isa), width, known, inverse);
 }
 
 TEST(SoftmaxKlKernel, WhatIsBrokenStaysBroken) {

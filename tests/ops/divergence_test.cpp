@@ -175,6 +175,35 @@ TEST_P(TopScoresOf, AreComparedInBinsOfWhichTheLastHoldsTheRest) {
   EXPECT_NEAR(before, head_divergence(student, teacher, options).item<double>(), 1e-11);
 }
 
+// In float the forward one is a kernel of its own.
+TEST(TopScores, InFloatAgreeWithDouble) {
+  for (const double temperature : {1.0, 2.5})
+    for (const std::int64_t k : {1, 5, 16})
+      for (const double scale : {1.0, 20.0}) {
+        LmHead exact{.hidden = normal({12, 4}, scale), .weight = normal({37, 4}), .bias = normal({37})};
+        const LmHead teacher{.hidden = normal({12, 4}, scale), .weight = exact.weight.clone()};
+        TopScores top = top_scores(teacher, k, temperature);
+        const auto run = [&](at::ScalarType type) {
+          LmHead head{.hidden = exact.hidden.to(type).detach().clone().set_requires_grad(true),
+                      .weight = exact.weight.to(type).detach().clone().set_requires_grad(true),
+                      .bias = exact.bias.to(type).detach().clone().set_requires_grad(true)};
+          const at::Tensor sum = head_divergence(head, top, {.temperature = temperature});
+          sum.backward();
+          const at::Tensor silent = head_divergence(
+              {.hidden = head.hidden.detach(), .weight = head.weight.detach(), .bias = head.bias.detach()},
+              top, {.temperature = temperature});
+          EXPECT_EQ(sum.item<double>(), silent.item<double>()) << "with and without gradient";
+          return std::vector<at::Tensor>{sum.detach(), head.hidden.grad(), head.weight.grad(),
+                                         head.bias.grad()};
+        };
+        const auto wide = run(at::kDouble), narrow = run(at::kFloat);
+        for (std::size_t i = 0; i < wide.size(); ++i)
+          EXPECT_TRUE(at::allclose(wide[i], narrow[i].to(at::kDouble), 2e-4, 2e-5 * scale))
+              << i << " k " << k << " T " << temperature << " scale " << scale << "\n"
+              << (wide[i] - narrow[i]).abs().max().item<double>();
+      }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, TopScoresOf,
                          testing::Values(Divergence::forward, Divergence::reverse, Divergence::jsd));
 

@@ -47,6 +47,15 @@ TEST_F(NoGradients, AShortRunIsToldOfAtItsEnd) {
   EXPECT_THAT(told("{name: mgd, mask_ratio: 1}", {"train.max_steps=1"}), HasSubstr("in the first 1 step:"));
 }
 
+TEST_F(NoGradients, ALossOnWhatIsHiddenWithNothingHiddenIsRefused) {
+  const auto refusal = [&](const std::string& losses) {
+    return error_of(ExitCode::usage, [&] { told(losses); });
+  };
+  EXPECT_THAT(refusal("cross_entropy, {name: mgd, on: hidden, mask_ratio: 0}"),
+              AllOf(HasSubstr("losses.mgd: mask_ratio"), HasSubstr("nothing is hidden")));
+  EXPECT_EQ(told("cross_entropy, {name: mgd, on: hidden, mask_ratio: 0, mask_ratio_end: 0.5}"), "");
+}
+
 TEST_F(NoGradients, OneLossThatMovesItIsEnough) {
   EXPECT_EQ(told("{name: mgd, mask_ratio: 1}, {name: kd, weight: 1e-12}"), "");
   EXPECT_EQ(told("{name: mgd, mask_ratio: 0.5}"), "");

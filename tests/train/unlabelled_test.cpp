@@ -87,10 +87,10 @@ TEST(Unlabelled, ATeacherWithoutAClassifierTeachesByItsFeatures) {
 TEST(Unlabelled, LossesThatReadLabelsAndRunsWithoutATeacherAreRefused) {
   const toy::TempFolder folder;
   for (const char* losses : {"losses=[cross_entropy, kd]", "losses=[dkd]", "losses=[nkd]"})
-    EXPECT_THAT(error_of(ExitCode::usage, [&] { make_run(unlabelled(folder, {losses})); }),
+    EXPECT_THAT(error_of(ExitCode::bad_data, [&] { make_run(unlabelled(folder, {losses})); }),
                 HasSubstr("no labels, and a loss reads them"));
   const Config alone = toy::config(folder, {"data.labels=none", "losses=[cross_entropy]"});
-  EXPECT_THAT(error_of(ExitCode::usage, [&] { make_run(alone); }), HasSubstr("learn from a teacher"));
+  EXPECT_THAT(error_of(ExitCode::bad_data, [&] { make_run(alone); }), HasSubstr("learn from a teacher"));
 }
 
 TEST(Unlabelled, ThePreflightOfAnUntrainedTeacherHasNothingToJudgeBy) {

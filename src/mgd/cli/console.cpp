@@ -55,7 +55,10 @@ void Console::clear_line() {
 }
 
 void Console::note(const std::string& text) {
-  if (quiet_ || !notes_) return;
+  if (!quiet_ && notes_) warn(text);
+}
+
+void Console::warn(const std::string& text) {
   clear_line();
   fmt::print(stderr, "{}\n", text);
 }

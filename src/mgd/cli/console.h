@@ -16,6 +16,7 @@ class Console {
   static Console progress_only(bool quiet, const std::string& color);
 
   void note(const std::string& text);   // a line on stderr; nothing when quiet
+  void warn(const std::string& text);   // the same, whether quiet or not
   void stage(const std::string& text);  // the same, set off
   // One line that redraws on a terminal (at most 10 times a second), plain lines every 30 s elsewhere; after
   // five seconds a note of what is to be expected.

@@ -51,7 +51,8 @@ void EvalFlags::visit(OptionVisitor& v) {
   v.option("target", target, {.help = "texts: column of the label or score"});
   v.option("max_length", max_length, {.help = "texts: most tokens; 0 = as the model takes", .min = 0});
   v.option("samples", samples, {.help = "language models", .choices = {"documents", "blocks", "packed"}});
-  v.option("mask_ratio", mask_ratio, {.help = "masked models: hidden share", .min = 0, .max = 1});
+  v.option("mask_ratio", mask_ratio,
+           {.help = "masked models: hidden share", .min = 0, .max = 1, .min_open = true});
   v.option("pseudo_perplexity", pseudo_perplexity, {.help = "masked models: hide each token once; slow"});
   v.option("prompt_name", prompt_name,
            {.help = "sentence encoders: which prompt; none; empty = its default"});

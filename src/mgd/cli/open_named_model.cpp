@@ -45,8 +45,8 @@ OpenedModel open_any(const std::string& model, const std::string& architecture, 
 }  // namespace
 
 OpenedModel open_named_model(const std::string& model, const std::string& architecture, bool allow_fresh,
-                             const std::vector<std::string>& classes) {
-  OpenedModel opened = open_any(model, architecture, allow_fresh, {.unnamed = classes});
+                             const std::vector<std::string>& classes, HeadUse use) {
+  OpenedModel opened = open_any(model, architecture, allow_fresh, {.use = use, .unnamed = classes});
   if (!classes.empty() && !opened.named)
     fail(ExitCode::usage, "--classes: {} names; {} has {} classes{}", classes.size(), model,
          opened.info.num_classes, opened.info.label_names.empty() ? "" : " with names of their own");

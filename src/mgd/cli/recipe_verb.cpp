@@ -18,8 +18,11 @@ void print_result(const RunResult& result) {
   const auto row = [&](const RunModel& model) {
     const double value = figure(model.measures.figures, headline);
     const double latency = model.measures.latency_ms;  // -1: noted by another run
-    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9.1f} {:>9} {:>8}\n", model.name, model.summary.architecture,
-               model.summary.parameters, model.summary.macs, static_cast<double>(model.measures.bytes) / 1024,
+    // Of a file of answers there is nothing to tell.
+    const auto told = [&](const std::string& text) { return model.summary.parameters > 0 ? text : "-"; };
+    fmt::print("{:<8} {:<18} {:>11} {:>13} {:>9} {:>9} {:>8}\n", model.name, model.summary.architecture,
+               told(std::to_string(model.summary.parameters)), told(std::to_string(model.summary.macs)),
+               told(fmt::format("{:.1f}", static_cast<double>(model.measures.bytes) / 1024)),
                latency > 0 ? fmt::format("{:.2f}", latency) : "-",
                std::isnan(value) ? "-"
                : per_cent        ? fmt::format("{:.2f}", 100 * value)

@@ -28,6 +28,7 @@ class OnConsole final : public RunObserver {
  public:
   OnConsole(Console& console, TrainRequests& requests) : console_(console), requests_(requests) {}
   void note(const std::string& line) override { console_.note(line); }
+  void warn(const std::string& line) override { console_.warn(line); }
   void progress(const Progress& progress) override { console_.progress(progress); }
   void training_begins() override { signals_.emplace(requests_); }
   void training_ends() override { signals_.reset(); }

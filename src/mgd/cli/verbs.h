@@ -20,6 +20,8 @@ Verb generate_verb();
 Verb bench_verb();
 Verb demo_verb();
 Verb export_verb();
+Verb answer_verb();
+Verb probe_verb();
 
 // All that the command has, the one that the front has itself included.
 std::vector<Verb> all_verbs();

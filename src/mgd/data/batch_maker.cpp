@@ -119,6 +119,7 @@ Batch BatchMaker::make(std::vector<std::int64_t> samples, std::int64_t epoch, Be
                           channels_last_ ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
   batch.target = at::empty({count}, at::TensorOptions().dtype(at::kLong));
   batch.target_type = TargetType::classes;
+  batch.names = &source_;
   float* input = batch.input.mutable_data_ptr<float>();
   auto* target = batch.target.mutable_data_ptr<std::int64_t>();
   float* probs = nullptr;

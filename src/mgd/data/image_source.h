@@ -10,18 +10,18 @@
 
 #include "mgd/format/config.h"
 #include "mgd/format/image.h"
+#include "mgd/types/batch.h"
 
 namespace mgd {
 
 // Held by shared pointers, so that a thread which hangs in a read keeps what it reads from.
-class ImageSource : public std::enable_shared_from_this<ImageSource> {
+class ImageSource : public SampleNames, public std::enable_shared_from_this<ImageSource> {
  public:
-  virtual ~ImageSource() = default;
   virtual std::int64_t size() const = 0;
   virtual std::int64_t channels() const = 0;
   virtual const std::vector<std::string>& class_names() const = 0;  // index = label
   virtual std::int64_t label(std::int64_t index) const = 0;         // -1 when unknown
-  virtual std::string name(std::int64_t index) const = 0;           // "test/cat/0001.jpg", "x_train[17]"
+  std::string name(std::int64_t index) const override = 0;          // "test/cat/0001.jpg", "x_train[17]"
   virtual Image image(std::int64_t index) const = 0;  // thread-safe; throws Error(bad_data) naming the sample
   virtual ImageHeader header(std::int64_t index) const;  // as cheap as it can be; throws like image()
   virtual std::string fingerprint() const = 0;           // SHA-256 over names, labels, sizes (arrays: pixels)

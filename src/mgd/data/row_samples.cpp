@@ -15,9 +15,6 @@ class RowSamples final : public TextSource {
     if (is_framed_pair() && corpus_.max_length < options_.pair.size() + 2)
       fail(ExitCode::usage, "text.max_length: got {}, but {} special tokens stand around each pair",
            corpus_.max_length, options_.pair.size());
-    const std::int64_t per_row = texts_per_row();
-    for (const std::int64_t row : rows_)
-      for (std::int64_t i = 0; i < per_row; ++i) num_tokens_ += corpus_.store->length(row * per_row + i);
     for (const std::int64_t row : rows_) see(row);
   }
 
@@ -54,10 +51,17 @@ class RowSamples final : public TextSource {
   void see(std::int64_t row) {
     const TokenStore& store = *corpus_.store;
     const std::int64_t first = row * texts_per_row();
-    std::int64_t length = store.length(first) + corpus_.frame.size();
-    if (is_framed_pair()) length = store.length(first) + store.length(first + 1) + options_.pair.size();
-    if (texts_per_row() == 2 && !is_framed_pair())
-      length = std::max(length, store.length(first + 1) + corpus_.frame.size());
+    const std::int64_t frame = is_framed_pair() ? options_.pair.size() : corpus_.frame.size();
+    std::int64_t length = store.length(first) + frame, tokens = std::min(length, corpus_.max_length) - frame;
+    if (is_framed_pair()) {
+      length += store.length(first + 1);
+      tokens = std::min(length, corpus_.max_length) - frame;
+    } else if (texts_per_row() == 2) {
+      const std::int64_t second = store.length(first + 1) + frame;
+      tokens += std::min(second, corpus_.max_length) - frame;
+      length = std::max(length, second);
+    }
+    num_tokens_ += tokens;
     longest_ = std::max(longest_, length);
     num_cut_ += length > corpus_.max_length ? 1 : 0;
     if (!store.info().has_targets || !options_.classes.empty()) return;

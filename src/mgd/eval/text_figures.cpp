@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "mgd/core/error.h"
 #include "mgd/data/text_loader.h"
 #include "mgd/eval/text_metrics.h"
 
@@ -11,6 +12,10 @@ namespace mgd {
 namespace {
 
 Figures language_figures(const LanguageMetrics& m) {
+  if (m.targets == 0)
+    fail(ExitCode::bad_data,
+         "no token of these texts is hidden or follows another: there is nothing to measure a language model "
+         "by");
   return {{"loss", m.loss}, {"perplexity", m.perplexity()}, {"accuracy", m.accuracy}};
 }
 

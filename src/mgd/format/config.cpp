@@ -84,6 +84,9 @@ void ModelConfig::visit(OptionVisitor& v) {
   v.option("trust", trust,
            {.help = "the SHA-256 of `script`, which says that this program may run here; --trust writes it"});
   v.option(
+      "answers", answers,
+      {.help = "of a teacher of pictures: a file of what it said of them, by name; instead of the others"});
+  v.option(
       "from", from,
       {.help = "teacher: a student of text that begins as its teacher, usually with some of its `layers`",
        .choices = {"", "teacher"}});

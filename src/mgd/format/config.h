@@ -46,6 +46,7 @@ struct ModelConfig {
   std::string path;     // a model folder; instead of model + weights
   std::string script;   // of a teacher: a TorchScript file; instead of the others
   std::string trust;    // the SHA-256 of that file, which says that it may run
+  std::string answers;  // of a teacher: a file of its answers (teach/stored_answers.h); instead of the others
   double width = 1.0;   // of image models
   std::string from;     // "teacher": a student that begins as the teacher; instead of the others
   std::vector<std::int64_t>
@@ -54,7 +55,9 @@ struct ModelConfig {
   std::int64_t image_size = 0;  // of a teacher that sees the student's pictures at another size; 0 = the same
   TextSizes sizes;              // of text models made from scratch
   void visit(OptionVisitor& v);
-  bool given() const { return !model.empty() || !weights.empty() || !path.empty() || !script.empty(); }
+  bool given() const {
+    return !model.empty() || !weights.empty() || !path.empty() || !script.empty() || !answers.empty();
+  }
 };
 
 // One of several teachers.

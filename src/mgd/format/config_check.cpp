@@ -31,31 +31,50 @@ void check_objective(const Config& config) {
     refuse(
         config, "objective.mask_ratio",
         fmt::format("got {}, expected 0 ... 1, or -1 for the task's own", number_text(objective.mask_ratio)));
+  if (objective.mask_ratio == 0 && config.task == "mlm")
+    refuse(config, "objective.mask_ratio", "got 0, but a masked model learns from what is hidden");
   if (objective.mask_frac + objective.random_frac > 1)
     refuse(config, "objective.random_frac",
            fmt::format("got {} with mask_frac {}, expected at most 1 together",
                        number_text(objective.random_frac), number_text(objective.mask_frac)));
 }
 
-void check_script(const Config& config, const ModelConfig& model, const std::string& role) {
+// What stands for a teacher without being a model of ours.
+void check_strangers(const Config& config, const ModelConfig& model, const std::string& role) {
   if (!model.trust.empty() && model.script.empty())
     refuse(config, role + ".trust", "it belongs to a TorchScript file, and there is no " + role + ".script");
-  if (model.script.empty()) return;
-  if (role == "student")
-    refuse(config, "student.script", "a TorchScript file has an end, but no layers to train: it can teach");
+  if (model.script.empty() && model.answers.empty()) return;
+  const std::string key = model.script.empty() ? "answers" : "script";
+  const std::string& file = model.script.empty() ? model.answers : model.script;
+  if (role == "student") refuse(config, "student." + key, "it can teach, but it has no layers to train");
   if (config.reads_text())
-    refuse(config, role + ".script", "it is for teachers of pictures, and this task reads texts");
-  for (const auto& [key, given] : {std::pair{"model", !model.model.empty()},
-                                   {"weights", !model.weights.empty()},
-                                   {"path", !model.path.empty()},
-                                   {"width", model.width != 1.0}})
+    refuse(config, join_path(role, key), "it is for teachers of pictures, and this task reads texts");
+  for (const auto& [other, given] : {std::pair{"model", !model.model.empty()},
+                                     {"weights", !model.weights.empty()},
+                                     {"path", !model.path.empty()},
+                                     {"width", model.width != 1.0},
+                                     {"answers", key == "script" && !model.answers.empty()}})
     if (given)
+      refuse(config, join_path(role, other),
+             fmt::format("got both {} and {} ({}), give one of the two", other, key, file));
+  if (key == "answers" && model.image_size > 0)
+    refuse(config, join_path(role, "image_size"), "a file of answers looks at no pictures");
+}
+
+// A folder, or the teacher that a student begins as, has sizes of its own.
+void check_sizes(const Config& config, const ModelConfig& model, const std::string& role) {
+  TextSizes plain;
+  plain.layers = model.sizes.layers;
+  const Node given = write_options(model.sizes), otherwise = write_options(plain);
+  for (const auto& [key, value] : given.fields)
+    if (to_yaml_flow(value) != to_yaml_flow(*otherwise.find(key)))
       refuse(config, join_path(role, key),
-             fmt::format("got both {} and script ({}), give one of the two", key, model.script));
+             fmt::format("got {}, but {} knows its sizes; they are for models made from scratch",
+                         to_yaml_flow(value), model.path));
 }
 
 void check_model(const Config& config, const ModelConfig& model, const std::string& role) {
-  check_script(config, model, role);
+  check_strangers(config, model, role);
   if (model.path.empty()) {
     if (model.model.empty() && !model.weights.empty() && config.reads_text())
       refuse(config, role + ".weights", fmt::format("weights need an architecture; add {}.model", role));
@@ -74,6 +93,7 @@ void check_model(const Config& config, const ModelConfig& model, const std::stri
   if (model.width != 1.0)
     refuse(config, role + ".width",
            fmt::format("got both width and path ({}); a model folder knows its width", model.path));
+  check_sizes(config, model, role);
 }
 
 void check_origin_of_student(Config& config) {
@@ -93,6 +113,7 @@ void check_origin_of_student(Config& config) {
     if (!student.path.empty() || !student.model.empty())
       refuse(config, "student.from", "got another model as well; give one of the two");
     student.path = config.teacher.path;
+    check_model(config, student, "student");
   }
   if (student.layers.empty()) return;  // all of them; a stored configuration says so with an empty list
   if (student.path.empty()) {
@@ -185,7 +206,8 @@ void check_teachers(Config& config, const std::filesystem::path& base) {
              "several teachers see pictures of the student's size");
     for (const auto& [key, path] : {std::pair{"path", &teacher.model.path},
                                     {"weights", &teacher.model.weights},
-                                    {"script", &teacher.model.script}}) {
+                                    {"script", &teacher.model.script},
+                                    {"answers", &teacher.model.answers}}) {
       if (path->empty()) continue;
       make_absolute(config, join_path(teacher.where, key).c_str(), *path, base);
       node.set(key, Node::make_scalar(*path));  // what the run's folder keeps of the recipe
@@ -290,6 +312,7 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   make_absolute(config, "teacher.weights", config.teacher.weights, base_folder);
   make_absolute(config, "teacher.path", config.teacher.path, base_folder);
   make_absolute(config, "teacher.script", config.teacher.script, base_folder);
+  make_absolute(config, "teacher.answers", config.teacher.answers, base_folder);
   check_teachers(config, base_folder);
   make_absolute(config, "student.weights", config.student.weights, base_folder);
   make_absolute(config, "student.path", config.student.path, base_folder);

@@ -88,7 +88,12 @@ std::uint64_t parse_shape(const json& shape, const std::string& what, TensorView
   return bytes;
 }
 
-TensorView parse_tensor(const std::string& name, const json& entry, std::string_view data,
+// Its place, of which the bytes are not there yet. `data`: where they begin in the file, and how many there
+// are.
+struct DataPlace {
+  std::uint64_t offset = 0, bytes = 0;
+};
+TensorView parse_tensor(const std::string& name, const json& entry, DataPlace data,
                         const std::string& source) {
   const std::string what = fmt::format("{}: tensor {}", source, shown(name));
   // Other keys are let pass, as the reference does: later versions of the format may add some.
@@ -102,12 +107,13 @@ TensorView parse_tensor(const std::string& name, const json& entry, std::string_
     fail(ExitCode::bad_data, "{}: data_offsets {}: expected two numbers", what, shown(offsets));
   const std::uint64_t begin = unsigned_of(offsets[0], what + ": data_offsets");
   const std::uint64_t end = unsigned_of(offsets[1], what + ": data_offsets");
-  if (begin > end || end > data.size())
-    fail(ExitCode::bad_data, "{}: bytes {} to {}, the file holds {}", what, begin, end, data.size());
+  if (begin > end || end > data.bytes)
+    fail(ExitCode::bad_data, "{}: bytes {} to {}, the file holds {}", what, begin, end, data.bytes);
   if (end - begin != expected)
     fail(ExitCode::bad_data, "{}: {} bytes, its shape {} needs {}", what, end - begin, shown(entry["shape"]),
          expected);
-  view.bytes = data.substr(begin, end - begin);
+  view.offset = data.offset + begin;
+  view.num_bytes = end - begin;
   return view;
 }
 
@@ -124,20 +130,19 @@ std::map<std::string, std::string> parse_metadata(const json& entry, const std::
 }
 
 // The bytes are tiled by the tensors: no holes, no overlaps, nothing after the last.
-void sort_and_check_tiling(std::vector<TensorView>& tensors, std::string_view data,
-                           const std::string& source) {
+void sort_and_check_tiling(std::vector<TensorView>& tensors, DataPlace data, const std::string& source) {
   std::sort(tensors.begin(), tensors.end(), [](const TensorView& a, const TensorView& b) {
-    return std::pair(a.bytes.data(), a.bytes.size()) < std::pair(b.bytes.data(), b.bytes.size());
+    return std::pair(a.offset, a.num_bytes) < std::pair(b.offset, b.num_bytes);
   });
-  const char* position = data.data();
+  std::uint64_t position = data.offset;
   for (const auto& tensor : tensors) {
-    if (tensor.bytes.data() != position)
+    if (tensor.offset != position)
       fail(ExitCode::bad_data, "{}: tensor {} leaves a hole or overlaps another", source, shown(tensor.name));
-    position += tensor.bytes.size();
+    position += tensor.num_bytes;
   }
-  if (position != data.data() + data.size())
+  if (position != data.offset + data.bytes)
     fail(ExitCode::bad_data, "{}: {} bytes after the last tensor", source,
-         data.data() + data.size() - position);
+         data.offset + data.bytes - position);
 }
 
 }  // namespace
@@ -184,18 +189,27 @@ std::int64_t dtype_bytes(Dtype dtype) {
   return info_of(dtype).bytes;
 }
 
-SafetensorsContent parse_safetensors(std::string_view bytes, const std::string& source) {
-  if (bytes.size() < 8)
-    fail(ExitCode::bad_data, "{}: {} bytes are too few for a safetensors file", source, bytes.size());
+std::uint64_t safetensors_header_bytes(std::string_view start, std::uint64_t file_bytes,
+                                       const std::string& source) {
+  if (file_bytes < 8 || start.size() < 8)
+    fail(ExitCode::bad_data, "{}: {} bytes are too few for a safetensors file", source, file_bytes);
   std::uint64_t header_bytes = 0;
-  std::memcpy(&header_bytes, bytes.data(), 8);
-  if (header_bytes > kMaxHeaderBytes || header_bytes > bytes.size() - 8)
+  std::memcpy(&header_bytes, start.data(), 8);
+  if (header_bytes > kMaxHeaderBytes || header_bytes > file_bytes - 8)
     fail(ExitCode::bad_data, "{}: a header of {} bytes in a file of {}; not a safetensors file?", source,
-         header_bytes, bytes.size());
-  const std::string_view text = bytes.substr(8, header_bytes), data = bytes.substr(8 + header_bytes);
+         header_bytes, file_bytes);
+  return 8 + header_bytes;
+}
+
+SafetensorsContent parse_safetensors_header(std::string_view start, std::uint64_t file_bytes,
+                                            const std::string& source) {
+  const std::uint64_t header_bytes = safetensors_header_bytes(start, file_bytes, source);
+  MGD_ASSERT(start.size() >= header_bytes);
+  const std::string_view text = start.substr(8, header_bytes - 8);
   if (text.empty() || text.front() != '{')
     fail(ExitCode::bad_data, "{}: the header does not begin with '{{'", source);
   const json header = parse_json_object(text, source + ": header");
+  const DataPlace data{.offset = header_bytes, .bytes = file_bytes - header_bytes};
   SafetensorsContent content;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__")
@@ -204,6 +218,12 @@ SafetensorsContent parse_safetensors(std::string_view bytes, const std::string& 
       content.tensors.push_back(parse_tensor(name, entry, data, source));
   }
   sort_and_check_tiling(content.tensors, data, source);
+  return content;
+}
+
+SafetensorsContent parse_safetensors(std::string_view bytes, const std::string& source) {
+  SafetensorsContent content = parse_safetensors_header(bytes, bytes.size(), source);
+  for (TensorView& tensor : content.tensors) tensor.bytes = bytes.substr(tensor.offset, tensor.num_bytes);
   return content;
 }
 

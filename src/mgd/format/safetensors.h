@@ -39,6 +39,8 @@ struct TensorView {
   Dtype dtype = Dtype::f32;
   std::vector<std::int64_t> shape;  // {} is a scalar, a 0 in it an empty tensor
   std::string_view bytes;           // little-endian, row by row; borrowed
+  std::uint64_t offset = 0,
+                num_bytes = 0;  // of a file that was read: its bytes from the beginning of the file
 };
 
 struct SafetensorsContent {
@@ -52,6 +54,13 @@ struct SafetensorsContent {
 // header, an entry that is a list, extents that no tensor can have, and the dtypes F4, F6_* and F8_E8M0. The
 // views borrow from `bytes`.
 SafetensorsContent parse_safetensors(std::string_view bytes, const std::string& source);
+
+// The same of a file that is not read as a whole: `start` are its first safetensors_header_bytes() at least.
+// The tensors' `bytes` are empty. Which bytes those are, the first 8 tell.
+std::uint64_t safetensors_header_bytes(std::string_view start, std::uint64_t file_bytes,
+                                       const std::string& source);
+SafetensorsContent parse_safetensors_header(std::string_view start, std::uint64_t file_bytes,
+                                            const std::string& source);
 
 // {"format":"pt"} is always in the metadata. Tensors are sorted by dtype, widest first, then by name: byte
 // for byte what the reference writes. Bytes that are no UTF-8 in names and metadata become U+FFFD.

@@ -5,7 +5,7 @@
 namespace mgd {
 
 SoftmaxKlKernel softmax_kl_avx512() {
-  return {row};
+  return {row, bins};
 }
 
 }  // namespace mgd

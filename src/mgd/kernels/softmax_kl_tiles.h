@@ -104,5 +104,68 @@ double row(const SoftmaxKlRow& of) {
   return sums.product / sums.teacher - std::log(sums.teacher) + std::log(sums.student);
 }
 
+// x becomes exp((x - most) * inverse_temperature); their sum.
+inline double exponentials(float* x, std::int64_t width, float most, float inverse_temperature) {
+  constexpr std::int64_t kBlock = 64 * kLanes;  // floats within, doubles over the blocks
+  const std::int64_t whole = width / kLanes * kLanes, rest = width - whole;
+  double total = 0;
+  for (std::int64_t begin = 0; begin < whole; begin += kBlock) {
+    Vec block{};
+    for (std::int64_t i = begin; i < std::min(begin + kBlock, whole); i += kLanes) {
+      const Vec e = exp_nonpositive((load_anywhere(x + i) - most) * inverse_temperature);
+      store_anywhere(x + i, e);
+      block += e;
+    }
+    total += static_cast<double>(sum_of(block));
+  }
+  if (rest == 0) return total;
+  store_first(x + whole, rest,
+              exp_nonpositive((load_first(x + whole, rest, most) - most) * inverse_temperature));
+  return total + static_cast<double>(sum_of(load_first(x + whole, rest, 0)));
+}
+
+inline double sum_all(const float* x, std::int64_t width) {
+  constexpr std::int64_t kBlock = 64 * kLanes;
+  double total = 0;
+  std::int64_t i = 0;
+  while (i + kLanes <= width) {
+    Vec block{};
+    for (const std::int64_t end = std::min(i + kBlock, width - kLanes + 1); i < end; i += kLanes)
+      block += load_anywhere(x + i);
+    total += static_cast<double>(sum_of(block));
+  }
+  return i == width ? total : total + static_cast<double>(sum_of(load_first(x + i, width - i, 0)));
+}
+
+inline void scale_all(float* x, std::int64_t width, float factor) {
+  std::int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) store_anywhere(x + i, load_anywhere(x + i) * factor);
+  if (i < width) store_first(x + i, width - i, load_first(x + i, width - i, 0) * factor);
+}
+
+double bins(const SoftmaxBinsRow& of) {
+  constexpr double kLeast = 1e-38;  // of a student so sure that nothing is left
+  const float most = most_in(of.logits, of.width);
+  double divergence = 0;
+  // ln q of the known entries, but for ln of the sum.
+  for (std::int64_t k = 0; k < of.known; ++k)
+    of.scratch[k] = (of.logits[of.ids[k]] - most) * of.inverse_temperature;
+  const double sum = exponentials(of.logits, of.width, most, of.inverse_temperature), log_sum = std::log(sum);
+  for (std::int64_t k = 0; k < of.known; ++k) {
+    const double log_p = static_cast<double>(of.log_p[k]), p = static_cast<double>(std::exp(of.log_p[k]));
+    if (p > 0) divergence += p * (log_p - (static_cast<double>(of.scratch[k]) - log_sum));
+    of.scratch[k] = static_cast<float>(static_cast<double>(of.logits[of.ids[k]]) / sum - p);
+    of.logits[of.ids[k]] = 0;
+  }
+  const double left = std::max(sum_all(of.logits, of.width) / sum, kLeast);
+  const double r = static_cast<double>(std::exp(of.log_rest));
+  if (r > 0) divergence += r * (static_cast<double>(of.log_rest) - std::log(left));
+  if (of.grad_factor == 0) return std::isnan(sum) ? sum : divergence;
+  scale_all(of.logits, of.width, static_cast<float>((1 - r / left) / sum * of.grad_factor));
+  for (std::int64_t k = 0; k < of.known; ++k)
+    of.logits[of.ids[k]] = static_cast<float>(of.grad_factor) * of.scratch[k];
+  return std::isnan(sum) ? sum : divergence;
+}
+
 }  // namespace
 }  // namespace mgd

@@ -66,6 +66,7 @@ class Loss {
   struct MaskRequest {
     Node options;
     NodeInfo node;
+    bool compares_hidden = false;  // nothing else: with nothing hidden there is no loss
   };
   virtual const MaskRequest* mask_request() const { return nullptr; }
   // How much each position asks to be hidden, as logarithms of weights up to a constant: (B, Y*X) double,

@@ -85,7 +85,9 @@ GenerativeLoss::GenerativeLoss(const LossEntry& entry, TapPair pair, const Gener
       on_mean_(options.weight_on == "mean"),
       on_hidden_(options.on == "hidden"),
       fill_(options.fill),
-      request_(mask_request_of(entry, taps().teacher_info)) {}
+      request_(mask_request_of(entry, taps().teacher_info)) {
+  request_.compares_hidden = on_hidden_;
+}
 
 double GenerativeLoss::count(const CountInput& input) const {
   if (!on_mean_) return static_cast<double>(input.batch_size);

@@ -1,9 +1,11 @@
 #include "mgd/ops/divergence.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/exp.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/log.h>
 #include <ATen/ops/log_softmax.h>
@@ -16,9 +18,13 @@
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "mgd/core/error.h"
+#include "mgd/kernels/softmax_kl.h"
 #include "mgd/ops/head_loss.h"
 #include "mgd/ops/softmax_kl.h"
 
@@ -79,6 +85,37 @@ at::Tensor filled_in(const TopScores& teacher, std::int64_t first, std::int64_t 
   return (scores + shift.unsqueeze(1)).scatter(1, ids, log_p) * teacher.temperature;
 }
 
+// forward_of_bins in one pass over each row (kernels/softmax_kl.h), whose logits become the gradient.
+PieceLoss fused_bins(const at::Tensor& student, const at::Tensor& given_ids, const at::Tensor& given_log_p,
+                     const at::Tensor& given_log_r, double temperature, bool need_gradient) {
+  const at::Tensor ids = given_ids.contiguous(), log_p = given_log_p.contiguous(),
+                   log_r = given_log_r.contiguous();
+  const std::int64_t rows = student.size(0), width = student.size(1), known = ids.size(1);
+  auto* logits = student.mutable_data_ptr<float>();
+  const auto* id = ids.const_data_ptr<std::int64_t>();
+  const auto *p = log_p.const_data_ptr<float>(), *r = log_r.const_data_ptr<float>();
+  std::vector<double> sums(static_cast<std::size_t>(rows));
+  const SoftmaxKlKernel kernel = softmax_kl_kernel(chosen_isa());
+  const std::int64_t rows_a_task = std::max<std::int64_t>(1, (std::int64_t{1} << 14) / width);
+  at::parallel_for(0, rows, rows_a_task, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> scratch(static_cast<std::size_t>(known));
+    for (std::int64_t i = begin; i < end; ++i)
+      sums[static_cast<std::size_t>(i)] = kernel.bins(
+          {.logits = logits + i * width,
+           .width = width,
+           .inverse_temperature = static_cast<float>(1 / temperature),
+           .ids = id + i * known,
+           .log_p = p + i * known,
+           .known = known,
+           .log_rest = r[i],
+           .scratch = scratch.data(),
+           .grad_factor = need_gradient ? temperature : 0});  // T^2, and 1 / T of the inner derivative
+  });
+  return {.sum = at::full({}, temperature * temperature * std::accumulate(sums.begin(), sums.end(), 0.0),
+                          student.options()),
+          .gradient = need_gradient ? student : at::Tensor()};
+}
+
 // The forward divergence of k + 1 bins, written out: with q = softmax(student / T), p and r what is known of
 // the teacher and q_r the student's share of the rest,
 //   sum p (ln p - ln q) + r (ln r - ln q_r),   gradient by student / T: q - p, and q (1 - r / q_r) of the
@@ -90,6 +127,8 @@ PieceLoss forward_of_bins(const TopScores& teacher, std::int64_t first, const at
   const at::Tensor log_p = teacher.log_p.narrow(0, first, count).to(student.scalar_type());
   const at::Tensor log_r = teacher.log_rest.narrow(0, first, count).to(student.scalar_type());
   const double temperature = teacher.temperature;
+  if (student.is_cpu() && student.scalar_type() == at::kFloat)
+    return fused_bins(student, ids, log_p, log_r, temperature, need_gradient);
   const at::Tensor scores = temperature == 1 ? student : student / temperature;
   const at::Tensor lse = at::logsumexp(scores, {1}, true);
   const at::Tensor log_q_known = at::gather(scores, 1, ids).sub_(lse);

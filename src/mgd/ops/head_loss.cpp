@@ -1,5 +1,6 @@
 #include "mgd/ops/head_loss.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
@@ -61,6 +62,22 @@ class HeadLoss : public torch::autograd::Function<HeadLoss> {
   }
 };
 
+// Of logits that are there.
+class LogitsLoss : public torch::autograd::Function<LogitsLoss> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits,
+                            const LossOfPiece& of_piece, bool need_gradient) {
+    const PieceLoss piece = of_piece(0, logits.clone(), need_gradient);
+    if (need_gradient) ctx->save_for_backward({piece.gradient});
+    return piece.sum;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
+                                                 torch::autograd::variable_list grads) {
+    return {ctx->get_saved_variables()[0] * grads[0], {}, {}};
+  }
+};
+
 }  // namespace
 
 void for_head_pieces(const LmHead& head, std::int64_t max_logits,
@@ -80,12 +97,25 @@ void for_head_pieces(const LmHead& head, std::int64_t max_logits,
 }
 
 at::Tensor head_loss(const LmHead& head, std::int64_t max_logits, const LossOfPiece& of_piece) {
+  if (head.logits.defined())
+    return LogitsLoss::apply(head.logits, of_piece,
+                             at::GradMode::is_enabled() && head.logits.requires_grad());
   const bool need =
       at::GradMode::is_enabled() && (head.hidden.requires_grad() || head.weight.requires_grad() ||
                                      (head.bias.defined() && head.bias.requires_grad()));
   // The autograd machinery wants a tensor in every place.
   const at::Tensor bias = head.bias.defined() ? head.bias : at::empty({0}, head.weight.options());
   return HeadLoss::apply(head.hidden, head.weight, bias, of_piece, max_logits, need);
+}
+
+LmHead with_logits(const LmHead& head, std::int64_t max_logits) {
+  const at::Tensor hidden = head.rows.defined() ? head.hidden.index_select(0, head.rows) : head.hidden;
+  if (hidden.size(0) == 0 || hidden.size(0) * head.weight.size(0) > max_logits) return head;
+  LmHead shared{.hidden = hidden, .weight = head.weight, .bias = head.bias};
+  shared.logits = linear(hidden, head.weight.to(hidden.scalar_type()), {});
+  if (shared.logits.scalar_type() != at::kDouble) shared.logits = shared.logits.to(at::kFloat);
+  if (head.bias.defined()) shared.logits = shared.logits + head.bias;
+  return shared;
 }
 
 }  // namespace mgd

@@ -24,7 +24,13 @@ using LossOfPiece =
     std::function<PieceLoss(std::int64_t first, const at::Tensor& logits, bool need_gradient)>;
 
 // The sum over all pieces, as a scalar, differentiable once by the head's three parts: where the gradient of
-// a piece's logits is at hand, so are the products that need it. No rows: 0. head.rows is not looked at.
+// a piece's logits is at hand, so are the products that need it. No rows: 0. head.rows is not looked at. With
+// head.logits they are the one piece, and the sum is differentiable by them.
 at::Tensor head_loss(const LmHead& head, std::int64_t max_logits, const LossOfPiece& of_piece);
+
+// The head of the target rows alone with its logits, for several losses that read them: each then saves a
+// product in its pass and two in the gradient's. The head as it is where they would be more than `max_logits`
+// numbers, and for no rows.
+LmHead with_logits(const LmHead& head, std::int64_t max_logits = std::int64_t{1} << 22);
 
 }  // namespace mgd

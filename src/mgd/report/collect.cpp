@@ -140,7 +140,7 @@ ReportData collect_report(Run& run, const fs::path& folder, const TrainResult& r
                               result.steps, result.samples, result.seconds, run.config.run.seed);
   if (m.source) {
     judge_student(m, baseline_answers(run.config.run.baseline), data);
-    if (run.teacher() != nullptr)
+    if (run.teacher() != nullptr && !run.teacher()->facts.stored)
       data.findings.push_back(
           fmt::format("The student has {} parameters and {} multiply-accumulates.",
                       compared(run.student_summary.parameters, run.teacher()->facts.summary.parameters),

@@ -31,7 +31,9 @@ std::vector<ReportIllustration> illustrate(Run& run, const FinalMeasures& m,
                                            const std::vector<std::int64_t>& indices) {
   const ImageSource& source = *m.source;
   std::vector<ReportIllustration> rows;
-  if (run.teachers.empty() || !run.teacher()->live->loaded() || indices.empty()) return rows;
+  if (run.teachers.empty() || !run.teacher()->live->loaded() || indices.empty() ||
+      run.teacher()->facts.silent_on.contains(m.split))
+    return rows;
   at::NoGradGuard no_grad;
   std::vector<std::int64_t> samples;  // the split has those too that could not be read
   for (const std::int64_t i : indices) samples.push_back(m.student.samples.at(static_cast<std::size_t>(i)));

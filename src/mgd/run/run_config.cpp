@@ -22,6 +22,9 @@ class Observers {
   void note(const std::string& line) const {
     for (RunObserver* observer : all_) observer->note(line);
   }
+  void warn(const std::string& line) const {
+    for (RunObserver* observer : all_) observer->warn(line);
+  }
   void progress(const Progress& progress) const {
     for (RunObserver* observer : all_) observer->progress(progress);
   }
@@ -156,6 +159,7 @@ RunResult run_config(const Config& config, const RunOptions& options,
   if (resumes) changes = changes_since(result.folder, run->config);
   const TrainEvents events{
       .note = [&](const std::string& line) { tell.note(line); },
+      .warn = [&](const std::string& line) { tell.warn(line); },
       .progress = [&](const Progress& progress) { tell.progress(progress); },
       .started = [&](std::int64_t step) { note_changes(*run, result.folder, changes, step, tell); },
       .progressed = [&] { folder->drop_replaced(); }};

@@ -14,6 +14,7 @@ class RunObserver {
  public:
   virtual ~RunObserver() = default;
   virtual void note(const std::string& /*line*/) {}
+  virtual void warn(const std::string& line) { note(line); }  // something is wrong with the recipe
   virtual void progress(const Progress& /*progress*/) {}
   virtual void training_begins() {}  // only between these two can a request stop it
   virtual void training_ends() {}

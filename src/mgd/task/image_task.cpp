@@ -108,6 +108,7 @@ ModelDefaults ImageTask::model_defaults(HeadUse use) const {
 }
 
 OpenedTeacher ImageTask::open_teacher(const ModelConfig& wanted, const std::string& role) {
+  if (!wanted.answers.empty()) return open_stored_teacher(wanted, role);
   if (wanted.path.empty() && wanted.weights.empty() && wanted.script.empty())
     fail(ExitCode::usage, "{}: {} has no weights; write {}: {{model: {}, weights: FILE.safetensors}}", role,
          wanted.model, role, wanted.model);
@@ -117,7 +118,7 @@ OpenedTeacher ImageTask::open_teacher(const ModelConfig& wanted, const std::stri
   for (std::string& line : marked(role, teacher.notes)) notes_.push_back(std::move(line));
   teacher_named_ = teacher_named_ || teacher.named;
   const bool judges = unlabelled_ && train_->class_names().empty();
-  if (judges) take_classes_of(teacher);
+  if (judges) take_classes(teacher.info.label_names, teacher.info.num_classes, teacher.no_logits.empty());
   OpenedTeacher opened;
   opened.facts = {.summary = summarize(*teacher.model, teacher_size_.height, teacher_size_.width),
                   .default_tap = teacher.model->default_tap(),

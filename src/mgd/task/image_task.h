@@ -75,7 +75,8 @@ class ImageTask final : public Task {
   bool teacher_sees_another_size() const { return teacher_size_ != rules_.size; }
   PictureSize size_for(Role role) const { return role == Role::teacher ? teacher_size_ : rules_.size; }
   EvalOptions eval_options_for(Role role) const;
-  void take_classes_of(const OpenedModel& teacher);
+  OpenedTeacher open_stored_teacher(const ModelConfig& wanted, const std::string& role);
+  void take_classes(std::vector<std::string> names, std::int64_t num_classes, bool answers);
   Figures beside_teacher(Model& model, const std::string& split, Role role) const;
   Answers answers_with_features(Model& model, const std::string& split, Role role) const;
   const Answers& teacher_answers(const std::string& split) const;

@@ -9,22 +9,22 @@ namespace mgd {
 
 void ImageTask::require_targets() const {
   if (!unlabelled_) return;
-  fail(ExitCode::usage,
+  fail(ExitCode::bad_data,
        "data.path: {}: the pictures have no labels, and a loss reads them: give a folder that holds one for "
-       "each class (perhaps that above this one), or learn from a teacher with losses that need none (kd, "
+       "each class (perhaps the folder above), or learn from a teacher with losses that need none (kd, "
        "mgd, mimic)",
        data_name());
 }
 
-void ImageTask::take_classes_of(const OpenedModel& teacher) {
-  std::vector<std::string> names = teacher.info.label_names;
+// answers: the teacher has logits of these classes.
+void ImageTask::take_classes(std::vector<std::string> names, std::int64_t num_classes, bool answers) {
   if (names.empty()) {
-    for (std::int64_t k = 0; k < teacher.info.num_classes; ++k) names.push_back(std::to_string(k));
-    if (teacher.no_logits.empty())
-      notes_.push_back(
-          fmt::format("{:<10} the teacher's {} classes have no names and are called by their numbers; "
-                      "data.classes names them",
-                      "", names.size()));
+    for (std::int64_t k = 0; k < num_classes; ++k) names.push_back(std::to_string(k));
+    if (answers)
+      notes_.push_back(fmt::format(
+          "{:<10} the teacher's {} classes have no names and are called by their numbers; data.classes names "
+          "them",
+          "", names.size()));
   }
   for (auto* source : {&train_, &validation_, &test_})
     if (*source) *source = relabelled(std::move(*source), {}, names);

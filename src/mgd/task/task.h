@@ -75,7 +75,7 @@ class Task {
   virtual std::optional<ScoreRange> scores() const { return std::nullopt; }  // of targets that are scores
   virtual std::string input_text() const { return ""; }  // how samples become numbers: "mean ..., std ..."
 
-  // For losses that read the targets of the training samples: Error(usage) where there are none.
+  // For losses that read the targets of the training samples: Error(usage | bad_data) where there are none.
   virtual void require_targets() const {}
   // Told once, before the first step, whether any loss looks at the student's logits. What none looks at does
   // not learn; a task whose samples have no labels leaves it out of measures and of the exported model.

@@ -214,7 +214,7 @@ std::vector<std::string> TextTask::unread(const BatchStream& /*training*/) const
 std::string TextTask::data_report_json(const BatchStream& /*stream*/) const {
   const auto split = [](const TextSource* s) -> json {
     if (s == nullptr) return nullptr;
-    return {{"samples", s->size()}, {"tokens", s->num_tokens()}};
+    return {{"samples", s->size()}, {"tokens", s->num_tokens()}, {"cut", s->num_cut()}};
   };
   json report{{"path", config_.data.path},
               {"tokenizer", tokenizer_path_.string()},

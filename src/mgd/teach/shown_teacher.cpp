@@ -12,6 +12,8 @@ Record ShownTeacher::answer(const Batch& batch) {
     if (!samples_) samples_ = open_();
     shown.input = numbered_samples(*samples_, batch.view, batch.sample_ids).input.to(device_);
   }
+  shown.sample_ids = batch.sample_ids;
+  shown.names = batch.names;
   return teacher_->answer(shown);
 }
 

@@ -15,9 +15,15 @@ Record SlicedTeacher::answer(const Batch& batch) {
   Record record;
   std::vector<at::Tensor> logits;
   std::map<std::string, std::vector<at::Tensor>> nodes;
+  std::int64_t first = 0;
   for (const at::Tensor& piece : batch.input.split(size_)) {
     Batch slice;
     slice.input = filled_up(piece, size_);
+    for (std::int64_t i = 0; i < size_ && !batch.sample_ids.empty(); ++i)
+      slice.sample_ids.push_back(
+          batch.sample_ids.at(static_cast<std::size_t>(first + std::min(i, piece.size(0) - 1))));
+    slice.names = batch.names;
+    first += piece.size(0);
     const Record part = teacher_->answer(slice);
     logits.push_back(part.logits.narrow(0, 0, piece.size(0)));
     for (const auto& [name, node] : part.nodes) nodes[name].push_back(node.data.narrow(0, 0, piece.size(0)));

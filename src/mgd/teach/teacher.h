@@ -3,6 +3,7 @@
 // (teach/cached_teacher.h).
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct TeacherFacts {
   std::int64_t num_outputs = 0;  // classes of its head, or entries of its vocabulary; 0: it gives none
   // Why its logits are of no use here, as a sentence; "" = they are those of the data's classes.
   std::string no_logits;
+  bool stored = false;                   // a file of answers: nothing of it is measured but what it says
+  std::set<std::string> silent_on = {};  // parts of the data of which such a file has no answers
 };
 
 }  // namespace mgd

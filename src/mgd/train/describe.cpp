@@ -17,6 +17,7 @@ std::string counted(double value) {
 }
 
 std::string model_line(const char* role, const ModelSummary& summary, const std::string& from) {
+  if (summary.parameters == 0) return fmt::format("{:<10} {:<18} {}", role, summary.architecture, from);
   return fmt::format("{:<10} {:<18} {:>9} parameters {:>9} MACs   {}", role, summary.architecture,
                      counted(static_cast<double>(summary.parameters)),
                      counted(static_cast<double>(summary.macs)), from);
@@ -47,7 +48,7 @@ std::vector<std::string> describe_run(const Run& run) {
   for (std::size_t i = 0; i < run.teachers.size(); ++i) {
     const RunTeacher* teacher = run.teachers[i].get();
     const ModelConfig& given = teachers.at(i).model;
-    const std::string from = given.path.empty() ? given.weights : given.path;
+    const std::string from = given.path + given.weights + given.script + given.answers;
     lines.push_back(model_line("teacher", teacher->facts.summary,
                                run.teachers.size() == 1 ? from
                                                         : fmt::format("'{}', weight {:g}: {}", teacher->name,

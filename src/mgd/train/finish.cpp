@@ -24,6 +24,10 @@ std::uint64_t bytes_of(const Module& module) {
   return total;
 }
 
+bool speaks_of(const TeacherFacts& teacher, const std::string& split) {
+  return teacher.no_logits.empty() && !teacher.silent_on.contains(split);
+}
+
 ModelMeasures measure_model(const Run& run, Model& model, Role role, const FinalMeasures& where) {
   ModelMeasures m;
   if (!where.split.empty()) static_cast<ModelAnswers&>(m) = run.task->answers(model, where.split, role);
@@ -37,6 +41,7 @@ ModelMeasures measure_teacher(Run& run, RunTeacher& teacher, const FinalMeasures
   if (!teacher.live->loaded())
     if (const auto noted = noted_measures(run, teacher, where.split)) return *noted;
   ModelMeasures measured = measure_model(run, teacher.live->model(), Role::teacher, where);
+  if (teacher.facts.stored) measured.latency_ms = -1;  // that of reading a file
   note_measures(run, teacher, where.split, measured);
   return measured;
 }
@@ -101,10 +106,10 @@ FinalMeasures measure_final(Run& run) {
     m.readable = subset_images(m.source->shared_from_this(), m.student.samples);
     m.source = m.readable.get();
   }
-  // Of a teacher of other classes only size and latency.
+  // Of a teacher that has no answers to compare only size and latency.
   for (const auto& teacher : run.teachers)
     m.teachers.push_back(
-        measure_teacher(run, *teacher, teacher->facts.no_logits.empty() ? m : FinalMeasures{}));
+        measure_teacher(run, *teacher, speaks_of(teacher->facts, m.split) ? m : FinalMeasures{}));
   m.circumstances = {
       .threads = at::get_num_threads(), .cores = environment().cores, .other_load = load.cores()};
   return m;
@@ -143,6 +148,10 @@ std::string summary_json(const Run& run, const TrainResult& result, const FinalM
   s["data_wait_frac"] = result.wait_frac;
   if (run.teacher() != nullptr && run.teacher()->cache) s["teacher_cache"] = caches_json(run);
   if (!result.shares.terms.empty()) s["gradient_shares"] = gradient_shares_json(result.shares);
+  s["warnings"] = json::array();
+  if (!result.no_gradient.empty()) s["warnings"].push_back(result.no_gradient);
+  for (const TermShare& term : result.shares.terms)
+    if (!term.told.empty()) s["warnings"].push_back(term.told);
   s["skipped_steps"] = result.skipped_steps;
   s["seed"] = run.config.run.seed;
   s["model_dir"] = model_dir;

@@ -172,6 +172,10 @@ ActiveLoss activated(const Run& run, std::unique_ptr<Loss> loss, std::size_t tea
     MaskOptions options;
     read_options(request->options, options, "losses." + active.loss->label());
     check_mask(request->options, "losses." + active.loss->label(), options, request->node.axes);
+    if (request->compares_hidden && std::max(options.mask_ratio, options.mask_ratio_end) == 0)
+      fail(ExitCode::usage,
+           "{}: losses.{}: mask_ratio: with 0 nothing is hidden, and `on: hidden` compares nothing else",
+           request->options.origin.text(), active.loss->label());
     active.mask.emplace(options, static_cast<std::uint64_t>(run.config.run.seed), active.loss->label());
   }
   if (Module* blocks = active.loss->trainable()) {

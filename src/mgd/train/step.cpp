@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "mgd/nn/autocast.h"
+#include "mgd/ops/head_loss.h"
 #include "mgd/train/term_shares.h"
 
 namespace mgd {
@@ -244,6 +245,13 @@ bool measures_terms(const Run& run, std::int64_t step) {
 
 namespace {
 
+// Whether several losses read what the student's head says.
+bool share_scores(const Run& run) {
+  return std::count_if(run.losses.begin(), run.losses.end(), [](const ActiveLoss& active) {
+           return active.loss->reads_targets() || active.loss->reads_teacher_logits();
+         }) > 1;
+}
+
 StepResult forward_backward_here(Run& run, const StepBatches& batches, std::int64_t step,
                                  bool measure_terms) {
   StepResult result;
@@ -259,6 +267,8 @@ StepResult forward_backward_here(Run& run, const StepBatches& batches, std::int6
     batch.view = run.task->num_views() > 0 ? batches.epoch % run.task->num_views() : -1;
     output.teachers = teacher_answers(run, batch);
     output.student = student_forward(run, batch, step, plan.node_keep[m]);
+    if (output.student.head.defined() && share_scores(run))
+      output.student.head = with_logits(output.student.head);
     const at::Tensor loss = distill_loss(run, plan, m, output, result);
     if (!joins) measure_terms_of(run, result);
     if (!joins && loss.defined() && loss.requires_grad()) loss.backward();

@@ -55,6 +55,10 @@ class Trainer {
   TrainResult train();
 
  private:
+  void warn(const std::string& text) const {
+    if (!events_.warn) return note(text);
+    if (run_.group->leads()) events_.warn(text);
+  }
   void note(const std::string& text) const {
     if (events_.note && run_.group->leads()) events_.note(text);
   }
@@ -206,8 +210,8 @@ void Trainer::train_step() {
   if (problem.empty()) {
     optimizer_.step(lr);
     if (ema_) ema_->update(state_.step);
-    for (const auto& line : state_.shares.add(state_.step + 1, result.gradients)) note(line);
-    for (const auto& line : state_.no_gradient.add(run_, state_.step + 1 == run_.total_steps)) note(line);
+    for (const auto& line : state_.shares.add(state_.step + 1, result.gradients)) warn(line);
+    for (const auto& line : state_.no_gradient.add(run_, state_.step + 1 == run_.total_steps)) warn(line);
   } else {
     handle_bad_step(problem, result);
   }

@@ -25,6 +25,7 @@ struct Progress {
 // silence, and what one throws ends the training there.
 struct TrainEvents {
   std::function<void(const std::string&)> note;
+  std::function<void(const std::string&)> warn;  // something is wrong with the recipe; empty: `note` is told
   std::function<void(const Progress&)> progress;
   std::function<void(std::int64_t step)>
       started;                       // before the first step; `step` > 0 of a run that is resumed

@@ -175,6 +175,7 @@ Batch select_samples(const Batch& batch, std::span<const std::int64_t> places) {
   const PickedTokens decoder = pick_tokens(batch.decoder_tokens, sequences, places);
   Batch part;
   part.view = batch.view;
+  part.names = batch.names;
   part.input = picked(batch.input, samples);
   part.teacher_input = picked(batch.teacher_input, samples);
   part.tokens = tokens.tokens;
@@ -203,6 +204,7 @@ Batch join_batches(std::span<const Batch> parts) {
   if (parts.size() == 1) return parts.front();
   Batch all;
   all.view = parts.front().view;
+  all.names = parts.front().names;
   all.input = joined(parts, [](const Batch& part) { return part.input; });
   all.teacher_input = joined(parts, [](const Batch& part) { return part.teacher_input; });
   all.tokens = join_tokens(parts, &Batch::tokens);
@@ -224,6 +226,7 @@ Record record_to(Record record, at::Device device) {
   };
   move(record.logits), move(record.embedding);
   move(record.head.hidden), move(record.head.weight), move(record.head.bias), move(record.head.rows);
+  move(record.head.logits);
   move(record.top.ids), move(record.top.log_p), move(record.top.log_rest);
   for (auto& [name, node] : record.nodes) move(node.data);
   return record;

@@ -24,6 +24,13 @@ enum class TargetType {
   tokens,   // (n) int64 token id of each target row
 };
 
+// Who knows samples by name.
+class SampleNames {
+ public:
+  virtual ~SampleNames() = default;
+  virtual std::string name(std::int64_t sample) const = 0;
+};
+
 // One micro-batch of B samples. A task fills what it uses and leaves the rest undefined.
 struct Batch {
   at::Tensor input;          // images: (B, C, Y, X) float, normalised
@@ -43,6 +50,7 @@ struct Batch {
   // S, one for each sequence of `tokens`: the key of what is random within it. Empty: sequence s is sample s.
   // Sequence k of sample i is i + (k << kSequenceShift), from k = 0 on.
   std::vector<std::int64_t> sequence_ids;
+  const SampleNames* names = nullptr;  // of sample_ids; borrowed from their source; null: nobody knows them
   std::int64_t view = -1;  // which augmented variant of its samples this is; -1: one that never comes again
   std::int64_t size() const { return static_cast<std::int64_t>(sample_ids.size()); }
   std::int64_t num_targets() const { return target.defined() ? target.size(0) : 0; }

@@ -30,6 +30,7 @@ struct LmHead {
   at::Tensor bias;    // (V); undefined: none
   // (n) int64: `hidden` has rows of no target too, and these are the targets'. Undefined: one row a target.
   at::Tensor rows{};
+  at::Tensor logits{};  // (n, V) float or double, where several losses read them; undefined: not computed
   bool defined() const { return weight.defined(); }
 };
 

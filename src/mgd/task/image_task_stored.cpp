@@ -1,0 +1,77 @@
+// A teacher of a task of pictures of whom only a file of answers is there.
+#include "mgd/core/error.h"
+#include "mgd/task/image_task.h"
+#include "mgd/teach/stored_teacher.h"
+
+namespace mgd {
+namespace {
+
+struct Coverage {
+  std::int64_t known = 0, pictures = 0;
+  std::string missing;  // the first picture that the file does not know
+  bool complete() const { return known == pictures; }
+};
+
+Coverage coverage_of(const StoredAnswers& answers, const ImageSource* source) {
+  Coverage coverage;
+  for (std::int64_t i = 0; source != nullptr && i < source->size(); ++i) {
+    ++coverage.pictures;
+    if (answers.row_of(source->name(i)) >= 0)
+      ++coverage.known;
+    else if (coverage.missing.empty())
+      coverage.missing = source->name(i);
+  }
+  return coverage;
+}
+
+}  // namespace
+
+OpenedTeacher ImageTask::open_stored_teacher(const ModelConfig& wanted, const std::string& role) {
+  if (!config_.data.augment.empty())
+    fail(ExitCode::usage,
+         "data.augment: the answers in {} are to the pictures as they lie, and augmentation changes them; "
+         "leave it "
+         "out (data.augment=[])",
+         wanted.answers);
+  if (!config_.train.teacher_cache.path.empty())
+    fail(ExitCode::usage, "train.teacher_cache: {} is a file of answers already; leave the cache out",
+         wanted.answers);
+  const auto answers = std::make_shared<StoredAnswers>(wanted.answers);
+  OpenedTeacher opened;
+  opened.facts.stored = true;
+  std::int64_t used = 0;
+  for (const char* part : {"train", "validation", "test"}) {
+    const Coverage coverage = coverage_of(*answers, source(part));
+    used += coverage.known;
+    const bool needed = std::string_view(part) == "train" || (unlabelled_ && coverage.pictures > 0);
+    if (!coverage.complete() && (needed || coverage.known > 0))
+      fail(ExitCode::bad_data, "{}: no answers to {} of {} {} pictures, e.g. '{}'{}", wanted.answers,
+           coverage.pictures - coverage.known, coverage.pictures, part, printable(coverage.missing),
+           suggestion(coverage.missing, answers->names()));
+    if (!coverage.complete()) opened.facts.silent_on.insert(part);
+  }
+  if (const auto all = static_cast<std::int64_t>(answers->names().size()); used < all)
+    notes_.push_back(
+        fmt::format("{:<10} {} of {} answers in the file are to pictures that this run does not use", role,
+                    all - used, all));
+  const auto* logits = answers->output("logits");
+  const ModelDefaults defaults = model_defaults(HeadUse::teach);
+  FittedClasses fitted =
+      fit_classes(answers->classes(), logits != nullptr ? logits->shape[0] : 0, defaults.classes, role);
+  if (!fitted.note.empty()) notes_.push_back(fmt::format("{:<10} {}", role, fitted.note));
+  teacher_named_ = teacher_named_ || fitted.named;
+  const bool judges = unlabelled_ && train_->class_names().empty();
+  if (judges) take_classes(fitted.names, fitted.num_classes, fitted.no_logits.empty());
+  auto model = std::make_unique<StoredTeacher>(answers, fitted.rows);
+  opened.facts.summary = model->summary();
+  opened.facts.default_tap = model->default_tap();
+  opened.facts.hash = answers->fingerprint();
+  opened.facts.num_outputs = fitted.num_classes;
+  opened.facts.no_logits = fitted.no_logits;
+  opened.model = std::move(model);
+  opened.open = [answers, rows = fitted.rows] { return std::make_unique<StoredTeacher>(answers, rows); };
+  if (judges) open_judge_ = opened.open;
+  return opened;
+}
+
+}  // namespace mgd

@@ -1,0 +1,196 @@
+// Teachers that are not models of ours: files of answers, and TorchScript.
+#include "mgd/teach/stored_teacher.h"
+
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <limits>
+
+#include "expect_error.h"
+#include "mgd/train/finish.h"
+#include "mgd/train/step.h"
+#include "train/outcome.h"
+#include "train/toy.h"
+
+namespace mgd {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using Names = std::vector<std::string>;
+
+class StoredTeachers : public testing::Test {
+ protected:
+  StoredTeachers() { toy::teacher(folder); }
+
+  Config config(const Names& more) const {
+    Names extra{"data.labels=none",
+                "losses=[{name: kd, weight: 1}, {name: mimic, student_tap: layer3, teacher_tap: "
+                "layer3}]",
+                "train.epochs=2"};
+    extra.insert(extra.end(), more.begin(), more.end());
+    return toy::config(folder, extra);
+  }
+
+  // What the live teacher says of all pictures, in an order that is nobody's.
+  struct File {
+    TensorMap outputs;
+    Names names;
+  };
+  File answers_of_live() {
+    const auto run = make_run(config({"teacher.path=" + folder / "teacher", "data.labels=auto"}));
+    File file;
+    std::vector<at::Tensor> logits, maps;
+    for (const char* part : {"train", "validation", "test"})
+      for (std::int64_t i = 0; run->task->has_split(part) && i < run->task->pictures(part)->size(); ++i) {
+        const Batch batch = run->task->samples(part, {i});
+        const Record record = teacher_answers(*run, batch).front();
+        logits.insert(logits.begin(), record.logits);
+        maps.insert(maps.begin(), record.nodes.at("layer3").data);
+        file.names.insert(file.names.begin(), batch.names->name(i));
+      }
+    file.outputs = {{"logits", at::cat(logits)}, {"layer3", at::cat(maps)}};
+    return file;
+  }
+  std::string stored(const File& file, const Names& classes = {"bars", "dots", "rings"}) const {
+    write_answers(folder / "a.safetensors", file.outputs, file.names, classes);
+    return "teacher.answers=" + folder / "a.safetensors";
+  }
+  std::string refusal(ExitCode code, const Names& more) const {
+    return error_of(code, [&] { make_run(config(more)); });
+  }
+
+  const toy::TempFolder folder;
+};
+
+TEST_F(StoredTeachers, TeachTheSameAsTheModelThatAnswered) {
+  const File file = answers_of_live();
+  const std::string answers = stored(file);
+  const auto live = make_run(config({"teacher.path=" + folder / "teacher"}));
+  const auto from_file = make_run(config({answers}));
+  EXPECT_EQ(from_file->task->class_names(), (Names{"bars", "dots", "rings"}));
+  for (int i = 0; i < 2; ++i) {
+    const Batch a = live->loader->next().micro.at(0), b = from_file->loader->next().micro.at(0);
+    ASSERT_EQ(a.sample_ids, b.sample_ids);
+    const Record x = teacher_answers(*live, a).front(), y = teacher_answers(*from_file, b).front();
+    EXPECT_TRUE(at::allclose(x.logits, y.logits, 1e-5, 1e-5));
+    EXPECT_TRUE(at::allclose(x.nodes.at("layer3").data, y.nodes.at("layer3").data, 1e-5, 1e-5));
+  }
+  toy::expect_equal(toy::train_all(config({answers}), folder / "one"),
+                    toy::train_all(config({answers}), folder / "two"));
+}
+
+TEST_F(StoredTeachers, ClassesAreMatchedByName) {
+  File file = answers_of_live();
+  const at::Tensor plain = file.outputs["logits"];
+  file.outputs["logits"] = plain.index_select(1, at::tensor(std::vector<std::int64_t>{2, 0, 1}));
+  const std::string answers = stored(file, {"rings", "bars", "dots"});
+  Config labelled = config({answers, "data.labels=auto"});
+  const auto run = make_run(labelled);
+  const Batch batch = run->task->samples("train", {0, 5});
+  const Record record = teacher_answers(*run, batch).front();
+  for (int i = 0; i < 2; ++i) {
+    const auto at = std::find(file.names.begin(), file.names.end(), batch.names->name(i == 0 ? 0 : 5));
+    EXPECT_TRUE(at::equal(record.logits[i], plain[at - file.names.begin()]));
+  }
+}
+
+TEST_F(StoredTeachers, WhatTheFileLacksIsNamed) {
+  const File whole = answers_of_live();
+  const auto without = [&](auto drop) {
+    File file;
+    std::vector<std::int64_t> kept;
+    for (std::size_t i = 0; i < whole.names.size(); ++i)
+      if (!drop(whole.names[i])) {
+        kept.push_back(static_cast<std::int64_t>(i));
+        file.names.push_back(whole.names[i]);
+      }
+    for (const auto& [name, rows] : whole.outputs)
+      file.outputs[name] = rows.index_select(0, at::tensor(kept));
+    return file;
+  };
+  const std::string lost = whole.names.back();  // of train
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(without([&](auto& name) { return name == lost; }))}),
+              AllOf(HasSubstr("no answers to 1 of"), HasSubstr(lost)));
+  File foreign = whole;
+  for (std::string& name : foreign.names) name = "elsewhere/" + name;
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(foreign)}), HasSubstr("train pictures, e.g."));
+  // With labels the test part can do without a teacher.
+  const std::string no_test = stored(without([](auto& name) { return name.starts_with("test/"); }));
+  EXPECT_THAT(refusal(ExitCode::bad_data, {no_test}), HasSubstr("test pictures"));
+  const auto run = make_run(config({no_test, "data.labels=auto"}));
+  const FinalMeasures measures = measure_final(*run);
+  EXPECT_FALSE(measures.student.figures.empty());
+  EXPECT_TRUE(measures.teacher().figures.empty());
+}
+
+TEST_F(StoredTeachers, FilesThatAreNoneAreRefused) {
+  const File whole = answers_of_live();
+  const std::string path = folder / "a.safetensors";
+  File twice = whole;
+  twice.names.back() = twice.names.front();
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(twice)}),
+              AllOf(HasSubstr("is there twice"), HasSubstr(twice.names.front())));
+  File short_one = whole;
+  short_one.outputs["layer3"] = whole.outputs.at("layer3").narrow(0, 0, 5);
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(short_one)}),
+              AllOf(HasSubstr("'layer3'"), HasSubstr("expected a row for each of")));
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(whole, {"a", "b"})}),
+              HasSubstr("2 classes, but 'logits' has 3"));
+  File integers = whole;
+  integers.outputs["layer3"] = whole.outputs.at("layer3").to(at::kLong);
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(integers)}),
+              HasSubstr("is I64, expected F32, F16 or BF16"));
+  const std::string answers = stored(whole), bytes = read_file(path);
+  for (const std::size_t kept : {std::size_t{5}, std::size_t{100}, bytes.size() - 1}) {
+    write_file_atomic(path, bytes.substr(0, kept));
+    refusal(ExitCode::bad_data, {answers});
+  }
+  save_model_folder(folder / "plain", {.architecture = "x"}, whole.outputs);
+  EXPECT_THAT(refusal(ExitCode::bad_data, {"teacher.answers=" + folder / "plain/model.safetensors"}),
+              HasSubstr("no 'names'"));
+}
+
+TEST_F(StoredTeachers, ANumberThatIsNoneIsNamedWithItsSample) {
+  File file = answers_of_live();
+  file.outputs["layer3"] = file.outputs["layer3"].clone();
+  const auto rows = static_cast<std::int64_t>(file.names.size());
+  file.outputs["layer3"].narrow(0, rows - 5, 5).fill_(std::numeric_limits<float>::quiet_NaN());  // of train
+  const Config wrong = config({stored(file)});
+  const std::string message = error_of(ExitCode::bad_data, [&] { toy::train_all(wrong, folder / "nan"); });
+  EXPECT_THAT(message, AllOf(HasSubstr("'layer3' of the sample 'train/"), HasSubstr("NaN")));
+}
+
+TEST_F(StoredTeachers, WhatChangesThePicturesIsRefused) {
+  const std::string answers = stored(answers_of_live());
+  EXPECT_THAT(refusal(ExitCode::usage, {answers, "data.augment=[flip]"}), HasSubstr("data.augment"));
+  EXPECT_THAT(refusal(ExitCode::usage, {answers, "train.teacher_cache=" + folder / "c.cache"}),
+              HasSubstr("a file of answers already"));
+}
+
+TEST_F(StoredTeachers, AScriptRunsOnlyWhenItsHashIsTrusted) {
+  torch::jit::Module module("M");
+  module.register_parameter("weight", at::full({3, 3, 3, 3}, 0.1), false);
+  module.define(
+      "def forward(self, x):\n  y = torch.conv2d(x, self.weight, None, [4, 4], [1, 1])\n"
+      "  return {\"layer3\": y, \"logits\": y.mean([2, 3])}\n");
+  module.save(folder / "t.pt");
+  const std::string script = "teacher.script=" + folder / "t.pt", hash = sha256_file(folder / "t.pt");
+  EXPECT_THAT(refusal(ExitCode::refused, {script}), AllOf(HasSubstr("--trust"), HasSubstr(hash)));
+  EXPECT_THAT(refusal(ExitCode::refused, {script, "teacher.trust=" + std::string(64, '0')}),
+              HasSubstr("another file than the trusted one"));
+  const auto run = make_run(config({script, "teacher.trust=" + hash}));
+  EXPECT_THAT(describe_run(*run), Contains(HasSubstr("TorchScript")));
+  EXPECT_EQ(run->task->class_names(), (Names{"0", "1", "2"}));
+  toy::train_all(config({script, "teacher.trust=" + hash}), folder / "s");
+}
+
+}  // namespace
+}  // namespace mgd
