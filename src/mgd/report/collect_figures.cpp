@@ -14,14 +14,19 @@ void collect_figures(Run& run, const FinalMeasures& m, ReportData& data) {
                       .header = {"measure"},
                       .rows = {}};
     table.header.push_back("this model");
-    if (run.teacher() != nullptr) table.header.push_back("teacher");
+    const bool of_teacher = !m.teacher().figures.empty();
+    if (of_teacher) table.header.push_back("teacher");
     for (const auto& [name, value] : m.student.figures) {
       table.rows.push_back({name, fmt::format("{:.4f}", value)});
-      if (run.teacher() != nullptr)
-        table.rows.back().push_back(fmt::format("{:.4f}", figure(m.teacher().figures, name)));
+      if (of_teacher) table.rows.back().push_back(fmt::format("{:.4f}", figure(m.teacher().figures, name)));
     }
     data.tables.push_back(std::move(table));
   }
+  if (run.task->num_classes() > 0 && !run.task->labelled())
+    data.findings.push_back(
+        "The pictures have no labels: these figures say how near the student comes to the teacher, not how "
+        "often it "
+        "is right.");
   data.findings.push_back("This is one run with one seed.");
   const Tokenizer* tokenizer = run.task->tokenizer();
   if (tokenizer == nullptr) return;

@@ -12,11 +12,11 @@ namespace {
 
 // Explicit roles: on a narrow screen the rows become cards (display: block), and the browser would forget the
 // table.
-void head(Html& html) {
+void head(Html& html, bool accuracy) {
   html.open("thead", {{"role", "rowgroup"}}).open("tr", {{"role", "row"}});
-  for (const char* name : {"Model", "Parameters", "MACs", "Size on disk", "Latency", "Accuracy"}) {
-    html.element("th", name, {{"scope", "col"}, {"role", "columnheader"}});
-  }
+  for (const char* name : {"Model", "Parameters", "MACs", "Size on disk", "Latency", "Accuracy"})
+    if (accuracy || std::string_view(name) != "Accuracy")
+      html.element("th", name, {{"scope", "col"}, {"role", "columnheader"}});
   html.close("tr").close("thead");
 }
 
@@ -92,7 +92,7 @@ constexpr Column kColumns[] = {
      [](const ReportModel&) { return std::string("median, one sample at a time"); }},
 };
 
-void row(Html& html, const ReportData& data, const ReportModel& model) {
+void row(Html& html, const ReportData& data, const ReportModel& model, bool accuracy) {
   const ReportModel* reference = reference_of(data);
   const bool is_subject = &model == subject_of(data) && data.models.size() > 1;
   html.open("tr", {{"role", "row"}, {"class", is_subject ? "subject" : "other"}});
@@ -111,7 +111,7 @@ void row(Html& html, const ReportData& data, const ReportModel& model) {
               .most = most_of(data.models, column.value),
               .reference = reference == nullptr ? 0 : column.value(*reference)});
   }
-  accuracy_cell(html, model);
+  if (accuracy) accuracy_cell(html, model);
   html.close("tr");
 }
 
@@ -125,9 +125,12 @@ double whisker_of(const ReportModel& model) {
 
 void render_models(Html& html, const ReportData& data) {
   html.open("div", {{"class", "card"}}).open("table", {{"class", "models"}, {"role", "table"}});
-  head(html);
+  // Of models that are no classifiers, and where nobody says what is right, nobody knows it.
+  const bool accuracy = std::any_of(data.models.begin(), data.models.end(),
+                                    [](const ReportModel& model) { return model.accuracy >= 0; });
+  head(html, accuracy);
   html.open("tbody", {{"role", "rowgroup"}});
-  for (const ReportModel& model : data.models) row(html, data, model);
+  for (const ReportModel& model : data.models) row(html, data, model, accuracy);
   html.close("tbody").close("table");
   if (!data.latency_note.empty()) html.element("p", data.latency_note, {{"class", "note"}});
   std::vector<DotRow> dots;
