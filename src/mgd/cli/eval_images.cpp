@@ -76,14 +76,10 @@ int eval_images(const std::string& model, const EvalFlags& flags) {
   console.note(fmt::format("{} on {} ({}), {} samples listed", opened.info.architecture, flags.data,
                            flags.split, source->size()));
   for (const std::string& line : input.lines) console.note(line);
-  const EvalOptions options{.batch_size = flags.batch_size > 0 ? flags.batch_size : EvalOptions{}.batch_size,
-                            .mean = opened.info.mean,
-                            .std = opened.info.std,
-                            .height = opened.info.height,
-                            .width = opened.info.width,
-                            .view = input.rules.view,
-                            .precision = flags.precision,
-                            .device = device};
+  EvalOptions options = eval_options_of(opened, input);
+  if (flags.batch_size > 0) options.batch_size = flags.batch_size;
+  options.precision = flags.precision;
+  options.device = device;
   opened.model->to(options.device);
   const ClassifyMetrics metrics = evaluate_classifier(*opened.model, *source, options);
   require_finite_figures({{"loss", metrics.loss}}, model, flags.data);

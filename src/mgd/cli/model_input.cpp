@@ -29,4 +29,12 @@ ModelInput settle_input(const std::string& model, std::int64_t image_size, const
   return input;
 }
 
+EvalOptions eval_options_of(const OpenedModel& opened, const ModelInput& input) {
+  return {.mean = opened.info.mean,
+          .std = opened.info.std,
+          .height = opened.info.height,
+          .width = opened.info.width,
+          .view = input.rules.view};
+}
+
 }  // namespace mgd

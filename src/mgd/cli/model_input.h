@@ -21,4 +21,7 @@ struct ModelInput {
 ModelInput settle_input(const std::string& model, std::int64_t image_size, const PictureSurvey& survey,
                         OpenedModel& opened, bool habit_only = false);
 
+// How a model with that input is asked, in batches of the usual size and in fp32 on the CPU.
+EvalOptions eval_options_of(const OpenedModel& opened, const ModelInput& input);
+
 }  // namespace mgd

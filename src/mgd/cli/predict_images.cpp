@@ -88,15 +88,10 @@ int predict_images(const std::vector<std::string>& args, const PredictFlags& fla
   const ModelInput input = settle_input(args[0], flags.image_size, survey_pictures(*source), opened,
                                         /*habit_only=*/true);
   for (const std::string& line : input.lines) fmt::print(stderr, "{}\n", line);
-  const at::Tensor logits = answer_all(*opened.model, *source,
-                                       {.batch_size = flags.batch_size,
-                                        .mean = opened.info.mean,
-                                        .std = opened.info.std,
-                                        .height = opened.info.height,
-                                        .width = opened.info.width,
-                                        .view = input.rules.view,
-                                        .precision = flags.precision})
-                                .logits;
+  EvalOptions options = eval_options_of(opened, input);
+  options.batch_size = flags.batch_size;
+  options.precision = flags.precision;
+  const at::Tensor logits = answer_all(*opened.model, *source, options).logits;
   require_finite_rows(logits, args[0], [&](std::int64_t i) { return printable(source->name(i)); });
   for (std::int64_t i = 0; i < source->size(); ++i)
     print_prediction(source->name(i), logits[i], opened.info, flags);

@@ -95,11 +95,7 @@ int run_probe(const std::vector<std::string>& args, const ProbeFlags& flags) {
     fail(ExitCode::bad_data, "{}: too few pictures for a validation and a test part", args[1]);
   const ModelInput input = settle_input(args[0], flags.image_size, survey_pictures(*splits.train), opened);
   for (const std::string& line : input.lines) console.note(line);
-  EvalOptions options{.mean = opened.info.mean,
-                      .std = opened.info.std,
-                      .height = opened.info.height,
-                      .width = opened.info.width,
-                      .view = input.rules.view};
+  EvalOptions options = eval_options_of(opened, input);
   options.keep_mean_of = flags.features;
   if (options.keep_mean_of.empty()) options.keep_input_of = opened.model->head_path();
   if (options.keep_mean_of.empty() && options.keep_input_of.empty())

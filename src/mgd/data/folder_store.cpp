@@ -8,8 +8,6 @@
 namespace mgd {
 namespace {
 
-constexpr std::size_t kStart = 4096;
-
 class FolderStore final : public PictureStore {
  public:
   FolderStore(std::shared_ptr<const FileTree> tree, std::int64_t channels, ImageLimits limits)
@@ -28,6 +26,7 @@ class FolderStore final : public PictureStore {
     return tree_->read(static_cast<std::size_t>(item));
   }
   std::string content_start(std::int64_t item) const override {
+    constexpr std::size_t kStart = 4096;
     return tree_->read_start(static_cast<std::size_t>(item), kStart);
   }
   std::uint64_t content_size(std::int64_t item) const override { return entry(item).size; }
@@ -46,7 +45,7 @@ bool all_grey(const Dataset& data, const FileTree& tree) {
   bool any = false;
   const auto colour = [&](const LabelledItem& item) {
     const auto index = static_cast<std::size_t>(item.item);
-    auto header = read_image_header(tree.read_start(index, kStart));
+    auto header = read_image_header(tree.read_start(index, kHeaderBytes));
     if (!header) header = read_image_header(tree.read(index));
     any = any || header;  // the loader counts the damaged ones
     return header && header->channels == 3;

@@ -179,7 +179,7 @@ OpenedModel outline_model(const ModelConfig& config, const ModelDefaults& defaul
 }
 
 std::string hash_of_weights(const ModelConfig& config) {
-  if (!config.script.empty()) return sha256_file(config.script);
+  if (!config.script.empty()) return config.trust;  // its SHA-256: otherwise it would not have been opened
   const fs::path file = config.path.empty() ? fs::path(config.weights) : weights_of_folder(config.path);
   std::string hashes = sha256_file(file);
   if (!config.path.empty()) hashes += sha256_file(fs::path(config.path) / "config.json");
