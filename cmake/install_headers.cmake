@@ -2,6 +2,7 @@
 # change from one version to the next, and stay at home. docs/library.md tells of them.
 cmake_minimum_required(VERSION 3.25)
 set(open
+  mgd.h
   core/error.h core/philox.h core/publish.h
   format/config.h format/text_config.h text/tokenizer.h
   types/batch.h

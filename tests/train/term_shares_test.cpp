@@ -138,9 +138,9 @@ TEST(TermShares, NothingIsSaidInOtherWordsThanNextToNothing) {
 
 TEST(TermShares, AreMeasuredSeldom) {
   std::vector<std::int64_t> steps;
-  for (std::int64_t step = 0; step <= 1300; ++step)
+  for (std::int64_t step = 0; step <= 2500; ++step)
     if (TermShares::due(step, 3)) steps.push_back(step);
-  EXPECT_THAT(steps, ElementsAre(10, 40, 600, 1200));
+  EXPECT_THAT(steps, ElementsAre(10, 40, 1200, 2400));
   EXPECT_FALSE(TermShares::due(10, 1));
 }
 

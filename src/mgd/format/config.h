@@ -153,6 +153,8 @@ struct Config {
 // everything written wrongly.
 Config load_config(const std::string& recipe, const std::vector<std::string>& overrides);
 Config read_config(Node tree, const std::filesystem::path& base_folder);  // the same from a tree
+// From a recipe's text, which errors call `source`; relative paths are those of the working folder.
+Config parse_config(std::string_view yaml, const std::string& source = "recipe");
 std::string config_to_yaml(const Config& config);       // resolved: every value, defaults included
 std::string config_with_origins(const Config& config);  // one line a value with where it came from
 std::string config_schema();                            // every key with type, default, range, help

@@ -319,4 +319,8 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   return config;
 }
 
+Config parse_config(std::string_view yaml, const std::string& source) {
+  return read_config(parse_yaml(yaml, source), ".");
+}
+
 }  // namespace mgd

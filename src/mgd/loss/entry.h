@@ -74,6 +74,14 @@ LossList make_one_loss(const LossEntry& entry) {
   return losses;
 }
 
+// A program's own loss of a class with the constructor LossType(const LossEntry&, const Options&), such as
+// NamedLoss's.
+template <class LossType, class Options = LossOptions>
+OwnLoss own_loss(std::string name, std::string version = "1") {
+  return {
+      .name = std::move(name), .make = make_one_loss<LossType, Options>, .version = std::move(version)};
+}
+
 // float32 for half and bfloat16, unchanged otherwise: a sum of thousands of squares in bfloat16 stops growing
 // after 256.
 at::Tensor at_least_float(const at::Tensor& values);

@@ -11,7 +11,7 @@ namespace mgd {
 namespace {
 
 constexpr std::int64_t kEarlySteps[] = {10, 40};
-constexpr std::int64_t kStepsApart = 200;  // and that many times the number of terms
+constexpr std::int64_t kStepsApart = 400;  // and that many times the number of terms
 constexpr double kTenth = 0.1;
 
 TermShare& share_of(std::vector<TermShare>& terms, const std::string& label) {

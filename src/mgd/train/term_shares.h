@@ -33,8 +33,8 @@ struct TermShares {
 
   // Whether to measure in this step (1-based) of a run of so many losses with a weight. A function of the
   // step alone, so that a resumed run measures where an uninterrupted one does. A measure takes a pass over
-  // the student a term, which is less than two thirds of a step: after the first two, a third of a per cent
-  // of the time at most.
+  // the student a term, which is less than a step: after the first two, a quarter of a per cent of the time
+  // at most.
   static bool due(std::int64_t step, std::size_t num_terms);
 
   // Takes a measure of two terms or more in; gives the lines to tell, one for each loss that was found

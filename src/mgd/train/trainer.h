@@ -54,6 +54,7 @@ struct TrainOptions {
 // export (best or last, see train.export_weights). Throws Error(diverged) after repeated roll-backs, and when
 // what would be exported, the loss blocks or the averages at the end are not finite. A checkpoint of such
 // weights is never written. Signals are the host's: none is handled here.
-TrainResult train(Run& run, const RunFolder& folder, const TrainOptions& options, const TrainEvents& events);
+TrainResult train(Run& run, const RunFolder& folder, const TrainOptions& options = {},
+                  const TrainEvents& events = {});
 
 }  // namespace mgd
