@@ -78,8 +78,7 @@ LossList make_one_loss(const LossEntry& entry) {
 // NamedLoss's.
 template <class LossType, class Options = LossOptions>
 OwnLoss own_loss(std::string name, std::string version = "1") {
-  return {
-      .name = std::move(name), .make = make_one_loss<LossType, Options>, .version = std::move(version)};
+  return {.name = std::move(name), .make = make_one_loss<LossType, Options>, .version = std::move(version)};
 }
 
 // float32 for half and bfloat16, unchanged otherwise: a sum of thousands of squares in bfloat16 stops growing
