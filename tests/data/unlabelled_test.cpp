@@ -152,5 +152,64 @@ TEST(Unlabelled, WhatIsCountedByClassIsRefused) {
   expect_error([&] { open_splits(config); }, ExitCode::usage, {"data.per_class", "no labels"});
 }
 
+DataConfig with_classes(const TempFolder& temp) {
+  for (int c = 0; c < 2; ++c)
+    for (int i = 0; i < 10; ++i)
+      for (const char* part : {"train", "test"})
+        write_file_atomic(temp.file(fmt::format("{}/{}/{}.png", part, c == 0 ? "dark" : "light", i)),
+                          picture(100 * c + 10 * (part[1] == 'e' ? 5 : 0) + i));
+  DataConfig config = config_of(temp.path());
+  config.per_class = 3;
+  return config;
+}
+
+TEST(Unlabelled, MorePicturesStandBehindTheLabelledOnes) {
+  const TempFolder temp, more;
+  DataConfig config = with_classes(temp);
+  fill(more, "train/cat/");
+  fill(more, "test/");
+  write_file_atomic(more.file("notes.txt"), "hello");
+  config.unlabelled = more.path();
+  const OpenedSplits splits = open_splits(config);
+  const ImageSource& train = *splits.train;
+  // Of the 20, those with the values 1 to 9 ... are in data.path: dark ones of train and of validation.
+  EXPECT_EQ(train.class_names(), (std::vector<std::string>{"dark", "light"}));
+  std::int64_t labelled = 0, without = 0;
+  for (std::int64_t i = 0; i < train.size(); ++i) {
+    ++(train.label(i) >= 0 ? labelled : without);
+    if (train.label(i) < 0) {
+      EXPECT_TRUE(train.name(i).starts_with("train/cat/")) << train.name(i);
+    }
+    EXPECT_EQ(train.image(i).pixels.size(), 48U);
+  }
+  EXPECT_EQ(labelled, 6);
+  EXPECT_EQ(without, 20 - 4) << "three in train, and one held out, are the same pictures";
+  EXPECT_EQ(splits.test->size(), 20);
+  EXPECT_EQ(splits.validation->size(), 2);
+  EXPECT_THAT(train.notes(), testing::Contains(testing::AllOf(HasSubstr("unlabelled: 4 of 20"),
+                                                              HasSubstr("left out"), HasSubstr(".png"))));
+  EXPECT_NE(train.fingerprint(), open_splits(with_classes(temp)).train->fingerprint());
+}
+
+TEST(Unlabelled, TheSameFolderGivesWhatHasNoLabelInIt) {
+  const TempFolder temp;
+  DataConfig config = with_classes(temp);
+  config.unlabelled = config.path;
+  const OpenedSplits splits = open_splits(config);
+  EXPECT_EQ(splits.train->size(), 20 - 2) << "what is held out stays out";
+  std::set<std::string> names = names_of(*splits.train);
+  EXPECT_EQ(names.size(), 18U) << "each once";
+}
+
+TEST(Unlabelled, MorePicturesThanThereAre) {
+  const TempFolder temp;
+  DataConfig config = with_classes(temp);
+  config.per_class = 0;
+  config.unlabelled = config.path;
+  expect_error([&] { open_splits(config); }, ExitCode::bad_data, {"data.unlabelled", "already"});
+  config.unlabelled = temp.file("nowhere");
+  expect_error([&] { open_splits(config); }, ExitCode::missing_input, {"nowhere"});
+}
+
 }  // namespace
 }  // namespace mgd

@@ -40,6 +40,14 @@ class MainPath(WithFolder):
         self.assertEqual(described["parameters"], summary["student"]["parameters"])
         self.assertIn("layer3", [tap["name"] for tap in described["taps"]])
 
+        pair = mgd("inspect", "resnet18", "run/student", "--image-size", "64", cwd=self.folder)
+        self.assertEqual(pair.returncode, 0, pair.stderr)
+        self.assertIn("student's stage", pair.stdout)
+        self.assertIn("resize: true brings 64 x 64 to 32 x 32", pair.stdout)
+        self.assertIn("losses: [{name: mgd, student_tap: layer3, teacher_tap: layer1}]", pair.stdout)
+        self.expect(mgd("inspect", "resnet18", "resnet34", "resnet50", cwd=self.folder), 2, "a teacher and a student; got 3")
+        self.expect(mgd("inspect", "resnet18", "bert", cwd=self.folder), 2, "'bert' reads texts")
+
         alone = mgd("distill", "recipe.yaml", "losses=[cross_entropy]", "--dry-run", cwd=self.folder)
         self.expect(alone, 0, "none of them learns from the teacher")
         self.assertNotIn("none of them learns", done.stderr)

@@ -46,6 +46,13 @@ class EveryLoss : public testing::TestWithParam<std::string> {
       loss->survey(inputs(student).input());
       loss->end_survey();
     }
+    if (loss->remembers()) {
+      Case earlier = inputs(student);
+      earlier.teacher["feat"] = drawn({kBatch, kTeacher[0], kTeacher[1], kTeacher[2]}, 77);
+      loss->begin_step();
+      loss->see(earlier.input());
+      loss->end_step();
+    }
     return loss;
   }
 

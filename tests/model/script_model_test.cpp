@@ -1,7 +1,10 @@
 // TorchScript files as teachers, made here by LibTorch itself.
 #include "mgd/model/script_model.h"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/conv2d.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
@@ -85,6 +88,21 @@ TEST_F(ScriptModel, ATupleGivesTapsByPlaceAndATensorIsTheOutput) {
   EXPECT_FALSE(late.has_logits) << "a vector that is not first and not called logits is a tap";
 }
 
+// As of a vision Transformer: five tokens, the first of which stands for the whole picture.
+TEST_F(ScriptModel, TokensAreTakenAsTheMapThatTheirPatchesAre) {
+  const OpenedScript script = opened(
+      "  z = torch.max_pool2d(y, [2, 2]).flatten(2).transpose(1, 2)\n"
+      "  return {\"tokens\": torch.cat([y.mean([2, 3]).unsqueeze(1), z], 1), \"logits\": y.mean([2, 3])}\n");
+  EXPECT_THAT(script.notes, testing::ElementsAre("tokens: 5 tokens, taken as 2 x 2 patches behind 1 other"));
+  EXPECT_EQ(script.model->default_tap(), "tokens");
+  at::Tensor logits;
+  auto found = taps(*script.model, sample_, {"tokens", "tokens.first"}, &logits);
+  const at::Tensor weight = script.model->parameters().front().tensor;
+  const at::Tensor map = at::max_pool2d(at::conv2d(sample_, weight, {}, {2, 2}, {1, 1}), {2, 2});
+  EXPECT_TRUE(at::allclose(found.at("tokens"), map, 1e-5, 1e-6));
+  EXPECT_TRUE(at::equal(found.at("tokens.first"), logits));
+}
+
 TEST_F(ScriptModel, GivesTheSameInEveryPass) {
   const OpenedScript script = opened(
       "  z = torch.relu(y) * 0.3 + torch.sigmoid(y)\n  return {\"map\": z, \"logits\": z.mean([2, 3])}\n");
@@ -102,11 +120,19 @@ TEST_F(ScriptModel, WhatIsNoRowAPictureIsRefused) {
   EXPECT_THAT(refusal("  return (y, 3)\n"), AllOf(HasSubstr("output '1'"), HasSubstr("Int")));
   EXPECT_THAT(refusal("  return {\"a\": y.mean()}\n"), AllOf(HasSubstr("output 'a'"), HasSubstr("()")));
   EXPECT_THAT(refusal("  return y.sum(0, True)\n"), HasSubstr("(1, 4, 4, 4) for 2 pictures"));
-  EXPECT_THAT(refusal("  return y.argmax(1)\n"), HasSubstr("expected numbers"));
+  EXPECT_THAT(refusal("  return y.argmax(1)\n"), AllOf(HasSubstr("Long"), HasSubstr("expected numbers")));
   EXPECT_THAT(refusal("  return {\"logits\": y}\n"), HasSubstr("'logits' has 4 dimensions"));
   EXPECT_THAT(refusal("  return {\"input\": y}\n"), HasSubstr("called 'input'"));
   EXPECT_THAT(refusal("  return {1: y}\n"), HasSubstr("expected strings"));
-  EXPECT_THAT(refusal("  assert False, \"not today\"\n  return y\n"), HasSubstr("its forward pass fails"));
+  EXPECT_THAT(refusal("  assert False, \"not today\"\n  return y\n"),
+              AllOf(HasSubstr("its forward pass fails"), HasSubstr("not today")));
+}
+
+TEST_F(ScriptModel, WhatChangesFromPassToPassOrChangesThePicturesIsRefused) {
+  EXPECT_THAT(refusal("  return torch.dropout(y, 0.5, True)\n"), HasSubstr("differs between two passes"));
+  EXPECT_THAT(refusal("  return y / 0\n"), HasSubstr("is NaN or infinity"));
+  EXPECT_THAT(refusal("  x.zero_()\n  return y\n"), HasSubstr("writes into the pictures"));
+  EXPECT_THAT(refusal("  x[:, 0].mul_(2)\n  return y\n"), HasSubstr("writes into the pictures"));
 }
 
 TEST_F(ScriptModel, OtherFilesAreRefused) {

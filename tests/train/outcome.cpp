@@ -48,4 +48,14 @@ void expect_equal(const Outcome& a, const Outcome& b) {
   EXPECT_EQ(a.ema, b.ema);
 }
 
+void expect_resumed_the_same(const Config& config, const fs::path& folder, std::int64_t steps) {
+  Config half = config;
+  half.train.max_steps = steps;
+  const Outcome whole = train_all(config, folder / "whole");
+  train_all(half, folder / "parts");
+  const Outcome resumed = train_all(config, folder / "parts", RunFolder::Open::resume);
+  EXPECT_EQ(resumed.weights, whole.weights);
+  EXPECT_EQ(resumed.optimizer, whole.optimizer);
+}
+
 }  // namespace mgd::toy

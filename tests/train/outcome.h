@@ -17,4 +17,8 @@ Outcome train_all(const Config& config, const fs::path& folder,
 
 void expect_equal(const Outcome& a, const Outcome& b);
 
+// Trains twice below `folder`: in one go, and stopped after `steps` and gone on with from what lies on the
+// disk. Both must end with the same weights and the same optimizer.
+void expect_resumed_the_same(const Config& config, const fs::path& folder, std::int64_t steps = 5);
+
 }  // namespace mgd::toy

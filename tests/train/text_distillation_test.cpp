@@ -104,13 +104,7 @@ TEST(TextRecipes, EveryLossBetweenTextsResumesToTheByte) {
   const toy::TempFolder folder;
   const std::string teacher = teacher_of(folder, "bert", TextHead::encoder);
   const Config full = sentences(folder, {teacher, kEveryLoss, "train.micro_batch_size=16"});
-  const toy::Outcome straight = toy::train_all(full, folder / "straight");
-  Config half = full;
-  half.train.max_steps = 7;  // 6 steps an epoch, 12 in all
-  toy::train_all(half, folder / "parts");
-  const toy::Outcome resumed = toy::train_all(full, folder / "parts", RunFolder::Open::resume);
-  EXPECT_EQ(resumed.weights, straight.weights);
-  EXPECT_EQ(resumed.optimizer, straight.optimizer);
+  toy::expect_resumed_the_same(full, folder.path(), 7);  // 6 steps an epoch, 12 in all
 }
 
 TEST(TextRecipes, TheSurveyIsToldAndKeptInCheckpoints) {

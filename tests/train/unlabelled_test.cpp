@@ -105,13 +105,36 @@ TEST(Unlabelled, AResumedRunIsTheSame) {
       unlabelled(folder, {"losses=[{name: kd, weight: 1}, mgd]", "data.augment=[{name: mixup}]",
                           "data.views=2", "train.schedule=constant", "train.export_weights=last",
                           "train.teacher_cache=" + folder / "kept.cache"});
-  Config half = config;
-  half.train.max_steps = 5;
-  const toy::Outcome whole = toy::train_all(config, folder / "whole");
-  toy::train_all(half, folder / "parts");
-  const toy::Outcome resumed = toy::train_all(config, folder / "parts", RunFolder::Open::resume);
-  EXPECT_EQ(resumed.weights, whole.weights);
-  EXPECT_EQ(resumed.optimizer, whole.optimizer);
+  toy::expect_resumed_the_same(config, folder.path());
+}
+
+// In the middle of a queue that is not full yet, and that has gone round.
+TEST(Unlabelled, WhatALossRemembersIsResumedToTheBit) {
+  const toy::TempFolder folder;
+  const std::string local = "{name: similarity, label: local, among: positions, weight: 0.1}";
+  for (const std::string queue : {"16", "44"})
+    for (const std::string micro : {"0", "4"}) {
+      SCOPED_TRACE(queue + " " + micro);
+      const Config config =
+          unlabelled(folder, {"losses=[{name: similarity, queue: " + queue + "}, " + local + "]",
+                              "train.micro_batch_size=" + micro, "train.schedule=constant",
+                              "train.export_weights=last", "train.epochs=3"});
+      toy::expect_resumed_the_same(config, folder.path() / (queue + "-" + micro));
+    }
+}
+
+TEST(Unlabelled, AQueueSaysWhatItHolds) {
+  const toy::TempFolder folder;
+  const auto open = [&](const char* steps) {
+    return make_run(unlabelled(folder, {"losses=[{name: similarity, queue: 44}]", steps}));
+  };
+  toy::Notes notes;
+  train(*open("train.max_steps=2"), RunFolder(folder / "run", RunFolder::Open::create), {}, notes.events());
+  const auto run = open("train.max_steps=4");
+  EXPECT_THAT(describe_run(*run), Contains(HasSubstr("against 44 earlier embeddings")));
+  train(*run, RunFolder(folder / "run", RunFolder::Open::resume), {}, notes.events());
+  const auto batch = run->config.train.batch_size;
+  EXPECT_THAT(notes.lines, Contains(HasSubstr(fmt::format("losses.similarity: holds {} of 44", 2 * batch))));
 }
 
 }  // namespace

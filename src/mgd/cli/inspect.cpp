@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mgd/cli/inspect_mask.h"
+#include "mgd/cli/inspect_pair.h"
 #include "mgd/cli/model_input.h"
 #include "mgd/cli/open_named_model.h"
 #include "mgd/cli/verbs.h"
@@ -105,6 +106,27 @@ void inspect_image(const std::string& name, const InspectFlags& flags) {
   print_nodes(summary);
 }
 
+// Pictures as the teacher wants them, of the size that the student is shown, too.
+void inspect_pair(const std::string& teacher, const std::string& student, const InspectFlags& flags) {
+  for (const std::string& name : {teacher, student})
+    if (is_text(name))
+      fail(ExitCode::usage,
+           "inspect: '{}' reads texts; a teacher and a student are compared by their maps, so both "
+           "read pictures",
+           name);
+  if (flags.json) fail(ExitCode::usage, "--json: it is for one model");
+  if (!flags.model.empty())
+    fail(ExitCode::usage, "--model: it is for one model; give folders or architectures");
+  OpenedModel first = open_named_model(teacher, "", /*allow_fresh=*/true, {}, HeadUse::teach);
+  const OpenedModel second = open_named_model(student, "", /*allow_fresh=*/true, {}, HeadUse::teach);
+  const ModelInput input = settle_input(teacher, flags.image_size, {}, first);
+  const PictureSize size = input.rules.size;
+  fmt::print("pictures of {} x {}\n", size.height, size.width);
+  for (const std::string& line : describe_pair(summarize(*first.model, size.height, size.width),
+                                               summarize(*second.model, size.height, size.width)))
+    fmt::print("{}\n", line);
+}
+
 int run_inspect(const std::vector<std::string>& args, const InspectFlags& flags) {
   if (!flags.mask.empty()) {
     if (!args.empty())
@@ -114,7 +136,12 @@ int run_inspect(const std::vector<std::string>& args, const InspectFlags& flags)
   }
   if (!flags.picture.empty()) fail(ExitCode::usage, "--picture: it draws a mask; give --mask too");
   if (args.empty()) fail(ExitCode::usage, "inspect: MODEL is missing; e.g. mgd inspect cifar_resnet8");
-  if (args.size() > 1) fail(ExitCode::usage, "inspect takes one model, got {}", args.size());
+  if (args.size() > 2)
+    fail(ExitCode::usage, "inspect takes a model, or a teacher and a student; got {}", args.size());
+  if (args.size() == 2) {
+    inspect_pair(args[0], args[1], flags);
+    return 0;
+  }
   if (is_text(args[0]))
     inspect_text(args[0], flags.json);
   else
@@ -127,10 +154,12 @@ int run_inspect(const std::vector<std::string>& args, const InspectFlags& flags)
 Verb inspect_verb() {
   auto flags = std::make_shared<InspectFlags>();
   return {.name = "inspect",
-          .help = "layers, shapes, parameters, MACs and taps of a model; or a mask, drawn",
+          .help = "layers, shapes, parameters, MACs and taps of a model; where two meet; or a mask, drawn",
           .example = "mgd inspect cifar_resnet8",
-          .positional_name = "MODEL",
-          .positional_help = "a model folder, a safetensors file or the name of an architecture",
+          .positional_name = "MODEL [STUDENT]",
+          .positional_help =
+              "a model folder, a safetensors file or the name of an architecture; with a "
+              "second one, where the two could be compared",
           .options = [flags](OptionVisitor& v) { flags->visit(v); },
           .run = [flags](const std::vector<std::string>& args) { return run_inspect(args, *flags); }};
 }

@@ -147,14 +147,13 @@ std::string PictureStore::content(std::int64_t item) const {
          std::string(picture.pixels.begin(), picture.pixels.end());
 }
 
-SharedPictures shared_pictures(const PictureStore& store, const std::vector<LabelledItem>& items,
-                               const std::vector<LabelledItem>& others) {
+SharedPictures shared_pictures(const PicturePart& part, const PicturePart& others) {
   using Keys = std::vector<std::pair<std::string, std::int64_t>>;  // key, item
-  using Look = std::function<std::string(std::int64_t)>;
-  const auto keys_of = [](const Look& look, Keys some) {
+  using Look = std::function<std::string(const PictureStore&, std::int64_t)>;
+  const auto keys_of = [](const Look& look, const PictureStore& store, Keys some) {
     for (auto& [key, item] : some) {
       try {
-        key = sha256_hex(look(item));
+        key = sha256_hex(look(store, item));
       } catch (const Error&) {
         key.clear();
       }
@@ -167,19 +166,20 @@ SharedPictures shared_pictures(const PictureStore& store, const std::vector<Labe
     std::erase_if(some, [&](const auto& one) { return one.first.empty() || !known.contains(one.first); });
   };
   Keys left, right;
-  for (const LabelledItem& one : items) left.emplace_back("", one.item);
-  for (const LabelledItem& one : others) right.emplace_back("", one.item);
-  for (const Look& look : {Look([&](std::int64_t item) { return std::to_string(store.content_size(item)); }),
-                           Look([&](std::int64_t item) { return store.content_start(item); }),
-                           Look([&](std::int64_t item) { return store.content(item); })}) {
-    left = keys_of(look, std::move(left));
-    right = keys_of(look, std::move(right));
+  for (const LabelledItem& one : part.items) left.emplace_back("", one.item);
+  for (const LabelledItem& one : others.items) right.emplace_back("", one.item);
+  for (const Look& look :
+       {Look([](auto&store, std::int64_t item) { return std::to_string(store.content_size(item)); }),
+        Look([](auto&store, std::int64_t item) { return store.content_start(item); }),
+        Look([](auto&store, std::int64_t item) { return store.content(item); })}) {
+    left = keys_of(look, part.store, std::move(left));
+    right = keys_of(look, others.store, std::move(right));
     keep_common(left, right);
     keep_common(right, left);
   }
-  SharedPictures shared{.count = static_cast<std::int64_t>(left.size())};
+  SharedPictures shared;
+  for (const auto& [key, item] : left) shared.items.push_back(item);
   if (left.empty()) return shared;
-  shared.item = left.front().second;
   shared.other = std::find_if(right.begin(), right.end(), [&](const auto& one) {
                    return one.first == left.front().first;
                  })->second;

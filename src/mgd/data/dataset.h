@@ -65,14 +65,19 @@ struct WantedSplits {
 // Takes the labels away.
 void forget_labels(Dataset& data);
 
-// How many of `items` are one of `others`, byte for byte, and the first such pair. Only what agrees in size
-// and first bytes with the other side is read as a whole; what cannot be read is no copy.
-struct SharedPictures {
-  std::int64_t count = 0;
-  std::int64_t item = -1, other = -1;
+// Some pictures of a store.
+struct PicturePart {
+  const PictureStore& store;
+  const std::vector<LabelledItem>& items;
 };
-SharedPictures shared_pictures(const PictureStore& store, const std::vector<LabelledItem>& items,
-                               const std::vector<LabelledItem>& others);
+
+// Those of `part` that are one of `others`, byte for byte, and of the first of them which one it is. Only
+// what agrees in size and first bytes with the other side is read as a whole; what cannot be read is no copy.
+struct SharedPictures {
+  std::vector<std::int64_t> items;  // in the order of `part`
+  std::int64_t other = -1;          // -1: there are none
+};
+SharedPictures shared_pictures(const PicturePart& part, const PicturePart& others);
 
 // The items of one split of `data`: the validation rule and per_class of open_images.
 std::vector<LabelledItem> items_of(const Dataset& data, const DataConfig& config, Split split);

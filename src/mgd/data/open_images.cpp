@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <iterator>
+#include <set>
 
 #include "mgd/core/error.h"
 #include "mgd/core/file.h"
+#include "mgd/data/joined_images.h"
 #include "mgd/data/picture_names.h"
 #include "mgd/data/sources.h"
 #include "mgd/format/archive_tree.h"
@@ -178,13 +181,15 @@ namespace {
 // A picture that was learned measures memory: figures of such a part promise too much.
 void note_shared(Dataset& data, const DataConfig& config, Split part) {
   const auto items = items_of(data, config, part);
-  const SharedPictures shared = shared_pictures(*data.store, items, items_of(data, config, Split::train));
-  if (shared.count == 0) return;
+  const SharedPictures shared =
+      shared_pictures({*data.store, items}, {*data.store, items_of(data, config, Split::train)});
+  if (shared.items.empty()) return;
+  const std::size_t count = shared.items.size();
   data.notes.push_back(
-      fmt::format("{} of {} {} pictures {} in the training part too, byte for byte: {} = {}{}", shared.count,
-                  items.size(), part == Split::test ? "test" : "validation", shared.count == 1 ? "is" : "are",
-                  printable(data.store->name(shared.item)), printable(data.store->name(shared.other)),
-                  shared.count > 1 ? ", ..." : ""));
+      fmt::format("{} of {} {} pictures {} in the training part too, byte for byte: {} = {}{}", count,
+                  items.size(), part == Split::test ? "test" : "validation", count == 1 ? "is" : "are",
+                  printable(data.store->name(shared.items.front())),
+                  printable(data.store->name(shared.other)), count > 1 ? ", ..." : ""));
 }
 
 Dataset read_dataset(const DataConfig& config, WantedSplits wanted, bool flat_is_unlabelled) {
@@ -204,12 +209,62 @@ std::shared_ptr<const ImageSource> open_images(const DataConfig& config, Split s
                       config, split);
 }
 
+namespace {
+
+// What is there with a label is not needed without one, and what is measured is not to be learned from.
+void leave_out_known(Dataset& more, const Dataset& data, const DataConfig& config) {
+  std::vector<LabelledItem> known;
+  for (const Split part : {Split::train, Split::validation, Split::test})
+    std::ranges::copy(items_of(data, config, part), std::back_inserter(known));
+  const SharedPictures shared = shared_pictures({*more.store, more.train}, {*data.store, known});
+  if (shared.items.empty()) return;
+  const std::size_t all = more.train.size();
+  const std::set<std::int64_t> copies(shared.items.begin(), shared.items.end());
+  std::erase_if(more.train, [&](const LabelledItem& one) { return copies.contains(one.item); });
+  more.notes.push_back(
+      fmt::format("{} of {} pictures are in data.path too, byte for byte, and left out: {} = {}{}",
+                  copies.size(), all, printable(more.store->name(shared.items.front())),
+                  printable(data.store->name(shared.other)), copies.size() > 1 ? ", ..." : ""));
+}
+
+std::shared_ptr<const ImageSource> open_unlabelled(const DataConfig& config, const Dataset& data) {
+  DataConfig wanted = config;
+  wanted.path = config.unlabelled;
+  wanted.unlabelled.clear();
+  wanted.format = "auto";
+  wanted.labels = "none";
+  wanted.train = "train";
+  wanted.test.clear();
+  wanted.validation_split.clear();
+  wanted.validation = 0;
+  wanted.per_class = 0;
+  wanted.channels = data.channels;
+  Dataset more = config.unlabelled == config.path
+                     ? data
+                     : read_dataset(wanted, {.train = true}, /*flat_is_unlabelled=*/true);
+  forget_labels(more);
+  leave_out_known(more, data, config);
+  if (more.train.empty())
+    fail(ExitCode::bad_data, "data.unlabelled: {}: data.path has all of its pictures already",
+         config.unlabelled);
+  return select_split(more, wanted, Split::train);
+}
+
+}  // namespace
+
 OpenedSplits open_splits(const DataConfig& config) {
   Dataset data =
       read_dataset(config, {.train = true, .test = !config.test.empty()}, /*flat_is_unlabelled=*/true);
   for (const Split part : {Split::validation, Split::test}) note_shared(data, config, part);
   OpenedSplits out;
   out.train = select_split(data, config, Split::train);
+  if (!config.unlabelled.empty()) {
+    if (data.classes.empty())
+      fail(ExitCode::usage,
+           "data.unlabelled: the pictures of data.path have no labels either; put all of them into one "
+           "folder");
+    out.train = joined_images(std::move(out.train), open_unlabelled(config, data));
+  }
   if (config.validation > 0 || data.validation)
     out.validation = select_split(data, config, Split::validation);
   if (!config.test.empty() && data.has_test) out.test = select_split(data, config, Split::test);

@@ -10,6 +10,9 @@ void DataConfig::visit(OptionVisitor& v) {
   v.option("format", format,
            {.help = "what path holds; auto looks",
             .choices = {"auto", "imagefolder", "cifar", "idx", "npz", "csv", "list"}});
+  v.option("unlabelled", unlabelled,
+           {.help = "more training pictures, in anything that path may be, without labels: losses that read "
+                    "labels leave them out"});
   v.option(
       "labels", labels,
       {.help = "none: whatever says a class is not looked at, and every picture below the folder counts; "

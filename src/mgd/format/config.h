@@ -13,6 +13,7 @@ struct DataConfig {
   // Folder, .tar(.gz|.xz|.zst|.bz2), .zip, CIFAR binary, IDX, .npz, .csv(.gz), list of pictures.
   std::string path;
   std::string format = "auto";  // auto | imagefolder | cifar | idx | npz | csv | list
+  std::string unlabelled;       // more training pictures, without labels: anything `path` may be
   std::string labels = "auto";  // auto: a run goes without where pictures lie right in the folder; none
   std::string train = "train";  // name of each split inside `path`
   std::string test = "test";

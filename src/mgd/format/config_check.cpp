@@ -306,6 +306,7 @@ Config read_config(Node tree, const std::filesystem::path& base_folder) {
   check_label_smoothing(config);
   default_losses(config);
   make_absolute(config, "data.path", config.data.path, base_folder);
+  make_absolute(config, "data.unlabelled", config.data.unlabelled, base_folder);
   make_absolute(config, "text.tokenizer", config.text.tokenizer, base_folder);
   make_absolute(config, "text.cache_dir", config.text.cache_dir, base_folder);
   make_absolute(config, "train.teacher_cache.path", config.train.teacher_cache.path, base_folder);

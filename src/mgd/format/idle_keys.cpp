@@ -35,8 +35,8 @@ std::vector<Rule> rules_for(const Config& config) {
   return {
       {texts,
        {"data.format", "data.labels", "data.validation_split", "data.label_column", "data.channels",
-        "data.max_megapixels", "data.augment", "data.views", "data.image_size", "data.crop_pct",
-        "data.crop_mode", "data.interpolation", "data.mean", "data.std"},
+        "data.max_megapixels", "data.unlabelled", "data.augment", "data.views", "data.image_size",
+        "data.crop_pct", "data.crop_mode", "data.interpolation", "data.mean", "data.std"},
        "it is for pictures, and this task reads texts"},
       {!texts,
        {"student.vocab_size", "student.hidden_size", "student.heads", "student.intermediate_size",

@@ -23,8 +23,8 @@ struct Found {
 Found find_sgemm() {
   const char* wanted = std::getenv("MGD_GEMM");
   if (wanted != nullptr && std::string_view(wanted) == "libtorch") return {nullptr, "off: MGD_GEMM=libtorch"};
-#ifdef __SANITIZE_ADDRESS__
-  return {nullptr, "off: the address sanitizer does not allow it"};
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return {nullptr, "off: the sanitizer does not allow it"};
 #else
   for (const char* name : {"libdnnl.so.2", "libdnnl.so.3"}) {
     // Bound to its own symbols first: LibTorch carries another version whose inline functions have the same

@@ -7,30 +7,16 @@
 namespace mgd {
 namespace {
 
-struct CosineOptions : FeatureOptions {
-  std::string align = "auto";
-  void visit(OptionVisitor& v) {
-    FeatureOptions::visit(v);
-    v.option("align", align,
-             {.help = "linear map of each row to the teacher's width: where widths differ, or always",
-              .choices = {"auto", "always"}});
-  }
-  AlignedOptions aligned() const {
-    AlignedOptions options;
-    options.align = align;
-    return options;
-  }
-};
-
 // 1 - cos between the student's aligned row and the teacher's, for each token; of maps, for each position
-// with its channels as the row. Count: tokens, or positions. A row that is 0 has the cosine 0. Sanh et al.,
-// "DistilBERT", 2019, section 3: the cosine loss on the last hidden states.
+// with its channels as the row; of vectors, for each sample. Count: tokens, positions or samples. A row that
+// is 0 has the cosine 0. Sanh et al., "DistilBERT", 2019, section 3: the cosine loss on the last hidden
+// states.
 class HiddenCosine final : public FeatureLoss {
  public:
-  HiddenCosine(const LossEntry& entry, TapPair pair, const CosineOptions& options)
+  HiddenCosine(const LossEntry& entry, TapPair pair, const AlignedOptions& options)
       : FeatureLoss(std::move(pair), options) {
     RandomStream random = init_stream(entry, taps());
-    block_ = std::make_unique<AlignBlock>(taps(), options.aligned(), random);
+    block_ = std::make_unique<AlignBlock>(taps(), options, random);
   }
 
   Module* trainable() override { return block_->is_identity() ? nullptr : block_.get(); }
@@ -54,7 +40,7 @@ class HiddenCosine final : public FeatureLoss {
 }  // namespace
 
 LossList make_cosine_losses(const LossEntry& entry) {
-  return make_feature_losses<HiddenCosine, CosineOptions>(entry, {"name"}, {.rows = true});
+  return make_feature_losses<HiddenCosine, AlignedOptions>(entry, {"name"}, {.vectors = true, .rows = true});
 }
 
 }  // namespace mgd

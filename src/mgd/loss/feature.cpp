@@ -34,9 +34,15 @@ void FeatureOptions::visit_taps(OptionVisitor& v) {
 
 void AlignedOptions::visit(OptionVisitor& v) {
   FeatureOptions::visit(v);
-  v.option("align", align,
-           {.help = "1x1 convolution to the teacher's channels: where they differ, or always",
-            .choices = {"auto", "always"}});
+  visit_align(v);
+}
+
+void AlignedOptions::visit_align(OptionVisitor& v) {
+  v.option(
+      "align", align,
+      {.help = "1x1 convolution (of vectors and rows: linear layer) to the teacher's width: where widths "
+               "differ, or always",
+       .choices = {"auto", "always"}});
 }
 
 void TargetOptions::visit(OptionVisitor& v) {

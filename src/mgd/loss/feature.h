@@ -27,6 +27,9 @@ struct FeatureOptions : LossOptions {
 struct AlignedOptions : FeatureOptions {
   std::string align = "auto";
   void visit(OptionVisitor& v);
+
+ protected:
+  void visit_align(OptionVisitor& v);
 };
 
 // Of losses whose target may be standardised by PHI-S.

@@ -80,6 +80,15 @@ class Loss {
   virtual void survey(const LossInput& /*input*/) {}
   virtual std::string end_survey() { return {}; }
 
+  // A loss that remembers samples of earlier steps: begin_step() before the first batch of a step, see() of
+  // each batch, also when there is nothing to count, end_step() when the update was made. What it remembers
+  // are buffers of trainable(), which a checkpoint holds; memory() says what that is.
+  virtual bool remembers() const { return false; }
+  virtual void begin_step() {}
+  virtual void see(const LossInput& /*input*/) {}
+  virtual void end_step() {}
+  virtual std::string memory() const { return {}; }
+
   // Of a micro-batch, or of the whole step by scope().
   virtual double count(const CountInput& input) const = 0;
   virtual at::Tensor sum(const LossInput& input) = 0;  // scalar, float or double; unweighted
@@ -125,6 +134,7 @@ struct LossContext {
   std::string teacher_default_tap;
   std::vector<AttentionNodes> student_attention, teacher_attention;  // a layer each
   std::int64_t num_classes = 0;
+  std::int64_t num_samples = 0;                                 // to train on; 0: not known
   AnswerKind answers = AnswerKind::classes;                     // of the student
   std::int64_t embedding_size = 0, teacher_embedding_size = 0;  // H of sentence encoders
   std::uint64_t seed = 0;                                       // initialisation of the loss's own blocks

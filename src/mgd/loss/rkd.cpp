@@ -1,6 +1,5 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Reduction.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cdist.h>
 #include <ATen/ops/linalg_vector_norm.h>
@@ -8,12 +7,12 @@
 #include <ATen/ops/smooth_l1_loss.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <limits>
 
 #include "mgd/loss/feature.h"
+#include "mgd/loss/pieces.h"
 #include "mgd/nn/autocast.h"
 
 namespace mgd {
@@ -60,19 +59,9 @@ at::Tensor angle_sum(const at::Tensor& student, const at::Tensor& teacher) {
   constexpr std::int64_t kTripletsAtOnce = 256 * 256 * 256;
   const std::int64_t batch = student.size(0);
   const std::int64_t piece = std::max<std::int64_t>(1, kTripletsAtOnce / (batch * batch));
-  if (batch <= piece) return angle_sum(student, teacher, 0, batch);
-  const bool with_gradient = at::GradMode::is_enabled() && student.requires_grad();
-  const at::Tensor leaf = student.detach().requires_grad_(with_gradient);
-  at::Tensor total = at::zeros({}, student.options());
-  for (std::int64_t first = 0; first < batch; first += piece) {
-    const at::Tensor part = angle_sum(leaf, teacher, first, std::min(piece, batch - first));
-    if (with_gradient) part.backward();
-    total = total + part.detach();
-  }
-  if (!with_gradient) return total;
-  // Of the value `total`, with the gradient that the pieces left.
-  const at::Tensor linear = at::sum(student * leaf.grad());
-  return total + (linear - linear.detach());
+  return sum_of_pieces(student, (batch + piece - 1) / piece, [&](const at::Tensor& e, std::int64_t p) {
+    return angle_sum(e, teacher, p * piece, std::min(piece, batch - p * piece));
+  });
 }
 
 // Huber distance of the student's relations from the teacher's: distances of pairs, each side in units of its

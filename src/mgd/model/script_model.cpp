@@ -1,6 +1,8 @@
 #include "mgd/model/script_model.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/record_function.h>
 #include <fmt/ranges.h>
@@ -9,19 +11,27 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "mgd/core/error.h"
 #include "mgd/core/memory.h"
+#include "mgd/types/token_grid.h"
 
 namespace mgd {
 namespace {
 
 using Outputs = std::vector<std::pair<std::string, at::Tensor>>;
 
-// LibTorch tells of a script's own lines and of its C++ stack; the first line says what was wrong.
-std::string first_line(const std::exception& error) {
-  const std::string text = error.what();
-  return text.substr(0, text.find('\n'));
+// LibTorch tells of a script's own lines and of its C++ stack. What was wrong says the line after the
+// script's own traceback ("RuntimeError: ..."), where there is one, else the first.
+std::string telling_line(const std::exception& error) {
+  std::istringstream text(error.what());
+  std::string first;
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with("RuntimeError: ") || line.starts_with("builtins.")) return line;
+    if (first.empty()) first = line;
+  }
+  return first.empty() ? "no reason given" : first;
 }
 
 // What `f` gives; whatever LibTorch or the script throws is an Error that names the file.
@@ -33,7 +43,7 @@ auto tried(const std::string& file, const char* doing, const F& f) -> decltype(f
     throw;
   } catch (const std::exception& error) {
     if (memory_shortage(error)) throw;
-    fail(ExitCode::bad_data, "{}: {}: {}", file, doing, printable(first_line(error)));
+    fail(ExitCode::bad_data, "{}: {}: {}", file, doing, printable(telling_line(error)));
   }
 }
 
@@ -48,13 +58,19 @@ class Script {
 
   const torch::jit::Module& module() const { return module_; }
   const std::string& file() const { return file_; }
+  const std::vector<std::string>& notes() const { return notes_; }  // of the last run
 
   Outputs run(const at::Tensor& input) {
     if (input.device() != device_) module_.to(device_ = input.device());
     return tried(file_, "its forward pass fails", [&] {
       const torch::jit::GraphOptimizerEnabledGuard as_written(false);
       const at::NoGradGuard no_grad;
-      return outputs_of(module_.forward({input}), input.size(0));
+      const auto version = input._version();
+      const c10::IValue given = module_.forward({input});
+      if (input._version() != version)
+        fail(ExitCode::bad_data, "{}: its forward pass writes into the pictures, which the student sees, too",
+             file_);
+      return outputs_of(given, input.size(0));
     });
   }
 
@@ -66,12 +82,24 @@ class Script {
     const at::Tensor tensor = value.toTensor();
     if (tensor.dim() < 2 || tensor.size(0) != batch || !at::isFloatingType(tensor.scalar_type()))
       fail(ExitCode::bad_data,
-           "{}: its output '{}' has the shape ({}) for {} pictures, expected numbers, a row for each", file_,
-           printable(name), fmt::format("{}", fmt::join(tensor.sizes(), ", ")), batch);
+           "{}: its output '{}' is {} ({}) for {} pictures, expected numbers with a fraction, a row for each",
+           file_, printable(name), c10::toString(tensor.scalar_type()),
+           fmt::format("{}", fmt::join(tensor.sizes(), ", ")), batch);
     outputs.emplace_back(std::move(name), tensor);
   }
 
-  Outputs outputs_of(const c10::IValue& given, std::int64_t batch) const {
+  // Tokens as what losses compare.
+  static Outputs on_the_picture(const Outputs& outputs) {
+    Outputs all;
+    for (const auto& [name, value] : outputs) {
+      const auto grid = value.dim() == 3 ? grid_of_tokens(value.size(1)) : std::nullopt;
+      all.emplace_back(name, grid ? map_of_tokens(value, *grid) : value);
+      if (grid && grid->others > 0) all.emplace_back(first_token_of(name), value.select(1, 0));
+    }
+    return all;
+  }
+
+  Outputs outputs_of(const c10::IValue& given, std::int64_t batch) {
     Outputs outputs;
     if (given.isTensor()) {
       add(outputs, "output", given, batch);
@@ -96,12 +124,17 @@ class Script {
     for (const auto& [name, value] : outputs)
       if (name == "input")
         fail(ExitCode::bad_data, "{}: an output is called 'input', which is the pictures", file_);
-    return outputs;
+    notes_.clear();
+    for (const auto& [name, value] : outputs)
+      if (const auto grid = value.dim() == 3 ? grid_of_tokens(value.size(1)) : std::nullopt)
+        notes_.push_back(fmt::format("{}: {}", printable(name), describe(*grid)));
+    return on_the_picture(outputs);
   }
 
   std::string file_;
   torch::jit::Module module_;
   at::Device device_ = at::kCPU;
+  std::vector<std::string> notes_;
 };
 
 // Which of the outputs are what.
@@ -230,12 +263,33 @@ std::int64_t count_macs(const F& f) {
 
 }  // namespace
 
+namespace {
+
+// Dropout that was left on, or a draw: a resumed run would be another one, and a cache would lie.
+void require_same_again(Script& script, const at::Tensor& sample, const Outputs& first) {
+  for (const auto& [name, value] : first)
+    if (!at::isfinite(value).all().item<bool>())
+      fail(ExitCode::bad_data, "{}: its output '{}' is NaN or infinity for an ordinary picture",
+           script.file(), printable(name));
+  const Outputs again = script.run(sample);
+  for (std::size_t i = 0; i < first.size(); ++i)
+    if (i >= again.size() || !at::equal(first[i].second, again[i].second))
+      fail(ExitCode::bad_data,
+           "{}: its output '{}' differs between two passes over the same pictures; save it in evaluation "
+           "mode, "
+           "without dropout and other draws",
+           script.file(), printable(first[i].first));
+}
+
+}  // namespace
+
 OpenedScript open_script(const std::string& file, const at::Tensor& sample) {
   Script script(file);
   Outputs outputs;
   const std::int64_t macs = count_macs([&] { outputs = script.run(sample); });
+  require_same_again(script, sample, outputs);
   Roles roles = roles_of(outputs, file);
-  OpenedScript opened{.model = nullptr, .has_logits = !roles.logits.empty()};
+  OpenedScript opened{.model = nullptr, .has_logits = !roles.logits.empty(), .notes = script.notes()};
   const ModelSpec spec{.architecture = "TorchScript",
                        .num_classes = roles.classes,
                        .in_channels = sample.size(1),

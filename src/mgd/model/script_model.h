@@ -12,7 +12,8 @@ namespace mgd {
 
 struct OpenedScript {
   std::unique_ptr<ImageModel> model;
-  bool has_logits = false;  // otherwise its logits are zeros of one class
+  bool has_logits = false;         // otherwise its logits are zeros of one class
+  std::vector<std::string> notes;  // how tokens were taken, a line an output
 };
 
 // Opens a TorchScript file, which is a program: whoever calls this trusts it. `sample`: pictures (B, C, Y, X)
@@ -21,9 +22,11 @@ struct OpenedScript {
 //   a tensor                     called "output"
 //   a tuple or list of tensors   called "0", "1", ...
 //   a dictionary of tensors      by its names
-// each of floats with B rows. The logits are the output called "logits", else the first one where that is (B,
-// K). The default tap is the first map (B, C, Y, X), else the first output. Graphs run as they were written,
-// so that the same pictures give the same numbers in every pass.
+// each of floats with B rows. Tokens (B, T, H) are taken as the map that their patches are
+// (types/token_grid.h), and their first one is the tap NAME.first where it is no patch. The logits are the
+// output called "logits", else the first one where that is (B, K). The default tap is the first map (B, C, Y,
+// X), else the first output. Graphs run as they were written, so that the same pictures give the same numbers
+// in every pass.
 //
 // Throws Error(bad_data) for what is no TorchScript, fails on the sample, or gives anything else.
 OpenedScript open_script(const std::string& file, const at::Tensor& sample);

@@ -51,9 +51,10 @@ OpenedSplits ImageTask::open_data(std::int64_t channels) const {
     if (wanted.channels == 0) wanted.channels = channels;
     return open_splits(wanted);
   }
-  if (!wanted.path.empty())
-    fail(ExitCode::usage, "data.path: got '{}', but the program brings pictures of its own; leave it out",
-         wanted.path);
+  for (const auto& [key, path] : {std::pair{"path", wanted.path}, {"unlabelled", wanted.unlabelled}})
+    if (!path.empty())
+      fail(ExitCode::usage, "data.{}: got '{}', but the program brings pictures of its own; leave it out",
+           key, path);
   if (channels > 0 && channels != own_pictures_.train->channels())
     fail(ExitCode::usage, "the program's pictures have {} channels, and the weights that are given take {}",
          own_pictures_.train->channels(), channels);

@@ -1,4 +1,6 @@
 // A teacher of a task of pictures of whom only a file of answers is there.
+#include <unordered_set>
+
 #include "mgd/core/error.h"
 #include "mgd/task/image_task.h"
 #include "mgd/teach/stored_teacher.h"
@@ -24,6 +26,18 @@ Coverage coverage_of(const StoredAnswers& answers, const ImageSource* source) {
   return coverage;
 }
 
+// Pictures of data.path and of data.unlabelled may be called alike, and then an answer could be to either.
+void refuse_same_names(const ImageSource& source, const std::string& file) {
+  std::unordered_set<std::string> names;
+  for (std::int64_t i = 0; i < source.size(); ++i)
+    if (!names.insert(source.name(i)).second)
+      fail(ExitCode::bad_data,
+           "{}: two training pictures are called '{}', one of data.path and one of data.unlabelled, and "
+           "answers "
+           "go by name; rename the folder of the latter, or the pictures",
+           file, printable(source.name(i)));
+}
+
 }  // namespace
 
 OpenedTeacher ImageTask::open_stored_teacher(const ModelConfig& wanted, const std::string& role) {
@@ -36,6 +50,7 @@ OpenedTeacher ImageTask::open_stored_teacher(const ModelConfig& wanted, const st
   if (!config_.train.teacher_cache.path.empty())
     fail(ExitCode::usage, "train.teacher_cache: {} is a file of answers already; leave the cache out",
          wanted.answers);
+  refuse_same_names(*train_, wanted.answers);
   const auto answers = std::make_shared<StoredAnswers>(wanted.answers);
   OpenedTeacher opened;
   opened.facts.stored = true;
@@ -54,6 +69,7 @@ OpenedTeacher ImageTask::open_stored_teacher(const ModelConfig& wanted, const st
     notes_.push_back(
         fmt::format("{:<10} {} of {} answers in the file are to pictures that this run does not use", role,
                     all - used, all));
+  answers->check_logits();
   const auto* logits = answers->output("logits");
   const ModelDefaults defaults = model_defaults(HeadUse::teach);
   FittedClasses fitted =
@@ -63,6 +79,7 @@ OpenedTeacher ImageTask::open_stored_teacher(const ModelConfig& wanted, const st
   const bool judges = unlabelled_ && train_->class_names().empty();
   if (judges) take_classes(fitted.names, fitted.num_classes, fitted.no_logits.empty());
   auto model = std::make_unique<StoredTeacher>(answers, fitted.rows);
+  for (const std::string& line : model->notes()) notes_.push_back(fmt::format("{:<10} {}", role, line));
   opened.facts.summary = model->summary();
   opened.facts.default_tap = model->default_tap();
   opened.facts.hash = answers->fingerprint();

@@ -21,6 +21,12 @@ std::vector<std::int64_t> pictures_of_classes(const ImageSource& source) {
   return counts;
 }
 
+std::int64_t pictures_without_label(const ImageSource& source) {
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < source.size(); ++i) count += source.label(i) < 0 ? 1 : 0;
+  return count;
+}
+
 json split_json(const ImageSource* source, bool labelled) {
   if (!source) return nullptr;
   json split{{"samples", source->size()},
@@ -33,6 +39,7 @@ json split_json(const ImageSource* source, bool labelled) {
   json classes = json::object();
   for (std::size_t c = 0; c < counts.size(); ++c) classes[source->class_names()[c]] = counts[c];
   split["classes"] = std::move(classes);
+  if (const auto without = pictures_without_label(*source); without > 0) split["without_label"] = without;
   return split;
 }
 
@@ -55,11 +62,14 @@ std::string missing_classes_line(const char* part, const ImageSource* source) {
 
 std::vector<std::string> ImageTask::describe() const {
   const auto size = [](const ImageSource* s) { return s ? s->size() : 0; };
+  const std::int64_t without = unlabelled_ ? 0 : pictures_without_label(*train_);
   std::vector<std::string> lines = describe_pictures(rules_, survey_, info_.in_channels);
-  lines.insert(lines.begin(),
-               fmt::format("{:<10} {}: {} train, {} validation, {} test; {}", "data", data_name(),
-                           train_->size(), size(validation_.get()), size(test_.get()),
-                           unlabelled_ ? "no labels" : fmt::format("{} classes", info_.label_names.size())));
+  lines.insert(
+      lines.begin(),
+      fmt::format("{:<10} {}: {} train{}, {} validation, {} test; {}", "data", data_name(),
+                  train_->size() - without, without > 0 ? fmt::format(" and {} without labels", without) : "",
+                  size(validation_.get()), size(test_.get()),
+                  unlabelled_ ? "no labels" : fmt::format("{} classes", info_.label_names.size())));
   if (teacher_sees_another_size())
     lines.push_back(fmt::format("{:<10} the teacher sees the same parts of them at {} x {}", "",
                                 teacher_size_.height, teacher_size_.width));

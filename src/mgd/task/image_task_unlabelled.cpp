@@ -18,6 +18,11 @@ void ImageTask::require_targets() const {
 
 // answers: the teacher has logits of these classes.
 void ImageTask::take_classes(std::vector<std::string> names, std::int64_t num_classes, bool answers) {
+  if (answers && num_classes == 1)
+    fail(ExitCode::bad_data,
+         "the teacher has one class only, with nothing to tell it from; name its features in losses, and "
+         "leave "
+         "its logits out of the file");
   if (names.empty()) {
     for (std::int64_t k = 0; k < num_classes; ++k) names.push_back(std::to_string(k));
     if (answers)

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "mgd/core/error.h"
 
@@ -104,6 +105,25 @@ at::Tensor StoredAnswers::read(const Output& output, std::span<const std::int64_
       fail(ExitCode::bad_data, "{}: '{}' of the sample '{}' holds NaN or infinity", path(),
            printable(output.name), printable(names_[static_cast<std::size_t>(rows[i])]));
   return values;
+}
+
+void StoredAnswers::check_logits() const {
+  const Output* logits = output("logits");
+  if (logits == nullptr || names_.size() < 2) return;
+  constexpr std::size_t kAtOnce = 4096;
+  bool all_same = true;
+  at::Tensor first;
+  for (std::size_t start = 0; start < names_.size(); start += kAtOnce) {
+    std::vector<std::int64_t> rows(std::min(kAtOnce, names_.size() - start));
+    std::iota(rows.begin(), rows.end(), static_cast<std::int64_t>(start));
+    const at::Tensor values = read(*logits, rows);
+    if (!first.defined()) first = values.narrow(0, 0, 1).clone();
+    all_same = all_same && values.eq(first).all().item<bool>();
+  }
+  if (all_same)
+    fail(ExitCode::bad_data,
+         "{}: 'logits' are the same for all {} samples, so nothing can be learned from them", path(),
+         names_.size());
 }
 
 std::string StoredAnswers::fingerprint() const {

@@ -38,6 +38,10 @@ class StoredAnswers {
   const Output* output(const std::string& name) const;                  // null: none of that name
   std::int64_t row_of(const std::string& sample) const;                 // -1: none
 
+  // Reads all logits. Throws Error(bad_data) for numbers that are none, and where every sample has the same
+  // ones, from which nothing can be learned.
+  void check_logits() const;
+
   // Rows of an output (B, ...) as float, from any thread. Throws Error(bad_data) with the sample for numbers
   // that are none, Error(io).
   at::Tensor read(const Output& output, std::span<const std::int64_t> rows) const;

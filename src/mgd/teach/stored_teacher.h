@@ -10,7 +10,9 @@
 namespace mgd {
 
 // Answers by the names of a batch's samples, whatever their pictures look like in it. A batch that nobody
-// names, as in a rehearsal, gets the first rows. Nodes are the file's outputs.
+// names, as in a rehearsal, gets the first rows. Nodes are the file's outputs,
+// tokens (T, H) as the map that their patches are (types/token_grid.h), with the first at NAME.first where it
+// is none.
 class StoredTeacher final : public Model {
  public:
   // columns: of the logits, in the order in which they are wanted; empty: as they are.
@@ -22,6 +24,7 @@ class StoredTeacher final : public Model {
   std::string default_tap() const override;  // the first map, else the first output
   bool of_head(const std::string& /*tensor*/) const override { return false; }
   ModelSummary summary() const;
+  std::vector<std::string> notes() const;  // how tokens are taken, a line an output
 
  protected:
   Record answer(const Batch& batch, Forward& forward) override;

@@ -29,11 +29,12 @@ Preflight show_first_batch(Run& run, RunTeacher& teacher) {
       fail(ExitCode::usage,
            "{}: {} gives NaN or infinity on a first batch; weights or normalisation ({}) are wrong",
            teacher.name, teacher.facts.summary.architecture, run.task->input_text());
-    if (teacher.facts.no_logits.empty() && run.task->labelled())
-      right += logits.argmax(1).cpu().eq(batch.target).sum().item<double>();
-    samples += batch.size();
+    const bool judged = teacher.facts.no_logits.empty() && run.task->labelled();
+    if (judged) right += logits.argmax(1).cpu().eq(batch.target).sum().item<double>();
+    samples += judged ? batch.target.ge(0).sum().item<std::int64_t>() : batch.size();
   }
-  return {.teacher_accuracy = right / static_cast<double>(samples), .samples = samples};
+  return {.teacher_accuracy = right / static_cast<double>(std::max<std::int64_t>(samples, 1)),
+          .samples = samples};
 }
 
 void refuse_untrained(const Run& run, const RunTeacher& teacher, const Preflight& result) {

@@ -140,6 +140,7 @@ LossContext context_of(const Run& run, const NodeInfos& student, std::size_t nam
           .student_attention = run.student->attention_nodes(),
           .teacher_attention = facts.attention,
           .num_classes = run.task->num_classes(),
+          .num_samples = run.task->num_samples(),
           .answers = run.student->answer_kind(),
           .embedding_size = embedding_size(student),
           .teacher_embedding_size = embedding_size(teacher),
@@ -158,12 +159,20 @@ void refuse_second_label(const Run& run, const Node& entry, const Loss& loss) {
 }
 
 void refuse_samples_elsewhere(const Run& run, const Node& entry, const Loss& loss) {
-  if (run.group->size() > 1 && loss.scope() == Scope::step)
+  if (run.group->size() > 1 && (loss.scope() == Scope::step || loss.remembers()))
     fail(ExitCode::usage,
-         "{}: losses.{}: it relates all samples of a step to each other, and {} ranks have a part each; "
-         "leave it "
-         "out or train on one",
-         entry.origin.text(), loss.label(), run.group->size());
+         "{}: losses.{}: it relates all samples of {} to each other, and {} ranks have a part each; "
+         "leave it out or train on one",
+         entry.origin.text(), loss.label(), loss.remembers() ? "several steps" : "a step", run.group->size());
+}
+
+void refuse_unread_pictures(const Run& run) {
+  if (!run.config.data.unlabelled.empty() &&
+      std::ranges::all_of(run.losses, [](const ActiveLoss& active) { return active.loss->reads_targets(); }))
+    fail(ExitCode::usage,
+         "data.unlabelled: every loss of the recipe reads labels, so nothing is learned from pictures "
+         "without; "
+         "add one that needs none (kd, mgd, mimic), or leave them out");
 }
 
 ActiveLoss activated(const Run& run, std::unique_ptr<Loss> loss, std::size_t teacher) {
@@ -200,6 +209,7 @@ void open_losses(Run& run) {
     }
   }
   refuse_no_weight(run);
+  refuse_unread_pictures(run);
   run.task->student_answers_learn(
       std::any_of(run.losses.begin(), run.losses.end(), [](const ActiveLoss& active) {
         return active.loss->reads_targets() || active.loss->reads_teacher_logits();

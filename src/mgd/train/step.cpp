@@ -30,27 +30,32 @@ at::Tensor joined_keep(const StepPlan& plan, std::size_t i) {
   return parts.size() == 1 || !parts.front().defined() ? parts.front() : at::cat(parts);
 }
 
+// No loss reads what models do.
+Batch without_inputs(Batch batch) {
+  batch.input.reset();
+  batch.teacher_input.reset();
+  return batch;
+}
+
 // Of the losses that see a step at once.
 void count_whole_step(const Run& run, const StepBatches& batches, StepPlan& plan) {
-  CountInput whole;
-  for (const Batch& batch : batches.micro) {
-    whole.batch_size += batch.size();
-    whole.num_targets += batch.num_targets();
-  }
-  for (std::size_t i = 0; i < run.losses.size(); ++i) {
-    if (run.losses[i].loss->scope() != Scope::step) continue;
-    whole.keep = joined_keep(plan, i);
-    plan.counts[i] = run.losses[i].loss->count(whole);
-  }
+  if (std::none_of(run.losses.begin(), run.losses.end(),
+                   [](const ActiveLoss& active) { return active.loss->scope() == Scope::step; }))
+    return;
+  std::vector<Batch> parts;
+  for (const Batch& batch : batches.micro) parts.push_back(without_inputs(batch));
+  const Batch whole = join_batches(parts);
+  const Places labelled = joined_places(plan.labelled, parts);
+  for (std::size_t i = 0; i < run.losses.size(); ++i)
+    if (const Loss& loss = *run.losses[i].loss; loss.scope() == Scope::step)
+      plan.counts[i] = count_of(loss, whole, labelled, joined_keep(plan, i));
 }
 
 StepOutput joined(const std::vector<StepOutput>& outputs) {
   std::vector<Batch> batches;
   std::vector<const Record*> student;
   for (const StepOutput& output : outputs) {
-    batches.push_back(output.batch);
-    batches.back().input.reset();  // no loss reads them
-    batches.back().teacher_input.reset();
+    batches.push_back(without_inputs(output.batch));
     student.push_back(&output.student);
   }
   StepOutput all{.batch = join_batches(batches), .student = join_records(student), .teachers = {}};
@@ -63,11 +68,8 @@ StepOutput joined(const std::vector<StepOutput>& outputs) {
 }
 
 // Whether this micro-batch has something for the loss: its share of the gradient is measured only then.
-bool counts_here(const Loss& loss, const Batch& batch, const at::Tensor& keep) {
-  return loss.scope() == Scope::step || loss.count({.batch_size = batch.size(),
-                                                    .num_targets = batch.num_targets(),
-                                                    .keep = keep,
-                                                    .batch = &batch}) > 0;
+bool counts_here(const Loss& loss, const Batch& batch, const Places& labelled, const at::Tensor& keep) {
+  return loss.scope() == Scope::step || count_of(loss, batch, labelled, keep) > 0;
 }
 
 // A parameter that only other ranks' samples reached has a gradient here, too.
@@ -88,13 +90,14 @@ void sum_gradients(Group& group, const std::vector<NamedTensor>& parameters) {
 // `result` is of this rank's samples, and becomes that of the step. All ranks have the same losses in it.
 void sum_result(Group& group, StepResult& result) {
   std::vector<double> all{result.loss, static_cast<double>(result.samples),
-                          static_cast<double>(result.correct)};
+                          static_cast<double>(result.labelled), static_cast<double>(result.correct)};
   for (const auto& [label, value] : result.parts) all.push_back(value);
   group.sum(all);
   result.loss = all[0];
   result.samples = std::llround(all[1]);
-  result.correct = std::llround(all[2]);
-  std::size_t i = 3;
+  result.labelled = std::llround(all[2]);
+  result.correct = std::llround(all[3]);
+  std::size_t i = 4;
   for (auto& [label, value] : result.parts) value = all[i++];
 }
 
@@ -108,17 +111,21 @@ void measure_terms_of(const Run& run, StepResult& result) {
 
 // Adds the weighted part of loss i to `total`.
 void add_loss(Run& run, const StepPlan& plan, std::size_t i, const StepOutput& output, const at::Tensor& keep,
-              at::Tensor& total, StepResult& result) {
+              const Places& labelled, at::Tensor& total, StepResult& result) {
   Loss& loss = *run.losses[i].loss;
-  if (plan.counts[i] == 0) return;  // nothing to learn from in the whole step: sum 0, count 0
   LossInput input{.batch = output.batch,
                   .student = output.student,
                   .teacher = heard_by(run.losses[i], output.teachers),
                   .keep = {}};
+  if (loss.remembers()) loss.see(input);
+  if (plan.counts[i] == 0) return;  // nothing to learn from in the whole step: sum 0, count 0
   input.keep = mask_of(run, i, plan, input, keep);
-  const at::Tensor sum = loss.sum(input);
-  result.parts[loss.label()] += sum.item<double>() / plan.counts[i];
-  if (result.keeps_terms && loss.weight() != 0 && counts_here(loss, output.batch, input.keep))
+  const SeenInput seen(loss, input, labelled);
+  double& part_value = result.parts[loss.label()];
+  if (seen.empty()) return;
+  const at::Tensor sum = loss.sum(seen.get());
+  part_value += sum.item<double>() / plan.counts[i];
+  if (result.keeps_terms && loss.weight() != 0 && counts_here(loss, output.batch, labelled, input.keep))
     result.terms.push_back(
         {.label = loss.label(), .weight = loss.weight(), .count = plan.counts[i], .sum = sum});
   const at::Tensor part = sum * (plan.weights[i] / plan.counts[i]);
@@ -132,6 +139,7 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
   StepPlan plan{.step = step,
                 .loss_keep = {},
                 .node_keep = {},
+                .labelled = {},
                 .counts = std::vector<double>(run.losses.size(), 0.0),
                 .weights = {},
                 .progress_frac = progress};
@@ -139,19 +147,20 @@ StepPlan plan_step(const Run& run, const StepBatches& batches, std::int64_t step
   const auto step32 = static_cast<std::uint32_t>(step);
   for (const Batch& batch : batches.micro) {
     std::vector<at::Tensor> loss_keep, node_keep;
+    const Places labelled = labelled_places(batch);
     for (std::size_t i = 0; i < run.losses.size(); ++i) {
       const ActiveLoss& active = run.losses[i];
       at::Tensor keep;
       if (active.mask)
         keep = active.mask->draw(active.loss->mask_request()->node, batch, step32, progress).to(run.device);
       if (active.loss->scope() == Scope::sample)
-        plan.counts[i] += active.loss->count(
-            {.batch_size = batch.size(), .num_targets = batch.num_targets(), .keep = keep, .batch = &batch});
+        plan.counts[i] += count_of(*active.loss, batch, labelled, keep);
       loss_keep.push_back(keep);
     }
     for (const auto& mask : run.node_masks) node_keep.push_back(mask->draw(batch, step32, progress));
     plan.loss_keep.push_back(std::move(loss_keep));
     plan.node_keep.push_back(std::move(node_keep));
+    plan.labelled.push_back(labelled);
   }
   count_whole_step(run, batches, plan);
   run.group->sum(plan.counts);
@@ -222,7 +231,7 @@ at::Tensor distill_loss(Run& run, const StepPlan& plan, std::size_t m, const Ste
   at::Tensor total;
   for (std::size_t i = 0; i < run.losses.size(); ++i)
     if (whole_step || run.losses[i].loss->scope() == Scope::sample)
-      add_loss(run, plan, i, output, plan.loss_keep[m][i], total, result);
+      add_loss(run, plan, i, output, plan.loss_keep[m][i], plan.labelled[m], total, result);
   return total;
 }
 
@@ -230,10 +239,13 @@ at::Tensor joined_loss(Run& run, const StepPlan& plan, const std::vector<StepOut
                        StepResult& result) {
   AutocastGuard autocast(run.bf16(), run.device);
   const StepOutput all = joined(outputs);
+  std::vector<Batch> parts;
+  for (const StepOutput& output : outputs) parts.push_back(output.batch);
+  const Places labelled = joined_places(plan.labelled, parts);
   at::Tensor total;
   for (std::size_t i = 0; i < run.losses.size(); ++i)
     if (run.losses[i].loss->scope() == Scope::step)
-      add_loss(run, plan, i, all, joined_keep(plan, i), total, result);
+      add_loss(run, plan, i, all, joined_keep(plan, i), labelled, total, result);
   return total;
 }
 
@@ -256,6 +268,7 @@ StepResult forward_backward_here(Run& run, const StepBatches& batches, std::int6
                                  bool measure_terms) {
   StepResult result;
   result.keeps_terms = measure_terms;
+  for (const ActiveLoss& active : run.losses) active.loss->begin_step();
   const StepPlan plan = plan_step(run, batches, step);
   const bool joins = joins_micro_batches(run, batches.micro.size());
   std::vector<StepOutput> kept;  // of a step whose micro-batches are joined
@@ -274,8 +287,10 @@ StepResult forward_backward_here(Run& run, const StepBatches& batches, std::int6
     if (!joins && loss.defined() && loss.requires_grad()) loss.backward();
     if (joins && loss.defined()) total = total.defined() ? total + loss : loss;
     if (loss.defined()) result.loss += loss.item<double>();
-    if (run.task->labelled())
+    if (run.task->labelled()) {
       result.correct += output.student.logits.argmax(1).eq(batch.target).sum().item<std::int64_t>();
+      result.labelled += batch.target.ge(0).sum().item<std::int64_t>();
+    }
     result.samples += batch.size();
     result.sample_ids.insert(result.sample_ids.end(), batch.sample_ids.begin(), batch.sample_ids.end());
     if (joins) kept.push_back(std::move(output));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "mgd/train/labelled_part.h"
 #include "mgd/train/run.h"
 #include "mgd/train/term_gradients.h"
 
@@ -15,6 +16,7 @@ struct StepPlan {
   std::int64_t step = 0;
   std::vector<std::vector<at::Tensor>> loss_keep;  // [micro][loss]; undefined where a loss has no mask
   std::vector<std::vector<at::Tensor>> node_keep;  // [micro][node mask]
+  std::vector<Places> labelled;                    // [micro]
   std::vector<double> counts;                      // [loss], over the whole step
   std::vector<double> weights;                     // [loss], of this epoch
   double progress_frac = 0;                        // of the run
@@ -23,7 +25,8 @@ struct StepPlan {
 struct StepResult {
   double loss = 0;                      // weighted total
   std::map<std::string, double> parts;  // by label, unweighted: sum / count
-  std::int64_t samples = 0, correct = 0;
+  std::int64_t samples = 0;
+  std::int64_t labelled = 0, correct = 0;  // of the former, in tasks with labels: those with one, and right
   std::vector<std::int64_t> sample_ids;
   // While the terms are measured: those with a weight, with their graphs. The measure itself is `gradients`.
   bool keeps_terms = false;

@@ -21,9 +21,12 @@ std::vector<std::string> survey_teachers(Run& run) {
     batch.teacher_input = batch.input;
     const std::vector<Record> teachers = teacher_answers(run, batch);
     const Record nobody;
-    for (const ActiveLoss* active : curious)
-      active->loss->survey(
-          {.batch = batch, .student = nobody, .teacher = heard_by(*active, teachers), .keep = {}});
+    const Places labelled = labelled_places(batch);
+    for (const ActiveLoss* active : curious) {
+      const LossInput all{
+          .batch = batch, .student = nobody, .teacher = heard_by(*active, teachers), .keep = {}};
+      if (const SeenInput seen(*active->loss, all, labelled); !seen.empty()) active->loss->survey(seen.get());
+    }
   }
   std::vector<std::string> lines;
   for (const ActiveLoss* active : curious)

@@ -150,6 +150,9 @@ void Trainer::resume(bool strict) {
   seconds_before_ = state_.seconds;
   first_step_ = saved_step_ = logged_step_ = state_.step;
   note(fmt::format("resumed from {} (step {} of {})", found->path.string(), state_.step, run_.total_steps));
+  for (const ActiveLoss& active : run_.losses)
+    if (active.loss->remembers())
+      note(fmt::format("losses.{}: {}", active.loss->label(), active.loss->memory()));
 }
 
 void Trainer::restore_weights(const Checkpoint& checkpoint) {
@@ -210,6 +213,7 @@ void Trainer::train_step() {
   if (problem.empty()) {
     optimizer_.step(lr);
     if (ema_) ema_->update(state_.step);
+    for (const ActiveLoss& active : run_.losses) active.loss->end_step();
     for (const auto& line : state_.shares.add(state_.step + 1, result.gradients)) warn(line);
     for (const auto& line : state_.no_gradient.add(run_, state_.step + 1 == run_.total_steps)) warn(line);
   } else {
@@ -349,9 +353,9 @@ void Trainer::log_step(const StepResult& result, double lr, double grad_norm) {
   MetricRow row{{"loss", result.loss}};
   for (const auto& [label, value] : result.parts) row.emplace_back("loss/" + label, value);
   std::ranges::copy(state_.shares.row(state_.step), std::back_inserter(row));
-  if (run_.task->labelled())
-    row.emplace_back("train/accuracy", static_cast<double>(result.correct) /
-                                           static_cast<double>(std::max<std::int64_t>(result.samples, 1)));
+  if (result.labelled > 0)
+    row.emplace_back("train/accuracy",
+                     static_cast<double>(result.correct) / static_cast<double>(result.labelled));
   row.emplace_back("lr", lr);
   row.emplace_back("grad_norm", grad_norm);
   row.emplace_back("throughput", static_cast<double>(samples_here_) / std::max(elapsed(), 1e-9));

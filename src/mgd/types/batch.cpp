@@ -232,6 +232,32 @@ Record record_to(Record record, at::Device device) {
   return record;
 }
 
+namespace {
+
+Value select_samples(const Value& value, const std::vector<std::int64_t>& places) {
+  if (value.axes != Axes::rows) return {.data = picked(value.data, places), .axes = value.axes};
+  Value part{.data = {}, .axes = value.axes, .offsets = {0}};
+  std::vector<std::int64_t> rows;
+  for (const std::int64_t place : places) {
+    const auto at = static_cast<std::size_t>(place);
+    for (std::int64_t row = value.offsets.at(at); row < value.offsets.at(at + 1); ++row) rows.push_back(row);
+    part.offsets.push_back(static_cast<std::int64_t>(rows.size()));
+  }
+  part.data = picked(value.data, rows);
+  return part;
+}
+
+}  // namespace
+
+Record select_samples(const Record& record, std::span<const std::int64_t> places) {
+  const std::vector<std::int64_t> samples(places.begin(), places.end());
+  Record part;
+  part.logits = picked(record.logits, samples);
+  part.embedding = picked(record.embedding, samples);
+  for (const auto& [name, node] : record.nodes) part.nodes[name] = select_samples(node, samples);
+  return part;
+}
+
 Record join_records(std::span<const Record* const> parts) {
   MGD_ASSERT(!parts.empty());
   Record all;

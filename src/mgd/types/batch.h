@@ -101,6 +101,9 @@ struct Record {
 };
 
 Record record_to(Record record, at::Device device);
+// The samples at these places, in this order. Without heads of language models and their scores, whose rows
+// are those of a batch's targets.
+Record select_samples(const Record& record, std::span<const std::int64_t> places);
 // Of batches one after the other; at least one. Without heads of language models, whose rows no loss relates
 // to each other.
 Record join_records(std::span<const Record* const> parts);
