@@ -90,6 +90,20 @@ TEST_F(StoredTeachers, TeachTheSameAsTheModelThatAnswered) {
                     toy::train_all(config({answers}), folder / "two"));
 }
 
+// Wherever the pictures lie, and whatever they are called there.
+TEST_F(StoredTeachers, PicturesAreKnownByTheirContentToo) {
+  File file = answers_of_live();
+  const std::string by_name = stored(file);
+  const toy::Outcome expected = toy::train_all(config({by_name}), folder / "by-name");
+  for (std::string& name : file.names) name = content_name(read_file(folder / "images/" + name));
+  const std::string by_content = stored(file);
+  EXPECT_EQ(toy::train_all(config({by_content}), folder / "by-content").weights, expected.weights);
+  file.names.back() = content_name("something else");
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(file)}), HasSubstr("no answers to 1 of"));
+  file.names.back() = "train/bars/00.png";
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(file)}), HasSubstr("expected one way"));
+}
+
 // 2 x 2 patches behind a class token and four registers, against the student's map of another grid.
 TEST_F(StoredTeachers, TokensMeetTheStudentsMap) {
   File file = answers_of_live();

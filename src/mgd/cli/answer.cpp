@@ -3,9 +3,11 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/core.h>
 
 #include <memory>
+#include <unordered_set>
 
 #include "mgd/cli/console.h"
 #include "mgd/cli/model_input.h"
@@ -20,7 +22,7 @@ namespace mgd {
 namespace {
 
 struct AnswerFlags {
-  std::string out, model, dtype = "fp32", labels = "auto";
+  std::string out, model, dtype = "fp32", labels = "auto", keys = "name";
   std::vector<std::string> taps, classes;
   std::int64_t image_size = 0, batch_size = 32, threads = 0;
   double max_megapixels = DataConfig{}.max_megapixels;
@@ -30,6 +32,11 @@ struct AnswerFlags {
     v.option("out", out, {.help = "the file of answers, NAME.safetensors"});
     v.option("taps", taps, {.help = "nodes whose features are kept beside the logits (mgd inspect MODEL)"});
     v.option("dtype", dtype, {.help = "of the features", .choices = {"fp32", "bf16"}});
+    v.option("keys", keys,
+             {.help = "what pictures are called by: their path below the data's folder, or the SHA-256 of "
+                      "their files, "
+                      "wherever these lie",
+              .choices = {"name", "content"}});
     v.option("labels", labels, {.help = "as data.labels", .choices = {"auto", "none"}});
     v.option("model", model, {.help = "architecture of a bare weights file, where it is not found"});
     v.option("classes", classes, {.help = "names of the classes of a model that comes without"});
@@ -51,7 +58,8 @@ struct Collected {
 };
 
 void answer_part(ImageModel& model, const ImageSource& source, const LoaderOptions& options,
-                 const std::vector<std::string>& taps, Collected& all, Console& console) {
+                 const AnswerFlags& flags, Collected& all, Console& console) {
+  const std::vector<std::string>& taps = flags.taps;
   Loader loader(source, AugmentChain{}, options);
   const at::NoGradGuard no_grad;
   for (std::int64_t step = 0; step < loader.steps_per_epoch(); ++step)
@@ -61,9 +69,24 @@ void answer_part(ImageModel& model, const ImageSource& source, const LoaderOptio
       for (const std::string& tap : taps) forward.capture(tap);
       all.rows["logits"].push_back(model.run(batch, forward).logits);
       for (const std::string& tap : taps) all.rows[tap].push_back(forward.captured().at(tap).clone());
-      for (const std::int64_t sample : batch.sample_ids) all.names.push_back(source.name(sample));
+      for (const std::int64_t sample : batch.sample_ids)
+        all.names.push_back(flags.keys == "name" ? source.name(sample)
+                                                 : content_name(source.content(sample)));
     }
   for (const auto& line : unread_lines(loader.corrupt(), source.size(), "left out")) console.note(line);
+}
+
+// Copies of a picture are called alike by content, and have one answer: the first.
+void drop_copies(Collected& all) {
+  std::unordered_set<std::string> seen;
+  std::vector<std::int64_t> kept;
+  for (std::size_t i = 0; i < all.names.size(); ++i)
+    if (seen.insert(all.names[i]).second) kept.push_back(static_cast<std::int64_t>(i));
+  if (kept.size() == all.names.size()) return;
+  std::vector<std::string> names;
+  for (const std::int64_t i : kept) names.push_back(all.names[static_cast<std::size_t>(i)]);
+  all.names = std::move(names);
+  for (auto& [name, rows] : all.rows) rows = {at::cat(rows).index_select(0, at::tensor(kept))};
 }
 
 int run_answer(const std::vector<std::string>& args, const AnswerFlags& flags) {
@@ -93,7 +116,9 @@ int run_answer(const std::vector<std::string>& args, const AnswerFlags& flags) {
   options.cache_mb = 0;
   Collected all;
   for (const auto& source : {splits.train, splits.validation, splits.test})
-    if (source && source->size() > 0) answer_part(*opened.model, *source, options, flags.taps, all, console);
+    if (source && source->size() > 0) answer_part(*opened.model, *source, options, flags, all, console);
+  const std::size_t pictures = all.names.size();
+  if (flags.keys == "content") drop_copies(all);
   TensorMap outputs;
   for (auto& [name, rows] : all.rows) {
     outputs[name] = at::cat(rows);
@@ -101,7 +126,9 @@ int run_answer(const std::vector<std::string>& args, const AnswerFlags& flags) {
     if (name != "logits" && flags.dtype == "bf16") outputs[name] = outputs[name].to(at::kBFloat16);
   }
   write_answers(flags.out, outputs, all.names, opened.info.label_names);
-  console.note(fmt::format("{}: answers to {} pictures", flags.out, all.names.size()));
+  const std::size_t copies = pictures - all.names.size();
+  console.note(fmt::format("{}: answers to {} pictures{}", flags.out, all.names.size(),
+                           copies > 0 ? fmt::format("; {} copies of them have the same", copies) : ""));
   return 0;
 }
 

@@ -38,6 +38,9 @@ class SplitImages final : public ImageSource {
     return named(at(i).item, [this](std::int64_t item) { return store_->header(item); });
   }
 
+  std::string content(std::int64_t i) const override {
+    return named(at(i).item, [this](std::int64_t item) { return store_->content(item); });
+  }
   std::string fingerprint() const override {
     std::string text;  // lengths first: names may hold anything, line ends included
     for (const auto& c : classes_) text += fmt::format("{}:{}", c.size(), c);
@@ -141,10 +144,21 @@ void check_labels(Dataset& data, const std::string& path) {
                                       counts.size(), names, empty.size() > kShown ? ", ..." : ""));
 }
 
-std::string PictureStore::content(std::int64_t item) const {
-  const Image picture = image(item);
+namespace {
+
+std::string content_of(const Image& picture) {
   return fmt::format("{} {} {} ", picture.height, picture.width, picture.channels) +
          std::string(picture.pixels.begin(), picture.pixels.end());
+}
+
+}  // namespace
+
+std::string PictureStore::content(std::int64_t item) const {
+  return content_of(image(item));
+}
+
+std::string ImageSource::content(std::int64_t index) const {
+  return content_of(image(index));
 }
 
 SharedPictures shared_pictures(const PicturePart& part, const PicturePart& others) {

@@ -24,7 +24,10 @@ class ImageSource : public SampleNames, public std::enable_shared_from_this<Imag
   std::string name(std::int64_t index) const override = 0;          // "test/cat/0001.jpg", "x_train[17]"
   virtual Image image(std::int64_t index) const = 0;  // thread-safe; throws Error(bad_data) naming the sample
   virtual ImageHeader header(std::int64_t index) const;  // as cheap as it can be; throws like image()
-  virtual std::string fingerprint() const = 0;           // SHA-256 over names, labels, sizes (arrays: pixels)
+  // What two pictures share when they are the same one: the bytes of its file, or, where it has none, its
+  // size and pixels. Throws like image().
+  virtual std::string content(std::int64_t index) const;
+  virtual std::string fingerprint() const = 0;  // SHA-256 over names, labels, sizes (arrays: pixels)
   virtual std::map<std::string, std::int64_t> unused_files() const { return {}; }  // kind (".txt") -> count
   // For the console, a line each: where the split comes from when no file says so, what was left out.
   virtual std::vector<std::string> notes() const { return {}; }

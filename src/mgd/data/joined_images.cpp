@@ -23,6 +23,7 @@ class JoinedImages final : public ImageSource {
   std::string name(std::int64_t index) const override { return of(index).name(place(index)); }
   Image image(std::int64_t index) const override { return of(index).image(place(index)); }
   ImageHeader header(std::int64_t index) const override { return of(index).header(place(index)); }
+  std::string content(std::int64_t index) const override { return of(index).content(place(index)); }
   std::string fingerprint() const override {
     return sha256_hex(labelled_->fingerprint() + " and unlabelled " + more_->fingerprint());
   }

@@ -23,6 +23,7 @@ class PreparedImages final : public ImageSource {
   const std::vector<std::string>& class_names() const override { return source_->class_names(); }
   std::int64_t label(std::int64_t i) const override { return source_->label(i); }
   std::string name(std::int64_t i) const override { return source_->name(i); }
+  std::string content(std::int64_t i) const override { return source_->content(i); }
   std::string fingerprint() const override { return source_->fingerprint(); }
   std::map<std::string, std::int64_t> unused_files() const override { return source_->unused_files(); }
   std::vector<std::string> notes() const override { return source_->notes(); }

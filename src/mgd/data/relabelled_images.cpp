@@ -24,6 +24,7 @@ class RelabelledImages final : public ImageSource {
   std::string name(std::int64_t index) const override { return source_->name(index); }
   Image image(std::int64_t index) const override { return source_->image(index); }
   ImageHeader header(std::int64_t index) const override { return source_->header(index); }
+  std::string content(std::int64_t index) const override { return source_->content(index); }
   std::string fingerprint() const override { return source_->fingerprint(); }
   std::map<std::string, std::int64_t> unused_files() const override { return source_->unused_files(); }
   std::vector<std::string> notes() const override { return source_->notes(); }

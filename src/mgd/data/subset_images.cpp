@@ -19,6 +19,7 @@ class SubsetImages final : public ImageSource {
   std::string name(std::int64_t index) const override { return source_->name(place(index)); }
   Image image(std::int64_t index) const override { return source_->image(place(index)); }
   ImageHeader header(std::int64_t index) const override { return source_->header(place(index)); }
+  std::string content(std::int64_t index) const override { return source_->content(place(index)); }
   std::string fingerprint() const override {
     std::string text = source_->fingerprint();
     for (const auto sample : samples_) text += fmt::format(",{}", sample);

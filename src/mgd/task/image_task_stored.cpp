@@ -1,4 +1,5 @@
 // A teacher of a task of pictures of whom only a file of answers is there.
+#include <set>
 #include <unordered_set>
 
 #include "mgd/core/error.h"
@@ -14,14 +15,20 @@ struct Coverage {
   bool complete() const { return known == pictures; }
 };
 
-Coverage coverage_of(const StoredAnswers& answers, const ImageSource* source) {
+// `rows` gets those of the pictures' answers.
+Coverage coverage_of(StoredAnswers& answers, const ImageSource* source, std::set<std::int64_t>& rows) {
   Coverage coverage;
   for (std::int64_t i = 0; source != nullptr && i < source->size(); ++i) {
     ++coverage.pictures;
-    if (answers.row_of(source->name(i)) >= 0)
-      ++coverage.known;
-    else if (coverage.missing.empty())
-      coverage.missing = source->name(i);
+    const std::string name = source->name(i);
+    const std::int64_t row = answers.row_of(answers.by_content() ? content_name(source->content(i)) : name);
+    if (row < 0) {
+      if (coverage.missing.empty()) coverage.missing = name;
+      continue;
+    }
+    ++coverage.known;
+    rows.insert(row);
+    if (answers.by_content()) answers.call_too(name, row);
   }
   return coverage;
 }
@@ -51,21 +58,20 @@ OpenedTeacher ImageTask::open_stored_teacher(const ModelConfig& wanted, const st
     fail(ExitCode::usage, "train.teacher_cache: {} is a file of answers already; leave the cache out",
          wanted.answers);
   refuse_same_names(*train_, wanted.answers);
-  const auto answers = std::make_shared<StoredAnswers>(wanted.answers);
+  auto answers = std::make_shared<StoredAnswers>(wanted.answers);
   OpenedTeacher opened;
   opened.facts.stored = true;
-  std::int64_t used = 0;
+  std::set<std::int64_t> rows;
   for (const char* part : {"train", "validation", "test"}) {
-    const Coverage coverage = coverage_of(*answers, source(part));
-    used += coverage.known;
+    const Coverage coverage = coverage_of(*answers, source(part), rows);
     const bool needed = std::string_view(part) == "train" || (unlabelled_ && coverage.pictures > 0);
     if (!coverage.complete() && (needed || coverage.known > 0))
       fail(ExitCode::bad_data, "{}: no answers to {} of {} {} pictures, e.g. '{}'{}", wanted.answers,
            coverage.pictures - coverage.known, coverage.pictures, part, printable(coverage.missing),
-           suggestion(coverage.missing, answers->names()));
+           answers->by_content() ? "" : suggestion(coverage.missing, answers->names()));
     if (!coverage.complete()) opened.facts.silent_on.insert(part);
   }
-  if (const auto all = static_cast<std::int64_t>(answers->names().size()); used < all)
+  if (const std::size_t all = answers->names().size(), used = rows.size(); used < all)
     notes_.push_back(
         fmt::format("{:<10} {} of {} answers in the file are to pictures that this run does not use", role,
                     all - used, all));

@@ -37,7 +37,21 @@ at::ScalarType type_of(Dtype dtype) {
   return dtype == Dtype::f32 ? at::kFloat : dtype == Dtype::f16 ? at::kHalf : at::kBFloat16;
 }
 
+constexpr const char* kByContent = "sha256:";
+
 }  // namespace
+
+std::string content_name(const std::string& content) {
+  return kByContent + sha256_hex(content);
+}
+
+bool StoredAnswers::by_content() const {
+  return names_.front().starts_with(kByContent);
+}
+
+void StoredAnswers::call_too(const std::string& sample, std::int64_t row) {
+  rows_[sample] = row;
+}
 
 StoredAnswers::StoredAnswers(const std::string& path) : file_(path) {
   std::string start(std::min<std::uint64_t>(8, file_.size()), '\0');
@@ -55,6 +69,12 @@ StoredAnswers::StoredAnswers(const std::string& path) : file_(path) {
     if (const auto [known, fresh] = rows_.emplace(names_[i], static_cast<std::int64_t>(i)); !fresh)
       fail(ExitCode::bad_data, "{}: the sample '{}' is there twice, in rows {} and {}", path,
            printable(names_[i]), known->second, i);
+  for (const std::string& name : names_)
+    if (name.starts_with(kByContent) != by_content())
+      fail(ExitCode::bad_data,
+           "{}: some samples are called by their content and some by their path, e.g. '{}' and '{}'; "
+           "expected one way",
+           path, printable(names_.front()), printable(name));
   for (const TensorView& tensor : content.tensors) {
     type_of(tensor, path);
     if (tensor.shape.size() < 2 || tensor.shape[0] != static_cast<std::int64_t>(names_.size()))

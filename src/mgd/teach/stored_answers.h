@@ -13,10 +13,13 @@
 
 namespace mgd {
 
+// What a sample is called by what it holds: "sha256:" and the SHA-256 of ImageSource::content().
+std::string content_name(const std::string& content);
+
 // A safetensors file of tensors (N, ...) in F32, F16 or BF16, with a row for each sample. Its metadata has
-// "names", a JSON list of the N samples, as their source names them: the path from the data's folder; and it
-// may have "classes", a JSON list of the names of the columns of "logits" (N, K). All other tensors are
-// features by name.
+// "names", a JSON list of the N samples, as their source names them: the path from the data's folder, or
+// content_name() of each; and it may have "classes", a JSON list of the names of the columns of "logits" (N,
+// K). All other tensors are features by name.
 class StoredAnswers {
  public:
   struct Output {
@@ -37,6 +40,8 @@ class StoredAnswers {
   const std::vector<Output>& outputs() const { return outputs_; }       // by name
   const Output* output(const std::string& name) const;                  // null: none of that name
   std::int64_t row_of(const std::string& sample) const;                 // -1: none
+  bool by_content() const;                                     // its samples are called by what they hold
+  void call_too(const std::string& sample, std::int64_t row);  // from now on row_of(sample) is this one, too
 
   // Reads all logits. Throws Error(bad_data) for numbers that are none, and where every sample has the same
   // ones, from which nothing can be learned.
