@@ -6,6 +6,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import tarfile
 import unittest
@@ -54,6 +55,34 @@ class MainPath(WithFolder):
 
         again = mgd("distill", "recipe.yaml", cwd=self.folder)
         self.expect(again, 73, "already holds a run", "--resume", "--overwrite")
+
+    def test_pictures_without_labels_make_a_backbone(self):
+        write_folders(self.folder / "shapes", ("rows", "columns"), train=30, test=12, side=8)
+        (self.folder / "shapes.yaml").write_text("data: {path: shapes, validation: 0}\nstudent: {model: cifar_resnet8, width: 0.25}\n"
+                                                 "train: {epochs: 2, batch_size: 20}\nrun: {threads: 1}\n")
+        self.expect(mgd("train", "shapes.yaml", "--run-dir", "shapes-teacher", cwd=self.folder), 0)
+        flat = self.folder / "flat"
+        flat.mkdir()
+        for i, picture in enumerate(sorted((self.folder / "shapes" / "train").rglob("*.png"))):
+            shutil.copy(picture, flat / f"{i:03}.png")
+        learn = ["distill", "shapes.yaml", "data.path=flat", "teacher=shapes-teacher/model", "losses=[mimic, similarity]"]
+        self.expect(mgd(*learn, "--run-dir", "backbone", cwd=self.folder), 0, "no labels", "exported without a classifier")
+        summary = json.loads((self.folder / "backbone" / "summary.json").read_text())
+        self.assertNotIn("accuracy", summary["metrics"])
+        shown = mgd("inspect", "backbone/student", cwd=self.folder)
+        self.assertIn("no classifier", shown.stdout)
+        self.assertNotIn("\nlinear ", shown.stdout)
+        probed = mgd("probe", "backbone/student", "shapes", "--json", "--neighbours", "5", cwd=self.folder)
+        self.assertGreater(json.loads(probed.stdout)["linear"], 0.5, probed.stderr)
+        self.expect(mgd("train", "shapes.yaml", "student={path: backbone/student}", "--run-dir", "headed", cwd=self.folder), 0,
+                    "none -> 2 classes")
+        # The same pictures beside some with labels: the former are those without.
+        both = mgd(*learn[:2], "data.per_class=5", "data.unlabelled=flat", "teacher=shapes-teacher/model",
+                   "losses=[cross_entropy, kd]", "--run-dir", "both", cwd=self.folder)
+        self.expect(both, 0, "10 train and 50 without labels", "10 of 60 pictures are in data.path too")
+        report = json.loads((self.folder / "both" / "data_report.json").read_text())
+        self.assertEqual(report["train"]["without_label"], 50)
+        self.expect(mgd("train", "shapes.yaml", "data.per_class=5", "data.unlabelled=flat", "--run-dir", "none", cwd=self.folder), 2, "every loss")
 
     def test_an_archive_gives_what_its_folder_gives(self):
         write_folders(self.folder / "photos", ("rows", "columns"), train=30, test=12, side=8)

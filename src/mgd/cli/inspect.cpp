@@ -40,12 +40,14 @@ struct InspectFlags {
   }
 };
 
-json to_json(const Model& model, const ModelSummary& summary) {
+// backbone: the tensors of its classifier are none of its own.
+json to_json(const Model& model, const ModelSummary& summary, bool backbone = false) {
   json tensors = json::array(), taps = json::array();
   for (const auto& entry : model.state())
-    tensors.push_back({{"name", entry.name},
-                       {"dtype", c10::toString(entry.tensor.scalar_type())},
-                       {"shape", entry.tensor.sizes().vec()}});
+    if (!backbone || !model.of_head(entry.name))
+      tensors.push_back({{"name", entry.name},
+                         {"dtype", c10::toString(entry.tensor.scalar_type())},
+                         {"shape", entry.tensor.sizes().vec()}});
   for (const auto& node : summary.nodes) taps.push_back({{"name", node.name}, {"shape", node.shape}});
   return {{"architecture", summary.architecture},
           {"parameters", summary.parameters},
@@ -87,20 +89,32 @@ void inspect_text(const std::string& name, bool as_json) {
   print_nodes(summary);
 }
 
+// Without the classifier of one class that a backbone was opened with.
+ModelSummary summarize_opened(OpenedModel& opened, PictureSize size) {
+  ModelSummary summary = summarize(*opened.model, size.height, size.width);
+  if (opened.no_logits.empty()) return summary;
+  const std::string head = opened.model->head_path();
+  for (const LayerSummary& node : summary.nodes)
+    if (node.name == head) summary.parameters -= node.parameters, summary.macs -= node.macs;
+  std::erase_if(summary.nodes, [&](const LayerSummary& node) { return node.name == head; });
+  return summary;
+}
+
 void inspect_image(const std::string& name, const InspectFlags& flags) {
-  OpenedModel opened = open_named_model(name, flags.model, /*allow_fresh=*/true);
-  for (const std::string& note : opened.notes) fmt::print(stderr, "{}: {}\n", name, note);
+  OpenedModel opened = open_named_model(name, flags.model, /*allow_fresh=*/true, {}, HeadUse::teach);
+  for (const std::string& note : opened.notes)
+    fmt::print(stderr, "{}{}\n", note.starts_with(name) ? "" : name + ": ", note);
   const ModelInput input = settle_input(name, flags.image_size, {}, opened);
-  const ModelSummary summary = summarize(*opened.model, input.rules.size.height, input.rules.size.width);
+  const ModelSummary summary = summarize_opened(opened, input.rules.size);
   if (flags.json) {
-    json object = to_json(*opened.model, summary);
+    json object = to_json(*opened.model, summary, !opened.no_logits.empty());
     object["input_size"] = {opened.info.in_channels, opened.info.height, opened.info.width};
     fmt::print("{}\n", object.dump());
     return;
   }
-  fmt::print("{}: {} parameters, {} multiply-accumulates for {} x {} x {}, {} classes\n",
-             summary.architecture, summary.parameters, summary.macs, opened.info.in_channels,
-             opened.info.height, opened.info.width, opened.info.num_classes);
+  fmt::print("{}: {} parameters, {} multiply-accumulates for {} x {} x {}, {}\n", summary.architecture,
+             summary.parameters, summary.macs, opened.info.in_channels, opened.info.height, opened.info.width,
+             opened.no_logits.empty() ? fmt::format("{} classes", opened.info.num_classes) : "no classifier");
   for (const std::string& line : input.lines) fmt::print("{}\n", line);
   fmt::print("\n");
   print_nodes(summary);
@@ -118,12 +132,11 @@ void inspect_pair(const std::string& teacher, const std::string& student, const 
   if (!flags.model.empty())
     fail(ExitCode::usage, "--model: it is for one model; give folders or architectures");
   OpenedModel first = open_named_model(teacher, "", /*allow_fresh=*/true, {}, HeadUse::teach);
-  const OpenedModel second = open_named_model(student, "", /*allow_fresh=*/true, {}, HeadUse::teach);
+  OpenedModel second = open_named_model(student, "", /*allow_fresh=*/true, {}, HeadUse::teach);
   const ModelInput input = settle_input(teacher, flags.image_size, {}, first);
   const PictureSize size = input.rules.size;
   fmt::print("pictures of {} x {}\n", size.height, size.width);
-  for (const std::string& line : describe_pair(summarize(*first.model, size.height, size.width),
-                                               summarize(*second.model, size.height, size.width)))
+  for (const std::string& line : describe_pair(summarize_opened(first, size), summarize_opened(second, size)))
     fmt::print("{}\n", line);
 }
 
