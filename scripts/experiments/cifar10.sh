@@ -5,7 +5,8 @@
 #
 # Every run is resumable: start the script again and it goes on where it was stopped. In the environment can be given: SEEDS,
 # EPOCHS, DEVICE (cpu or cuda), JOBS (runs at a time), STUDENT (cifar_resnet8), PER_CLASS (1000; 0 = all images), CACHE (folder of
-# the teacher's outputs; "" = the teacher runs in every step), VIEWS, THREADS, WINOGRAD (false) and MGD (the program).
+# the teacher's outputs; "" = the teacher runs in every step), VIEWS, THREADS, WINOGRAD (false), SECOND (folder of a second teacher)
+# and MGD (the program).
 set -euo pipefail
 data=$1 teacher=$2 out=$3
 shift 3
@@ -26,11 +27,15 @@ stages='[layer1.8.bn2, layer2.8.bn2, layer3.8.bn2, pool]'
 
 run() {  # METHOD SEED
   local method=$1 seed=$2 run=$out/$1-$2 verb=distill losses extra=() resume=()
-  local with_teacher=(teacher.model=cifar_resnet56 "teacher.weights=$(realpath "$teacher")"
-    "train.teacher_cache=${CACHE-$out/teacher-cache}")
+  local cache=train.teacher_cache=${CACHE-$out/teacher-cache}
+  local with_teacher=(teacher.model=cifar_resnet56 "teacher.weights=$(realpath "$teacher")" "$cache")
   case $method in
     alone) losses="[$ce]" verb=train with_teacher=(teacher.model= teacher.weights=) ;;
     kd) losses="[$ce_small, $kd]" ;;
+    # A second teacher: SECOND is its folder (a run of `mgd train` with student.model=wrn_16_2), alone and beside the first.
+    kd-second) losses="[$ce_small, $kd]" with_teacher=(teacher.model= teacher.weights= "teacher.path=$(realpath "$SECOND")" "$cache") ;;
+    kd-both) losses="[$ce_small, $kd]" with_teacher=(teacher.model= teacher.weights= "$cache"
+      "teachers=[{name: first, model: cifar_resnet56, weights: $(realpath "$teacher")}, {name: second, path: $(realpath "$SECOND")}]") ;;
     mimic) losses="[$ce, $mimic]" ;;
     mgd) losses="[$ce, $mgd]" ;;
     mgd-kd) losses="[$ce_small, $kd, $mgd]" ;;
