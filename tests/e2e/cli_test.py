@@ -76,6 +76,13 @@ class MainPath(WithFolder):
         self.assertGreater(json.loads(probed.stdout)["linear"], 0.5, probed.stderr)
         self.expect(mgd("train", "shapes.yaml", "student={path: backbone/student}", "--run-dir", "headed", cwd=self.folder), 0,
                     "none -> 2 classes")
+        self.expect(mgd("train", "shapes", "--from", "backbone/student", "train.epochs=1", "--run-dir", "from", cwd=self.folder), 0,
+                    "none -> 2 classes")
+        self.expect(mgd("distill", "flat", "--teacher", "backbone/student", "train.epochs=1", "--run-dir", "again", cwd=self.folder), 0,
+                    "similarity", "no classifier")
+        self.expect(mgd("answer", "backbone/student", "flat", "--out", "a.safetensors", cwd=self.folder), 2, "--taps")
+        self.expect(mgd("answer", "backbone/student", "flat", "--taps", "layer3", "--taps", "pool", "--out", "a.safetensors", cwd=self.folder), 0)
+        self.expect(mgd("distill", "flat", "--teacher", "a.safetensors", cwd=self.folder), 2, "teacher: {answers: a.safetensors}")
         # The same pictures beside some with labels: the former are those without.
         both = mgd(*learn[:2], "data.per_class=5", "data.unlabelled=flat", "teacher=shapes-teacher/model",
                    "losses=[cross_entropy, kd]", "--run-dir", "both", cwd=self.folder)

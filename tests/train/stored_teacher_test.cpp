@@ -190,6 +190,10 @@ TEST_F(StoredTeachers, FilesThatAreNoneAreRefused) {
               AllOf(HasSubstr("'layer3'"), HasSubstr("expected a row for each of")));
   EXPECT_THAT(refusal(ExitCode::bad_data, {stored(whole, {"a", "b"})}),
               HasSubstr("2 classes, but 'logits' has 3"));
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(whole, {"a", "b", "a"})}), HasSubstr("have the same name"));
+  File features = whole;
+  features.outputs.erase("logits");
+  EXPECT_THAT(refusal(ExitCode::bad_data, {stored(features)}), HasSubstr("there are no 'logits'"));
   File integers = whole;
   integers.outputs["layer3"] = whole.outputs.at("layer3").to(at::kLong);
   EXPECT_THAT(refusal(ExitCode::bad_data, {stored(integers)}),

@@ -54,6 +54,7 @@ TEST(Unlabelled, WhatNoLossLooksAtIsNotExported) {
   EXPECT_EQ(run->task->headline().name, "feature_similarity");
   EXPECT_THAT(names_of(run->task->measure(*run->student, "validation")), ElementsAre("feature_similarity"));
   EXPECT_THAT(describe_run(*run), Contains(HasSubstr("exported without a classifier")));
+  EXPECT_THAT(describe_run(*run), Contains(HasSubstr("against what goes into that of teacher")));
   export_student(*run, folder.path() / "backbone");
   const LoadedFolder backbone = load_model_folder(folder / "backbone");
   EXPECT_EQ(backbone.info.num_classes, 0);
@@ -63,6 +64,15 @@ TEST(Unlabelled, WhatNoLossLooksAtIsNotExported) {
       toy::config(folder, {"student={path: " + folder / "backbone" + "}", "losses=[cross_entropy]"}));
   EXPECT_EQ(next->task->class_names(), (Names{"bars", "dots", "rings"}));
   EXPECT_THAT(describe_run(*next), Contains(HasSubstr("head fresh: none -> 3 classes")));
+}
+
+TEST(Unlabelled, WhatALossComparesIsExportedThoughItBeTheClassifier) {
+  const toy::TempFolder folder;
+  const auto run =
+      make_run(unlabelled(folder, {"losses=[{name: cosine, student_tap: linear, teacher_tap: linear}]"}));
+  EXPECT_EQ(run->task->headline().name, "agreement");
+  export_student(*run, folder.path() / "student");
+  EXPECT_EQ(load_model_folder(folder / "student").info.num_classes, 3);
 }
 
 TEST(Unlabelled, ATeacherWithoutAClassifierTeachesByItsFeatures) {

@@ -58,7 +58,7 @@ struct Collected {
 };
 
 void answer_part(ImageModel& model, const ImageSource& source, const LoaderOptions& options,
-                 const AnswerFlags& flags, Collected& all, Console& console) {
+                 const AnswerFlags& flags, bool with_logits, Collected& all, Console& console) {
   const std::vector<std::string>& taps = flags.taps;
   Loader loader(source, AugmentChain{}, options);
   const at::NoGradGuard no_grad;
@@ -67,7 +67,8 @@ void answer_part(ImageModel& model, const ImageSource& source, const LoaderOptio
       if (batch.size() == 0) continue;
       Forward forward;
       for (const std::string& tap : taps) forward.capture(tap);
-      all.rows["logits"].push_back(model.run(batch, forward).logits);
+      const at::Tensor logits = model.run(batch, forward).logits;
+      if (with_logits) all.rows["logits"].push_back(logits);
       for (const std::string& tap : taps) all.rows[tap].push_back(forward.captured().at(tap).clone());
       for (const std::int64_t sample : batch.sample_ids)
         all.names.push_back(flags.keys == "name" ? source.name(sample)
@@ -96,7 +97,11 @@ int run_answer(const std::vector<std::string>& args, const AnswerFlags& flags) {
     fail(ExitCode::cannot_create, "{}: it is there already; --overwrite replaces it", flags.out);
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   Console console(flags.quiet, "never");
-  OpenedModel opened = open_named_model(args[0], flags.model, /*allow_fresh=*/false, flags.classes);
+  OpenedModel opened =
+      open_named_model(args[0], flags.model, /*allow_fresh=*/false, flags.classes, HeadUse::teach);
+  const bool with_logits = opened.no_logits.empty();
+  if (!with_logits && flags.taps.empty())
+    fail(ExitCode::usage, "answer: {}, so --taps says which features are kept", opened.no_logits);
   for (const std::string& note : opened.notes) console.note(args[0] + ": " + note);
   DataConfig data;
   data.path = args[1];
@@ -116,7 +121,8 @@ int run_answer(const std::vector<std::string>& args, const AnswerFlags& flags) {
   options.cache_mb = 0;
   Collected all;
   for (const auto& source : {splits.train, splits.validation, splits.test})
-    if (source && source->size() > 0) answer_part(*opened.model, *source, options, flags, all, console);
+    if (source && source->size() > 0)
+      answer_part(*opened.model, *source, options, flags, with_logits, all, console);
   const std::size_t pictures = all.names.size();
   if (flags.keys == "content") drop_copies(all);
   TensorMap outputs;

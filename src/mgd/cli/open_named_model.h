@@ -8,6 +8,10 @@
 
 namespace mgd {
 
+// TorchScript and files of answers teach, and are no models that could be opened: Error(usage) with the line
+// of a recipe for them.
+void refuse_foreign_teachers(const std::string& file);
+
 // `architecture` may be "" for a folder; for a bare weights file it is then found by matching tensor names
 // and shapes. A name of a known architecture gives a fresh model when `allow_fresh`. Throws
 // Error(missing_input | bad_data | usage | refused).

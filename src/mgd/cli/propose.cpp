@@ -18,15 +18,18 @@ namespace mgd {
 namespace {
 
 DataConfig data_of(const ProposalRequest& request) {
+  Node tree = Node::make_map();
+  for (const std::string& assignment : request.changes) apply_override(tree, assignment);
   DataConfig data;
+  if (const Node* given = tree.find("data")) read_options(*given, data, "data");
   data.path = request.data;
-  data.labels = request.labels;
   return data;
 }
 
 ModelConfig config_of(const std::string& model) {
   const std::string path = fs::absolute(model).lexically_normal().string();
   if (fs::is_directory(model)) return {.path = path};
+  refuse_foreign_teachers(model);
   std::vector<std::string> notes;
   const Identified found = identify(load_image_tensors(model, notes), model);
   return {.model = found.architecture, .weights = path, .width = found.width};
@@ -80,7 +83,8 @@ ProposalFacts look_for_proposal(const ProposalRequest& request) {
   DataConfig data = data_of(request);
   OpenedModel opened;
   if (!model.empty()) {
-    opened = open_named_model(model, "", /*allow_fresh=*/false);
+    opened = open_named_model(model, "", /*allow_fresh=*/false, {}, HeadUse::teach);
+    facts.answers = opened.no_logits.empty();
     if (const auto channels = opened.info.in_channels; channels == 1 || channels == 3)
       data.channels = channels;
   }

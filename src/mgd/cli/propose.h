@@ -2,17 +2,18 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "mgd/train/proposal.h"
 
 namespace mgd {
 
 struct ProposalRequest {
-  std::string data;             // folder, archive or array file
-  std::string from;             // `train`: folder or weights to start from; "" = from scratch
-  std::string teacher;          // `distill`: folder or weights
-  std::string student;          // architecture; "" = by rule
-  std::string labels = "auto";  // data.labels
+  std::string data;                  // folder, archive or array file
+  std::string from;                  // `train`: folder or weights to start from; "" = from scratch
+  std::string teacher;               // `distill`: folder or weights
+  std::string student;               // architecture; "" = by rule
+  std::vector<std::string> changes;  // "data.labels=none": how the data are to be read
 };
 
 // Looks into data and models. Throws as opening them does.

@@ -97,7 +97,11 @@ std::optional<std::string> fine_tuned_teacher(const ProposalRequest& request, co
   }
   console.stage(
       fmt::format("first the teacher learns the classes of {}, into {}", request.data, folder.string()));
-  const ProposalRequest tuning{.data = request.data, .from = request.teacher, .teacher = "", .student = ""};
+  const ProposalRequest tuning{.data = request.data,
+                               .from = request.teacher,
+                               .teacher = "",
+                               .student = "",
+                               .changes = request.changes};
   Stage stage = stage_of(propose_training(look_for_proposal(tuning)), folder.string(),
                          of_both_stages(overrides, console), flags);
   stage.flags.resume = flags.common.resume && fs::exists(folder / "config.yaml");
@@ -134,9 +138,8 @@ std::optional<ProposalRequest> proposal_request(const std::vector<std::string>& 
          "--from and --student contradict each other: given weights know their architecture");
   ProposalRequest request{
       .data = split.recipe, .from = flags.from, .teacher = flags.teacher, .student = flags.student};
-  constexpr std::string_view kLabels = "data.labels=";
   for (const std::string& assignment : split.overrides)
-    if (assignment.starts_with(kLabels)) request.labels = assignment.substr(kLabels.size());
+    if (assignment.starts_with("data.")) request.changes.push_back(assignment);
   return request;
 }
 

@@ -116,8 +116,10 @@ class FolderReader {
     inside.resize(2);
     const std::string wanted =
         printable(folder.substr(layout_.root.size(), folder.size() - layout_.root.size() - 1));
-    return fmt::format("; its folders '{}', '{}' look like classes, one level deeper: data.train={}",
-                       inside[0], inside[1], wanted);
+    return fmt::format(
+        "; its folders '{}', '{}' look like classes, one level deeper: data.train={}; or take the "
+        "pictures without labels: data.labels=none",
+        inside[0], inside[1], wanted);
   }
 
   // Two folders whose names look the same are one class.

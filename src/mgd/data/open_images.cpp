@@ -130,9 +130,9 @@ std::string detect_format(const std::string& path) {
     fail(ExitCode::bad_data, "{}: a single CIFAR file; give data.path the folder that holds all of them",
          path);
   fail(ExitCode::bad_data,
-       "{}: no known dataset, expected a folder, a .tar(.xz|.zst|.gz|.bz2), .zip, .npz or .csv(.gz); "
-       "data.format "
-       "names one",
+       "{}: no known dataset, expected a folder, a .tar(.xz|.zst|.gz|.bz2), .zip, .npz, .csv(.gz), or a list "
+       "whose "
+       "first line is the path of a picture; data.format names one",
        path);
 }
 

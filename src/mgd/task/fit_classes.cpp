@@ -63,7 +63,8 @@ FittedClasses fit_classes(const std::vector<std::string>& names, std::int64_t nu
   if (any_will_do && num_classes > 0) return own;
   if (num_classes == 0) {
     if (wanted.use == HeadUse::own)
-      fail(ExitCode::bad_data, "{}: the weights have no classifier; mgd train gives them one", role);
+      fail(ExitCode::bad_data,
+           "{}: the weights have no classifier; `mgd train DATA --from {}` gives them one", role, role);
     own = fresh_head(0, wanted);
     if (any_will_do) own.num_classes = 1;  // of which nobody asks anything
     return features_only(std::move(own), fmt::format("{} has no classifier", role));

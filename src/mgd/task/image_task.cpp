@@ -119,6 +119,7 @@ OpenedTeacher ImageTask::open_teacher(const ModelConfig& wanted, const std::stri
   for (std::string& line : marked(role, teacher.notes)) notes_.push_back(std::move(line));
   teacher_named_ = teacher_named_ || teacher.named;
   const bool judges = unlabelled_ && train_->class_names().empty();
+  if (judges) note_compared(role, *teacher.model);
   if (judges) take_classes(teacher.info.label_names, teacher.info.num_classes, teacher.no_logits.empty());
   OpenedTeacher opened;
   opened.facts = {.summary = summarize(*teacher.model, teacher_size_.height, teacher_size_.width),

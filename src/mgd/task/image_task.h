@@ -76,6 +76,7 @@ class ImageTask final : public Task {
   PictureSize size_for(Role role) const { return role == Role::teacher ? teacher_size_ : rules_.size; }
   EvalOptions eval_options_for(Role role) const;
   OpenedTeacher open_stored_teacher(const ModelConfig& wanted, const std::string& role);
+  void note_compared(const std::string& role, const Model& teacher);
   void take_classes(std::vector<std::string> names, std::int64_t num_classes, bool answers);
   Figures beside_teacher(Model& model, const std::string& split, Role role) const;
   Answers answers_with_features(Model& model, const std::string& split, Role role) const;

@@ -66,9 +66,12 @@ OpenedTeacher ImageTask::open_stored_teacher(const ModelConfig& wanted, const st
     const Coverage coverage = coverage_of(*answers, source(part), rows);
     const bool needed = std::string_view(part) == "train" || (unlabelled_ && coverage.pictures > 0);
     if (!coverage.complete() && (needed || coverage.known > 0))
-      fail(ExitCode::bad_data, "{}: no answers to {} of {} {} pictures, e.g. '{}'{}", wanted.answers,
+      fail(ExitCode::bad_data, "{}: no answers to {} of {} {} pictures, e.g. '{}'{}{}", wanted.answers,
            coverage.pictures - coverage.known, coverage.pictures, part, printable(coverage.missing),
-           answers->by_content() ? "" : suggestion(coverage.missing, answers->names()));
+           answers->by_content() || coverage.known > 0 ? "" : suggestion(coverage.missing, answers->names()),
+           unlabelled_ && std::string_view(part) != "train"
+               ? "; without labels the student is measured by them, so they must be there too"
+               : "");
     if (!coverage.complete()) opened.facts.silent_on.insert(part);
   }
   if (const std::size_t all = answers->names().size(), used = rows.size(); used < all)
@@ -88,6 +91,7 @@ OpenedTeacher ImageTask::open_stored_teacher(const ModelConfig& wanted, const st
   for (const std::string& line : model->notes()) notes_.push_back(fmt::format("{:<10} {}", role, line));
   opened.facts.summary = model->summary();
   opened.facts.default_tap = model->default_tap();
+  if (judges) note_compared(role, *model);
   opened.facts.hash = answers->fingerprint();
   opened.facts.num_outputs = fitted.num_classes;
   opened.facts.no_logits = fitted.no_logits;

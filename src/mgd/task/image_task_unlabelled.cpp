@@ -35,6 +35,16 @@ void ImageTask::take_classes(std::vector<std::string> names, std::int64_t num_cl
     if (*source) *source = relabelled(std::move(*source), {}, names);
 }
 
+// In what student and teacher are compared that answer in no classes, or in others.
+void ImageTask::note_compared(const std::string& role, const Model& teacher) {
+  const std::string head = teacher.head_path();
+  notes_.push_back(fmt::format(
+      "{:<10} feature_similarity: what goes into the student's classifier, against {} of {}", "measures",
+      head.empty() ? fmt::format("'{}', averaged over its positions,", teacher.default_tap())
+                   : "what goes into that",
+      role));
+}
+
 Answers ImageTask::answers_with_features(Model& model, const std::string& split, Role role) const {
   EvalOptions options = eval_options_for(role);
   options.keep_input_of = model.head_path();

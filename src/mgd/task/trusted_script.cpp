@@ -19,8 +19,9 @@ void require_trust(const ModelConfig& config, const std::string& role) {
          "{}.script: {} is a program that runs here with your rights; if you trust where it comes from, say "
          "--trust once, or write trust: {}",
          role, config.script, hash);
-  fail(ExitCode::refused, "{}.trust: {} is another file than the trusted one: its SHA-256 is {}, got {}",
-       role, config.script, hash, config.trust);
+  fail(ExitCode::refused,
+       "{}.trust: {} is another file than the trusted one: expected the SHA-256 {}, got {}", role,
+       config.script, config.trust, hash);
 }
 
 }  // namespace

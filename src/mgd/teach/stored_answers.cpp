@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 #include "mgd/core/error.h"
 
@@ -92,10 +93,13 @@ StoredAnswers::StoredAnswers(const std::string& path) : file_(path) {
   if (logits != nullptr && logits->shape.size() != 1)
     fail(ExitCode::bad_data, "{}: 'logits' has {} dimensions, expected (N, K)", path,
          logits->shape.size() + 1);
-  if (!classes_.empty() &&
-      (logits == nullptr || logits->shape[0] != static_cast<std::int64_t>(classes_.size())))
+  if (!classes_.empty() && logits == nullptr)
+    fail(ExitCode::bad_data, "{}: {} classes, but there are no 'logits'", path, classes_.size());
+  if (const std::set<std::string> names(classes_.begin(), classes_.end()); names.size() < classes_.size())
+    fail(ExitCode::bad_data, "{}: two of the {} classes have the same name", path, classes_.size());
+  if (!classes_.empty() && logits->shape[0] != static_cast<std::int64_t>(classes_.size()))
     fail(ExitCode::bad_data, "{}: {} classes, but 'logits' has {} columns", path, classes_.size(),
-         logits == nullptr ? 0 : logits->shape[0]);
+         logits->shape[0]);
 }
 
 const StoredAnswers::Output* StoredAnswers::output(const std::string& name) const {

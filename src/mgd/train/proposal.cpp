@@ -238,10 +238,12 @@ Proposal propose_distillation(const ProposalFacts& facts) {
   Node losses = Node::make_list();
   if (facts.labelled) losses.items.push_back(entry("cross_entropy", {{"weight", kLabels}}));
   losses.items.push_back(
-      entry("kd", {{"weight", facts.labelled ? kAnswers : 1}, {"temperature", kTemperature}}));
+      facts.answers ? entry("kd", {{"weight", facts.labelled ? kAnswers : 1}, {"temperature", kTemperature}})
+                    : entry("similarity"));
   if (facts.taps) losses.items.push_back(mgd_entry(*facts.taps));
-  const std::string weights =
+  std::string weights =
       facts.labelled ? "weights of docs/results.md" : "none that reads labels, as there are none";
+  if (!facts.answers) weights += ", and on features, as the teacher has no classifier";
   writer.set("losses", std::move(losses),
              facts.taps ? fmt::format("{}; of the maps, {} of the student shall make {} of the "
                                       "teacher{}",

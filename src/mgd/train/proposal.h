@@ -12,8 +12,9 @@ namespace mgd {
 
 // What the rules look at.
 struct ProposalFacts {
-  std::string data;   // as the recipe shall name it
-  ModelConfig given;  // the teacher, or the model that training starts from; empty: from scratch
+  std::string data;     // as the recipe shall name it
+  ModelConfig given;    // the teacher, or the model that training starts from; empty: from scratch
+  bool answers = true;  // whether it has a classifier
   std::int64_t given_parameters = 0, given_macs = 0;  // macs: of one picture of side x side
   std::int64_t pictures = 0;                          // for training
   bool labelled = true;

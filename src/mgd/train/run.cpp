@@ -211,8 +211,10 @@ void open_losses(Run& run) {
   refuse_no_weight(run);
   refuse_unread_pictures(run);
   run.task->student_answers_learn(
-      std::any_of(run.losses.begin(), run.losses.end(), [](const ActiveLoss& active) {
-        return active.loss->reads_targets() || active.loss->reads_teacher_logits();
+      std::any_of(run.losses.begin(), run.losses.end(), [&](const ActiveLoss& active) {
+        return active.loss->reads_targets() || active.loss->reads_teacher_logits() ||
+               std::ranges::any_of(active.loss->student_taps(),
+                                   [&](const std::string& tap) { return run.student->of_head(tap + "."); });
       }));
   run.node_masks =
       make_node_masks(run.config.masks, student, static_cast<std::uint64_t>(run.config.run.seed));
