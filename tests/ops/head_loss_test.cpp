@@ -1,6 +1,7 @@
 // Losses of one output layer: with logits of their own, and with logits that they share.
 #include "mgd/ops/head_loss.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/randn.h>
