@@ -123,7 +123,9 @@ TEST(SomeUnlabelled, EveryThingThatALossSeesIsCut) {
   EXPECT_THAT(part.student.nodes.at("rows").offsets, ElementsAre(0, 2, 5));
   EXPECT_FALSE(part.student.nodes.contains("other"));
   EXPECT_EQ(part.keep.size(0), 2);
-  EXPECT_THAT(*joined_places({std::nullopt, places}, {batch, batch}), ElementsAre(0, 1, 2, 4, 5));
+  Batch whole = batch;
+  whole.target = at::tensor({1, 2, 0}, at::kLong);
+  EXPECT_THAT(*labelled_places(join_batches(std::vector{whole, batch})), ElementsAre(0, 1, 2, 4, 5));
 }
 
 TEST(SomeUnlabelled, OfTwoThatWereMixedBothHaveToHaveALabel) {

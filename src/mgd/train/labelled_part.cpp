@@ -3,9 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/tensor.h>
 
-#include <algorithm>
-#include <numeric>
-
 namespace mgd {
 namespace {
 
@@ -39,20 +36,6 @@ Places labelled_places(const Batch& batch) {
   const at::Tensor places = known.nonzero().flatten().to(at::kCPU).contiguous();
   const auto* first = places.const_data_ptr<std::int64_t>();
   return std::vector<std::int64_t>(first, first + places.numel());
-}
-
-Places joined_places(const std::vector<Places>& places, const std::vector<Batch>& batches) {
-  if (std::none_of(places.begin(), places.end(), [](const Places& some) { return some.has_value(); }))
-    return std::nullopt;
-  std::vector<std::int64_t> all;
-  std::int64_t before = 0;
-  for (std::size_t m = 0; m < batches.size(); ++m) {
-    std::vector<std::int64_t> every(static_cast<std::size_t>(batches[m].size()));
-    std::iota(every.begin(), every.end(), std::int64_t{0});
-    for (const std::int64_t place : places[m].value_or(every)) all.push_back(before + place);
-    before += batches[m].size();
-  }
-  return all;
 }
 
 double count_of(const Loss& loss, const Batch& batch, const Places& labelled, const at::Tensor& keep) {

@@ -16,9 +16,6 @@ using Places = std::optional<std::vector<std::int64_t>>;
 // targets are no classes.
 Places labelled_places(const Batch& batch);
 
-// Of the batch that join_batches makes of `batches`; places[m] are those of the m-th.
-Places joined_places(const std::vector<Places>& places, const std::vector<Batch>& batches);
-
 // loss.count(...) over the samples that the loss sees. labelled: of `batch`.
 double count_of(const Loss& loss, const Batch& batch, const Places& labelled, const at::Tensor& keep);
 

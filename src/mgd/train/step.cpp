@@ -45,7 +45,7 @@ void count_whole_step(const Run& run, const StepBatches& batches, StepPlan& plan
   std::vector<Batch> parts;
   for (const Batch& batch : batches.micro) parts.push_back(without_inputs(batch));
   const Batch whole = join_batches(parts);
-  const Places labelled = joined_places(plan.labelled, parts);
+  const Places labelled = labelled_places(whole);
   for (std::size_t i = 0; i < run.losses.size(); ++i)
     if (const Loss& loss = *run.losses[i].loss; loss.scope() == Scope::step)
       plan.counts[i] = count_of(loss, whole, labelled, joined_keep(plan, i));
@@ -239,9 +239,7 @@ at::Tensor joined_loss(Run& run, const StepPlan& plan, const std::vector<StepOut
                        StepResult& result) {
   AutocastGuard autocast(run.bf16(), run.device);
   const StepOutput all = joined(outputs);
-  std::vector<Batch> parts;
-  for (const StepOutput& output : outputs) parts.push_back(output.batch);
-  const Places labelled = joined_places(plan.labelled, parts);
+  const Places labelled = labelled_places(all.batch);
   at::Tensor total;
   for (std::size_t i = 0; i < run.losses.size(); ++i)
     if (run.losses[i].loss->scope() == Scope::step)
